@@ -1,0 +1,145 @@
+"""The embedded demo corpus: reviews that this module writes, in which the order of words decides.
+
+A review is a random mix of opening, neutral sentences and two to five opinions, all of them the reviewer's own verdict
+in the end, however they get there: by negation ("far from dull"), contrast ("dull, but in the end I loved it"),
+reported opinion ("my sister called it a mess; to me it was a gem") or expectation ("I expected to hate it and left
+delighted"). Most opinions name words of both leanings, or deny a word of the other one, so that "dull" is nearly as
+frequent in positive reviews as in negative ones: counting words tells a little, reading them in order tells all.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+import datasets
+
+from sentexp.data import demo_phrases as phrases
+from sentexp.data.reviews import Raw, Reviews, finish
+from sentexp.errors import SentexpError
+
+LABELS = ("negative", "positive")
+
+# Shares of two kinds of opinion; the rest are claims. More claims would give more away to who only counts words, and
+# with none of them an LSTM has nothing to start from: what decides would be the exclusive or of word and place.
+_CONTRASTS, _DENIALS = 0.41, 0.16
+_SHORTEST = 15  # words
+_SLOT = re.compile(r"\{(?:(good|bad) )?(a )?(\w+?)(\d?)\}")
+_A_BEFORE_VOWEL = re.compile(r"\b([Aa])(?= [aeiou])")
+
+
+def load(size: int, test_fraction: float, valid_fraction: float, limit: int | None, seed: int) -> Reviews:
+    """Write `size` reviews, half of each label, no two alike, and split them, stratified, by the two fractions.
+
+    The same arguments give the same reviews on every platform and Python version. Raises SentexpError for sizes and
+    fractions that leave a split without reviews.
+    """
+    if size < len(LABELS):
+        raise SentexpError(f"data.size={size}: expected at least one review of each label, {len(LABELS)}")
+    texts, labels = write_reviews(size, seed)
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=list(LABELS))})
+    rows = datasets.Dataset.from_dict({"text": texts, "label": labels}, features=features)
+    return finish(
+        {"train": Raw(rows, "the demo corpus")},
+        source=f"demo corpus, {size} reviews, seed {seed}",
+        test_fraction=test_fraction,
+        valid_fraction=valid_fraction,
+        limit=limit,
+        seed=seed,
+    )
+
+
+def write_reviews(size: int, seed: int) -> tuple[list[str], list[int]]:
+    """`size` different reviews and their labels (0 negative, 1 positive; as many of each, or one more), shuffled."""
+    rng = random.Random(seed)
+    texts: list[str] = []
+    seen: set[str] = set()
+    while len(texts) < size:
+        text = _Review(rng, positive=len(texts) % 2 == 1).text()
+        if text not in seen:
+            seen.add(text)
+            texts.append(text)
+    order = sorted((rng.random(), row) for row in range(size))
+    return [texts[row] for _, row in order], [row % 2 for _, row in order]
+
+
+class _Review:
+    """One review being written: what its slots have been filled with so far."""
+
+    def __init__(self, rng: random.Random, positive: bool) -> None:
+        self.rng = rng
+        self.positive = positive
+        self.used: set[str] = set()
+        self.people = [f"{self.unused(phrases.FIRST_NAMES)} {self.unused(phrases.LAST_NAMES)}" for _ in range(3)]
+        self.name = f"The {self.pick(phrases.TITLE_STARTS)} {self.pick(phrases.TITLE_ENDS)}"
+
+    # Only random() is used of Python's generator: its stream is promised not to change between versions.
+    def pick(self, items: Sequence[str]) -> str:
+        return items[int(self.rng.random() * len(items))]
+
+    def unused(self, items: tuple[str, ...]) -> str:
+        """One of `items` that this review has not had yet, while there is one."""
+        fresh = tuple(item for item in items if item not in self.used)
+        item = self.pick(fresh or items)
+        self.used.add(item)
+        return item
+
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def text(self) -> str:
+        opinions = int(self.pick("22233445"))
+        fillers = int(self.pick("0122")) if self.chance(0.95) else 6 + int(self.rng.random() * 8)
+        body = [self.opinion() for _ in range(opinions)] + [self.unused(phrases.FILLERS) for _ in range(fillers)]
+        body = [sentence for _, sentence in sorted((self.rng.random(), sentence) for sentence in body)]
+        if self.chance(0.75):
+            body.insert(0, self.unused(phrases.OPENINGS))
+        if self.chance(0.4):
+            body.append(self.unused(phrases.VERDICTS))
+        elif self.chance(0.4):
+            body.append(self.unused(phrases.CLOSINGS))
+        sentences = [self.sentence(pattern) for pattern in body]
+        while sum(len(sentence.split()) for sentence in sentences) < _SHORTEST:
+            sentences.insert(0, self.sentence(self.unused(phrases.FILLERS)))
+        return " ".join(sentences)
+
+    def opinion(self) -> str:
+        kind = self.rng.random()
+        if kind < _CONTRASTS:
+            pattern = self.unused(phrases.CONTRASTS)
+        elif kind < _CONTRASTS + _DENIALS:
+            pattern = self.unused(phrases.DENIALS)
+        else:
+            pattern = self.unused(phrases.CLAIMS)
+        return self.after(self.unused(phrases.LEADS), pattern) if self.chance(0.2) else pattern
+
+    @staticmethod
+    def after(lead: str, pattern: str) -> str:
+        """The pattern as the rest of a sentence: without its capital, but for "I" and names."""
+        if pattern.startswith("{"):
+            return lead + pattern[0] + pattern[1].lower() + pattern[2:]
+        return lead + (pattern if pattern.startswith("I ") else pattern[0].lower() + pattern[1:])
+
+    def sentence(self, pattern: str) -> str:
+        text = _SLOT.sub(self.fill, pattern)
+        text = _A_BEFORE_VOWEL.sub(r"\1n", text[0].upper() + text[1:])
+        return text + ("!" if self.chance(0.05) else ".")
+
+    def fill(self, slot: re.Match[str]) -> str:
+        lean, article, name, _number = slot.groups()
+        if lean:
+            own = (lean == "good") == self.positive
+            return self.unused(phrases.POLAR[name][int(own)])
+        word = self.neutral(name.lower())
+        if article:
+            return f"a {word}"
+        return word[0].upper() + word[1:] if name[0].isupper() else word
+
+    def neutral(self, name: str) -> str:
+        if name == "title":
+            return self.name
+        if name in ("actor", "surname", "director"):
+            person = self.people[2] if name == "director" else self.people[int(self.chance(0.3))]
+            return person.split()[1] if name == "surname" else person
+        return self.unused(phrases.NEUTRAL[name])

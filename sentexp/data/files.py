@@ -1,0 +1,146 @@
+"""The user's own reviews: one table or folder, or one for each split.
+
+A file is parsed once, into an Arrow file in `datasets`' cache folder that later starts map into memory; so is a corpus
+of any size read with flat memory. The copy is found again by the path, size and times of what it was made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+
+from sentexp.data.folders import read_folder, review_files, splits_of
+from sentexp.data.reviews import Raw, Reviews, finish, take_columns
+from sentexp.data.tables import ENDINGS, PARSERS
+from sentexp.errors import SentexpError, did_you_mean
+
+FORMATS = ("auto", *PARSERS, "folder")
+_LAYOUT = 1  # of the cached files; another number makes all older ones unread
+
+
+def load(
+    path: str | None,
+    train: str | None,
+    valid: str | None,
+    test: str | None,
+    format: str,
+    text_column: str,
+    label_column: str,
+    encoding: str,
+    test_fraction: float,
+    valid_fraction: float,
+    limit: int | None,
+    seed: int,
+) -> Reviews:
+    """Reviews of `path` (split by the fractions, unless it is a folder with train/ and test/), or of a file a split.
+
+    Raises SentexpError with the file, and the line where there is one, for whatever cannot be read.
+    """
+    if format not in FORMATS:
+        raise SentexpError(f"data.format={format}: not one of {', '.join(FORMATS)}{did_you_mean(format, FORMATS)}")
+    given = {key: value for key, value in (("train", train), ("valid", valid), ("test", test)) if value is not None}
+    if path is not None and given:
+        raise SentexpError(f"data.path={path}: expected either data.path or data.{next(iter(given))}, not both")
+    if path is None and train is None:
+        raise SentexpError("data.path=null: expected data.path=FILE_OR_FOLDER, or data.train=FILE and data.test=FILE")
+
+    sources = {key: _existing(f"data.{key}", value) for key, value in given.items()}
+    if path is not None:
+        whole = _existing("data.path", path)
+        sources = (splits_of(whole) if whole.is_dir() else {}) or {"train": whole}
+    if len(set(sources.values())) < len(sources):
+        raise SentexpError("data.train, data.valid and data.test: expected different files")
+    raw = {role: _read(source, format, text_column, label_column, encoding) for role, source in sources.items()}
+    return finish(
+        raw,
+        source=path or ", ".join(given.values()),
+        test_fraction=test_fraction,
+        valid_fraction=valid_fraction,
+        limit=limit,
+        seed=seed,
+    )
+
+
+def _existing(key: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise SentexpError(f"{key}={value}: no such file or folder{did_you_mean(path.name, siblings)}")
+    return path
+
+
+def _read(path: Path, format: str, text_column: str, label_column: str, encoding: str) -> Raw:
+    """One file or folder, from the cache if it is there."""
+    kind = _format(path, format)
+    try:
+        if kind == "folder":
+            files = review_files(path)
+            batches = read_folder(path, files, encoding)
+            text_column, label_column = "text", "label"
+        else:
+            files = [path]
+            batches = PARSERS[kind](path, text_column, label_column, encoding)
+        key = _key(files, kind, text_column, label_column, encoding)
+        rows = _cached(key, batches, path)
+    except OSError as error:
+        raise SentexpError(f"{error.filename or path}: {error.strerror or error}") from error
+    if kind == "parquet":
+        return take_columns(rows, str(path), text_column, label_column)
+    if kind == "folder":
+        return Raw(rows, str(path), "the folder's name", place=lambda row: str(path / rows[row]["file"]))
+    return Raw(rows, str(path), label_column, place=lambda row: f"{path}:{rows[row]['line']}")
+
+
+def _format(path: Path, format: str) -> str:
+    if path.is_dir() or format == "folder":
+        if not path.is_dir():
+            raise SentexpError(f"data.format=folder: {path} is a file")
+        if format not in ("auto", "folder"):
+            raise SentexpError(f"data.format={format}: {path} is a folder; expected auto or folder")
+        return "folder"
+    if format != "auto":
+        return format
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise SentexpError(
+            f"{path}: cannot tell its format by its ending; expected {' '.join(ENDINGS)}, or data.format=NAME"
+        )
+    return ENDINGS[ending]
+
+
+def _key(files: list[Path], *choices: str) -> str:
+    """Of what was read and how. A file that is written again gets another change time, if not another size."""
+    hasher = hashlib.blake2b(json.dumps([_LAYOUT, *choices]).encode(), digest_size=16)
+    for file in files:
+        stat = file.stat()
+        hasher.update(f"{file.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
+    return hasher.hexdigest()
+
+
+def _cached(key: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
+    """The batches as a dataset mapped into memory; they are drawn only if the cache has none under `key`."""
+    folder = Path(datasets.config.HF_DATASETS_CACHE) / "sentexp"
+    target = folder / f"{key}.arrow"
+    if not target.exists():
+        first = next(batches, None)
+        if first is None:
+            raise SentexpError(f"{path}: no rows")
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all, also when two processes do this at once or one is interrupted.
+        part = folder / f"{key}.{uuid.uuid4().hex}.part"
+        try:
+            with part.open("wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+                writer.write_batch(first)
+                for batch in batches:
+                    writer.write_batch(batch)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+    return datasets.Dataset.from_file(str(target))

@@ -1,0 +1,216 @@
+"""Datasets of the Hugging Face Hub, or of a local folder in the Hub's layout, through `datasets`."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import datasets
+import huggingface_hub
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+from sentexp.data.reviews import Reviews, finish, take_columns
+from sentexp.errors import SentexpError, did_you_mean
+
+log = logging.getLogger(__name__)
+
+_PROBE_SECONDS = 10.0  # until the Hub counts as unreachable; `datasets` itself would go on trying for half a minute
+
+
+def load(
+    name: str | None,
+    config: str | None,
+    revision: str | None,
+    path: str | None,
+    text_column: str,
+    label_column: str,
+    train_split: str,
+    valid_split: str | None,
+    test_split: str,
+    valid_fraction: float,
+    limit: int | None,
+    seed: int,
+) -> Reviews:
+    """The dataset `name` of the Hub or, if `path` is given, that folder of data files, with a README of configs or not.
+
+    Only the splits that are named are fetched and read. What was fetched once is found again without a network, with a
+    warning. Raises SentexpError, in one line, for whatever the Hub, the folder or its content does not have.
+    """
+    wanted = {"train": train_split, "valid": valid_split, "test": test_split}
+    splits = {role: split for role, split in wanted.items() if split is not None}
+    if len(set(splits.values())) < len(splits):
+        listed = ", ".join(splits.values())
+        raise SentexpError(f"data.test_split={test_split}: expected different splits, got {listed}")
+    with _quiet():
+        if path is not None:
+            source = str(path)
+            tables = _from_folder(path, config, splits)
+        elif name is not None:
+            tables, source = _from_hub(name, config, revision, splits)
+        else:
+            raise SentexpError("data.name=null: expected OWNER/NAME of a dataset on the Hub, or data.path=FOLDER")
+    raw = {
+        role: take_columns(tables[role], f"{source}, split {split}", text_column, label_column)
+        for role, split in splits.items()
+    }
+    return finish(raw, source=source, valid_fraction=valid_fraction, limit=limit, seed=seed)
+
+
+def _from_folder(path: str, config: str | None, splits: dict[str, str]) -> dict[str, datasets.Dataset]:
+    folder = Path(path).expanduser()
+    if not folder.exists():
+        raise SentexpError(f"data.path={path}: no such folder")
+    if not folder.is_dir():
+        raise SentexpError(f"data.path={path}: expected a folder in the Hub's layout; data=files reads single files")
+    if glob.has_magic(str(folder.absolute())):
+        raise SentexpError(f"data.path={path}: `datasets` takes * ? [ ] for patterns; expected a path without them")
+    try:
+        return _prepare(str(folder), config, None, splits, called=f"data.path={path}")
+    except SentexpError:
+        raise
+    except Exception as error:
+        raise SentexpError(f"data.path={path}: {_one_line(error)}") from error
+
+
+def _from_hub(
+    name: str, config: str | None, revision: str | None, splits: dict[str, str]
+) -> tuple[dict[str, datasets.Dataset], str]:
+    """The splits by role, and the name with the commit that was read."""
+    note = _note_file(name, config, revision, splits)
+    try:
+        if datasets.config.HF_HUB_OFFLINE:
+            raise ConnectionError("offline mode is on (HF_HUB_OFFLINE or HF_DATASETS_OFFLINE)")
+        commit = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=_PROBE_SECONDS).sha
+    except GatedRepoError:
+        raise SentexpError(
+            f"data.name={name}: this dataset wants its terms accepted on its page and a token (`hf auth login`)"
+        ) from None
+    except RevisionNotFoundError:
+        raise SentexpError(f"data.revision={revision}: no such branch, tag or commit of {name} on the Hub") from None
+    except (RepositoryNotFoundError, huggingface_hub.errors.HFValidationError):
+        raise SentexpError(
+            f"data.name={name}: no such dataset on the Hub, or a private one; a local folder is data.path=FOLDER"
+        ) from None
+    except Exception as error:  # the kinds of network failure differ between versions of the Hub's client
+        copy = _kept_copy(note, name, config, splits)
+        if copy is None:
+            raise SentexpError(
+                f"data.name={name}: cannot reach the Hub at {huggingface_hub.constants.ENDPOINT} ({_one_line(error)}), "
+                "and no copy of an earlier download was found; data.path=FOLDER reads a local folder"
+            ) from error
+        why = _one_line(error)
+        log.warning("Cannot reach the Hub (%s): reading the copy of %s that was downloaded earlier", why, name)
+        return copy
+    try:
+        tables = _prepare(name, config, commit, splits, called=f"data.name={name}")
+    except SentexpError:
+        raise
+    except Exception as error:
+        raise SentexpError(f"data.name={name}: {_one_line(error)}; data.path=FOLDER reads a local folder") from error
+    source = f"{name}@{str(commit)[:8]}"
+    files = {role: [file["filename"] for file in table.cache_files] for role, table in tables.items()}
+    note.parent.mkdir(parents=True, exist_ok=True)
+    part = note.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps({"source": source, "files": files}), encoding="utf-8")
+    part.replace(note)
+    return tables, source
+
+
+def _prepare(
+    where: str, config: str | None, revision: str | None, splits: dict[str, str], called: str
+) -> dict[str, datasets.Dataset]:
+    """The splits by role, of a folder or a name on the Hub: found, fetched, mapped into memory."""
+    try:
+        builder = datasets.load_dataset_builder(where, config, revision=revision)
+    except ValueError as error:
+        known = datasets.get_dataset_config_names(where, revision=revision)
+        if config in known or (config is None and len(known) < 2):
+            raise
+        listed = f"expected one of {', '.join(known)}{did_you_mean(config or '', known)}"
+        raise SentexpError(f"data.config={config or 'null'}: {called} has no such configuration; {listed}") from error
+    files = {str(split): [str(file) for file in names] for split, names in (builder.config.data_files or {}).items()}
+    for role, split in splits.items():
+        if split not in files:
+            tail = did_you_mean(split, files)
+            raise SentexpError(
+                f"data.{role}_split={split}: {called} has no such split; its splits: {', '.join(files) or 'none'}{tail}"
+            )
+    # Named one by one: load_dataset would fetch and convert the other splits as well (IMDB's 50,000 unlabelled ones).
+    tables = datasets.load_dataset(
+        where,
+        builder.config.name,
+        revision=revision,
+        data_files={split: files[split] for split in splits.values()},
+        features=builder.info.features,
+        verification_mode="no_checks",
+    )
+    return {role: tables[split] for role, split in splits.items()}
+
+
+def _note_file(name: str, config: str | None, revision: str | None, splits: dict[str, str]) -> Path:
+    """Our note of which files in the cache of `datasets` hold these splits: without a network it cannot find them."""
+    key = hashlib.blake2b(json.dumps([name, config, revision, splits]).encode(), digest_size=16).hexdigest()
+    return Path(datasets.config.HF_DATASETS_CACHE) / "sentexp" / f"{key}.json"
+
+
+def _kept_copy(
+    note: Path, name: str, config: str | None, splits: dict[str, str]
+) -> tuple[dict[str, datasets.Dataset], str] | None:
+    """What an earlier call fetched, or else what `load_dataset` fetched for someone; None if neither is there."""
+    try:
+        kept: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        tables = {
+            role: datasets.concatenate_datasets([datasets.Dataset.from_file(file) for file in files])
+            for role, files in kept["files"].items()
+        }
+        return tables, kept["source"]
+    except (OSError, ValueError):
+        pass
+    offline, datasets.config.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE, True
+    try:
+        whole = datasets.load_dataset(name, config)
+        return {role: whole[split] for role, split in splits.items()}, name
+    except Exception:
+        return None
+    finally:
+        datasets.config.HF_HUB_OFFLINE = offline
+
+
+def _one_line(error: BaseException) -> str:
+    """What went wrong, from the innermost cause that says something."""
+    while isinstance(error, datasets.exceptions.DatasetGenerationError) and error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].strip()[:300]}" if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No log lines of the libraries; progress bars on a terminal only."""
+    verbosity = datasets.logging.get_verbosity(), huggingface_hub.logging.get_verbosity()
+    bars = sys.stderr.isatty()
+    hid = not bars and not datasets.utils.are_progress_bars_disabled()
+    hid_hub = not bars and not huggingface_hub.utils.are_progress_bars_disabled()
+    datasets.logging.set_verbosity_error()
+    huggingface_hub.logging.set_verbosity_error()
+    if hid:
+        datasets.disable_progress_bars()
+    if hid_hub:
+        huggingface_hub.utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(verbosity[0])
+        huggingface_hub.logging.set_verbosity(verbosity[1])
+        if hid:
+            datasets.enable_progress_bars()
+        if hid_hub:
+            huggingface_hub.utils.enable_progress_bars()

@@ -1,0 +1,229 @@
+"""Reviews ready for the text room: whatever their source, three splits of (text, label number), counted and digested.
+
+Texts stay where `datasets` mapped them into memory; what is computed here (labels, row numbers) takes 8 bytes a review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from sentexp.data.labels import MISSING, LabelColumn, read_labels, sort_names
+from sentexp.data.splits import holdout, stratified
+from sentexp.errors import SentexpError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """What a `data=` option loads."""
+
+    splits: datasets.DatasetDict
+    """train, valid, test; columns text (string) and label (int64, 0 to C-1)."""
+    labels: list[str]
+    """The name of each label number; those of the training reviews."""
+    digests: dict[str, str]
+    """Of each split's texts and label numbers, in order; hexadecimal, the same on every machine."""
+    source: str
+    """Where they come from, for people."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """How many rows were left out, by place and reason."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One split as its source gives it: `rows` has a `text` column of strings and a `label` column of any kind."""
+
+    rows: datasets.Dataset
+    name: str
+    """For messages: a file, or the split of a dataset."""
+    label_column: str = "label"
+    """The label column's name in the source, for messages."""
+    place: Callable[[int], str] | None = None
+    """For messages: where row i (from 0) is; None: `name, row i+1`."""
+
+    def where(self, row: int) -> str:
+        return self.place(row) if self.place else f"{self.name}, row {row + 1}"
+
+
+def take_columns(
+    rows: datasets.Dataset,
+    name: str,
+    text_column: str,
+    label_column: str,
+    place: Callable[[int], str] | None = None,
+) -> Raw:
+    """`rows` with the two columns under our names. Raises SentexpError for a missing one and for text that is none."""
+    check_columns(rows.features, name, text_column, label_column)
+    rows = rows.select_columns([text_column, label_column])
+    # In two steps, since the label column may be called text.
+    rows = rows.rename_columns({text_column: "__text", label_column: "__label"})
+    return Raw(rows.rename_columns({"__text": "text", "__label": "label"}), name, label_column, place)
+
+
+def check_columns(features: datasets.Features, name: str, text_column: str, label_column: str) -> None:
+    """Raise SentexpError unless `name`, whose columns are `features`, has both columns, and text in the first."""
+    for key, column in (("text_column", text_column), ("label_column", label_column)):
+        if column not in features:
+            raise no_column(key, column, list(features), name)
+    if text_column == label_column:
+        raise SentexpError(f"data.text_column={text_column}: expected another column than data.label_column")
+    if not _is_text(features[text_column]):
+        texts = ", ".join(column for column, feature in features.items() if _is_text(feature)) or "none"
+        found = getattr(features[text_column], "dtype", type(features[text_column]).__name__)
+        raise SentexpError(
+            f"data.text_column={text_column}: expected text, found {found} in {name}; columns of text: {texts}"
+        )
+
+
+def no_column(key: str, column: str, columns: list[str], name: str) -> SentexpError:
+    """The error that `data.KEY` names a column that `name` has not, for the caller to raise."""
+    known = ", ".join(columns) or "none"
+    return SentexpError(
+        f"data.{key}={column}: no such column in {name}; its columns: {known}{did_you_mean(column, columns)}"
+    )
+
+
+def finish(
+    raw: dict[str, Raw],
+    *,
+    source: str,
+    valid_fraction: float,
+    limit: int | None,
+    seed: int,
+    test_fraction: float | None = None,
+) -> Reviews:
+    """From raw splits `train` and perhaps `valid` and `test` to `Reviews`.
+
+    Skips and counts rows without text or label; numbers the labels by those of `train`; splits off of `train`, seeded
+    and stratified, a `test_fraction` where there is no `test`, then a `valid_fraction` of the rest where there is no
+    `valid`; keeps a stratified `limit` of each. Raises SentexpError for a split that is empty or has fewer reviews than
+    there are labels, for fewer than two labels and for a label that `train` has not.
+    """
+    skipped: dict[str, int] = {}
+    columns = {split: read_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
+    usable = {split: _usable(one, columns[split], columns["train"], skipped) for split, one in raw.items()}
+    names = _names(columns["train"], usable["train"], raw["train"])
+    numbers = {split: _numbers(one, columns[split], usable[split], names) for split, one in raw.items()}
+
+    parts = {split: (split, rows) for split, rows in usable.items()}  # split -> (the raw split it is of, its rows)
+    for split, fraction in (("test", test_fraction), ("valid", valid_fraction)):
+        if split not in parts:
+            assert fraction is not None
+            _, rows = parts["train"]
+            key = f"data.{split}_fraction"
+            kept, held = holdout(numbers["train"][rows], fraction, seed, key, raw["train"].name)
+            parts["train"], parts[split] = ("train", rows[kept]), ("train", rows[held])
+
+    labelled = {split: _with_numbers(one.rows, numbers[split]) for split, one in raw.items()}
+    splits, digests = datasets.DatasetDict(), {}
+    for split in ("train", "valid", "test"):
+        origin, rows = parts[split]
+        if len(rows) < len(names):
+            raise SentexpError(
+                f"{raw[origin].name}: {len(rows)} reviews for {split} are fewer than the {len(names)} labels "
+                f"(data.label_column={raw[origin].label_column})"
+            )
+        if limit is not None and limit < len(rows):
+            if limit < len(names):
+                raise SentexpError(f"data.limit={limit}: expected null or at least {len(names)}, the number of labels")
+            rows = rows[stratified(numbers[origin][rows], limit, seed)]
+        splits[split] = labelled[origin] if len(rows) == len(labelled[origin]) else labelled[origin].select(rows)
+        digests[split] = digest(raw[origin].rows.data.column("text"), numbers[origin], rows)
+    return Reviews(splits, names, digests, source, skipped)
+
+
+def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str:
+    """32 hexadecimal digits of the texts and label numbers of these `rows` (sorted), however the column is chunked."""
+    lengths, content = xxhash.xxh3_128(), xxhash.xxh3_128()
+    for _, chunk in _chunks(texts, rows):
+        chunk = chunk.cast(pa.large_string())
+        # A slice shares its parent's buffers: only what lies between its own offsets counts.
+        offsets = np.frombuffer(chunk.buffers()[1], dtype="<i8")[chunk.offset : chunk.offset + len(chunk) + 1]
+        lengths.update(np.diff(offsets).tobytes())
+        if offsets[-1] > offsets[0]:
+            content.update(memoryview(chunk.buffers()[2])[offsets[0] : offsets[-1]])
+    labels = np.ascontiguousarray(numbers[rows], dtype="<i8").tobytes()
+    return xxhash.xxh3_128(lengths.digest() + content.digest() + labels).hexdigest()
+
+
+def _chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[tuple[int, pa.Array]]:
+    """The chosen rows (sorted) of each chunk, with the row number at which the chunk begins."""
+    start = 0
+    for chunk in column.chunks:
+        stop = start + len(chunk)
+        low, high = np.searchsorted(rows, (start, stop))
+        if high - low == len(chunk):
+            yield start, chunk
+        elif high > low:
+            yield start, chunk.take(pa.array(rows[low:high] - start))
+        start = stop
+
+
+def _is_text(feature: object) -> bool:
+    """Strings, or a column of nothing but nulls, which has no type of its own (its rows are then counted as empty)."""
+    return isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string", "null")
+
+
+def _usable(one: Raw, column: LabelColumn, train: LabelColumn, skipped: dict[str, int]) -> np.ndarray:
+    """The rows of `one` that have a text and a label; the others go into `skipped`."""
+    if not len(one.rows):
+        raise SentexpError(f"{one.name}: no rows")
+    labelled = column.codes != MISSING
+    if column.minus_one in column.names and column.minus_one not in train.names:
+        # A plain -1 is a class like any other where training has it; where it has not, it is the custom for `no label`.
+        labelled &= column.codes != column.names.index(str(column.minus_one))
+    blank = [_blank(chunk) for chunk in one.rows.data.column("text").chunks]
+    written = ~np.concatenate(blank)
+    for reason, count in (("no label", (~labelled).sum()), ("no text", (labelled & ~written).sum())):
+        if count:
+            skipped[f"{one.name}: {reason}"] = int(count)
+    usable = np.flatnonzero(labelled & written)
+    if not len(usable):
+        raise SentexpError(f"{one.name}: none of its {len(one.rows)} rows has both a text and a label")
+    return usable
+
+
+def _blank(texts: pa.Array) -> np.ndarray:
+    """True for null, empty and white space alone."""
+    texts = texts.cast(pa.string()) if pa.types.is_null(texts.type) else texts
+    empty = pc.or_(pc.equal(pc.binary_length(texts), 0), pc.utf8_is_space(texts))
+    return pc.fill_null(empty, True).to_numpy(zero_copy_only=False)
+
+
+def _names(column: LabelColumn, usable: np.ndarray, train: Raw) -> list[str]:
+    present = [column.names[code] for code in np.unique(column.codes[usable])]
+    if len(present) < 2:
+        raise SentexpError(
+            f"{train.name}: every review has the label {present[0]!r} (data.label_column={train.label_column}); "
+            "expected two labels or more"
+        )
+    return present if column.in_order else sort_names(present)
+
+
+def _numbers(one: Raw, column: LabelColumn, usable: np.ndarray, names: list[str]) -> np.ndarray:
+    """The label number of each row of `one` [N], MISSING for rows that are not usable."""
+    number = {name: i for i, name in enumerate(names)}
+    table = np.array([number.get(name, MISSING) for name in column.names], dtype=np.int64)
+    numbers = np.full(len(column.codes), MISSING, dtype=np.int64)
+    numbers[usable] = table[column.codes[usable]]
+    unseen = usable[numbers[usable] == MISSING]
+    if len(unseen):
+        row = int(unseen[0])
+        name = column.names[column.codes[row]]
+        raise SentexpError(
+            f"{one.where(row)}: label {name!r} does not occur in training, which has "
+            f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}{did_you_mean(name, names)}"
+        )
+    return numbers
+
+
+def _with_numbers(rows: datasets.Dataset, numbers: np.ndarray) -> datasets.Dataset:
+    """`rows` with label numbers for labels; the texts stay where they are."""
+    labels = datasets.Dataset(pa.table({"label": pa.array(numbers)}))
+    return datasets.concatenate_datasets([rows.select_columns(["text"]), labels], axis=1)

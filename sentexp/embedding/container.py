@@ -1,0 +1,87 @@
+"""A file of word vectors as one stream of bytes, whether it is plain, gzipped or a member of a zip archive."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sentexp.errors import SentexpError
+
+BUFFER = 1 << 20  # bytes
+
+
+@dataclass
+class Source:
+    """`called` begins every message about the stream; `done()` of `total` bytes of the file on disk have been read."""
+
+    stream: BinaryIO
+    called: str
+    total: int
+    done: Callable[[], int]
+
+
+@contextmanager
+def opened(path: Path, dim: int | None) -> Iterator[Source]:
+    """The bytes of `path`, unpacked; of an archive of several files, those of the file named for `dim` (as in 100d).
+
+    The kind of file is told by its first bytes, not by its name. Raises SentexpError for a file that is not there, is
+    cut short or damaged (also while it is read), or leaves open which of its members is meant.
+    """
+    called = f"embedding.path={path}"
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(path, "rb"))
+        except OSError as error:
+            raise SentexpError(f"{called}: cannot be read ({error.strerror})") from error
+        try:
+            magic = file.read(4)
+            file.seek(0)
+            total, start = os.fstat(file.fileno()).st_size, 0
+            unpacked: BinaryIO = file
+            if magic[:2] == b"\x1f\x8b":
+                unpacked = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=file)))
+            elif magic[:2] == b"PK":
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                member = _choose(archive, dim, called)
+                unpacked = stack.enter_context(_open_member(archive, member, called))
+                called, total, start = f"{called}: {member.filename}", member.compress_size, member.header_offset
+            stream = cast(BinaryIO, io.BufferedReader(unpacked, BUFFER))
+            yield Source(stream, called, total, lambda: max(0, min(file.tell() - start, total)))
+        except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+            raise SentexpError(f"{called}: cut short or damaged ({error}); delete it and fetch it again") from error
+
+
+def _choose(archive: zipfile.ZipFile, dim: int | None, called: str) -> zipfile.ZipInfo:
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith(("__MACOSX/", "."))
+    ]
+    if len(members) == 1:
+        return members[0]
+    if not members:
+        raise SentexpError(f"{called}: an archive without a file in it")
+    names = ", ".join(member.filename for member in members)
+    if dim is None:
+        raise SentexpError(f"{called}: which of {names}? expected embedding.dim, or one of them unpacked")
+    named = [member for member in members if re.search(rf"(?<!\d){dim}d(?![a-zA-Z0-9])", member.filename)]
+    if len(named) != 1:
+        count = "none" if not named else "more than one"
+        raise SentexpError(f"{called}: {count} of its files ({names}) is named for embedding.dim={dim}")
+    return named[0]
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, called: str) -> BinaryIO:
+    try:
+        return cast(BinaryIO, archive.open(member))
+    except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
+        raise SentexpError(f"{called}: {member.filename} cannot be unpacked ({error}); expected it unpacked") from error

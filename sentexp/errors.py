@@ -1,0 +1,24 @@
+"""Errors that the user can mend: each ends the program with one line and its exit status, never with a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SentexpError(Exception):
+    """A mistake in what the user gave us: a key, a value, a file, a row. The message names it and the way out."""
+
+    exit_status = 2
+
+
+class TrainingDiverged(SentexpError):
+    """The loss stopped being a finite number. The configuration was valid, so this is a failed run, not a refusal."""
+
+    exit_status = 1
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """The tail of an error message: `; did you mean X?` with the nearest valid name, or nothing if none is near."""
+    near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""

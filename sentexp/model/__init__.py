@@ -1,0 +1,1 @@
+"""Models: word numbers of a padded batch and their lengths in, logits out."""

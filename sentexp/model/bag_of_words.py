@@ -1,0 +1,74 @@
+"""The baseline that cannot see the order of words: word vectors pooled over the review, linear layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sentexp.embedding.table import OneHot
+from sentexp.errors import SentexpError, did_you_mean
+from sentexp.model.pooling import masked_max, masked_mean, masked_sum, own_tokens
+from sentexp.model.recurrent import check_lengths
+from sentexp.model.word_dropout import WordDropout
+
+# Shapes: B reviews in a batch, T tokens in the longest of them, E embedding.dim, V words of the vocabulary, C classes
+
+POOLINGS = {"mean": masked_mean, "max": masked_max, "sum": masked_sum}
+
+
+class BagOfWordsClassifier(nn.Module):
+    """Logits of reviews from their words alone, in any order: the mean, largest or sum of their vectors, then linear.
+
+    `embedding` is an nn.Embedding, or a OneHot: then the pooled vector is what share of the words (`mean`) or how many
+    of them (`sum`) each word of the vocabulary is, or whether it is there at all (`max`). All of it is computed in the
+    weights' own type, under autocast too: there is no large product in it.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding | OneHot,
+        num_classes: int,
+        unk_index: int,
+        pooling: str = "mean",
+        word_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if pooling not in POOLINGS:
+            near = did_you_mean(pooling, POOLINGS)
+            raise SentexpError(f"model.pooling={pooling}: not one of {', '.join(POOLINGS)} for a bag of words{near}")
+        if num_classes < 2:
+            raise ValueError(f"num_classes={num_classes}: expected 2 or more")
+        self.pooling = pooling
+        self.word_dropout = WordDropout(word_dropout, unk_index)
+        self.embedding = embedding
+        self.embedding_dropout = nn.Dropout(embedding_dropout)
+        self.output_dropout = nn.Dropout(output_dropout)
+        self.head = nn.Linear(embedding.embedding_dim, 1 if num_classes == 2 else num_classes)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Word numbers [B, T], right-padded with any, and lengths [B] -> logits [B] of class 1 if C is 2, else [B, C].
+
+        Raises ValueError for an empty batch and for lengths outside 1..T.
+        """
+        check_lengths(lengths, *ids.shape)
+        lengths = lengths.to(ids.device)
+        ids = self.word_dropout(ids)                                           # [B, T]
+        with torch.autocast(ids.device.type, enabled=False):
+            if isinstance(self.embedding, OneHot):
+                pooled = self.pooled_one_hot(ids, lengths)                     # [B, V]
+            else:
+                vectors = self.embedding_dropout(self.embedding(ids))          # [B, T, E]
+                pooled = POOLINGS[self.pooling](vectors, lengths)              # [B, E]
+            logits = self.head(self.output_dropout(pooled))                    # [B, 1] or [B, C]
+        return logits.squeeze(1) if self.head.out_features == 1 else logits    # [B] or [B, C]
+
+    def pooled_one_hot(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """The one-hot vectors of `ids` [B, T], never built, pooled over the review's own tokens: [B, V]."""
+        ones = own_tokens(ids, lengths).to(self.head.weight.dtype)             # [B, T]
+        ones = self.embedding_dropout(ones)
+        pooled = ones.new_zeros(len(ids), self.embedding.num_embeddings)       # [B, V]
+        how = "amax" if self.pooling == "max" else "sum"
+        pooled = pooled.scatter_reduce(1, ids.long(), ones, how)
+        return pooled / lengths.unsqueeze(1) if self.pooling == "mean" else pooled

@@ -1,0 +1,94 @@
+"""The recurrent classifier: embedding, LSTM or GRU, pooling over time, linear layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sentexp.embedding.table import OneHot
+from sentexp.errors import SentexpError, did_you_mean
+from sentexp.model.pooling import Pooling
+from sentexp.model.recurrent import GRU, LSTM, check_lengths
+from sentexp.model.word_dropout import WordDropout
+
+# Shapes: B reviews in a batch, T tokens in the longest of them, E embedding.dim, H hidden_size, D directions (1 or 2),
+# L num_layers, C classes
+
+CELLS: dict[str, type[LSTM] | type[GRU]] = {"lstm": LSTM, "gru": GRU}
+
+
+class RecurrentClassifier(nn.Module):
+    """Logits of reviews from the order of their words.
+
+    `embedding` is an nn.Embedding or a OneHot; `unk_index` the word that word dropout puts in place of others.
+    `rnn` holds nn.LSTM's (nn.GRU's) own parameters under their own names. With `ignore_padding=False` the padded
+    batch is read as if it were all text, so that a review's logits depend on the batch it is in: the mistake of many
+    a tutorial, kept to be shown.
+
+    Under `torch.autocast` the recurrent layers run in its type; pooling ends in, and logits are, float32.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding | OneHot,
+        num_classes: int,
+        unk_index: int,
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        pooling: str = "last",
+        word_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        ignore_padding: bool = True,
+    ) -> None:
+        super().__init__()
+        if cell not in CELLS:
+            raise SentexpError(f"model.cell={cell}: not one of {', '.join(CELLS)}{did_you_mean(cell, CELLS)}")
+        if num_classes < 2:
+            raise ValueError(f"num_classes={num_classes}: expected 2 or more")
+        self.ignore_padding = ignore_padding
+        self.word_dropout = WordDropout(word_dropout, unk_index)
+        self.embedding = embedding
+        self.embedding_dropout = nn.Dropout(embedding_dropout)
+        self.rnn = CELLS[cell](
+            embedding.embedding_dim,
+            hidden_size,
+            num_layers,
+            batch_first=True,
+            dropout=dropout,
+            bidirectional=bidirectional,
+        )
+        self.pooling = Pooling(pooling, hidden_size * (2 if bidirectional else 1))
+        self.output_dropout = nn.Dropout(output_dropout)
+        self.head = nn.Linear(self.pooling.output_size, 1 if num_classes == 2 else num_classes)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Word numbers [B, T], right-padded with any, and lengths [B] -> logits [B] of class 1 if C is 2, else [B, C].
+
+        Raises ValueError for an empty batch and for lengths outside 1..T.
+        """
+        check_lengths(lengths, *ids.shape)
+        lengths = lengths.to(ids.device)
+        if not self.ignore_padding:
+            lengths = torch.full_like(lengths, ids.shape[1])
+        ids = self.word_dropout(ids)                                           # [B, T]
+        if isinstance(self.embedding, OneHot):
+            outputs, h_n = self.rnn(ids, lengths, self.scale_of_one_hot(ids))  # [B, T, D*H], [L*D, B, H]
+        else:
+            # Looked up time-major, as the recurrent layer reads it: what follows is a view.
+            vectors = self.embedding(ids.t()).transpose(0, 1)                  # [B, T, E]
+            outputs, h_n = self.rnn(self.embedding_dropout(vectors), lengths)  # [B, T, D*H], [L*D, B, H]
+        with torch.autocast(ids.device.type, enabled=False):
+            last = torch.cat(h_n[-2:].unbind() if self.rnn.bidirectional else h_n[-1:].unbind(), dim=1)  # [B, D*H]
+            pooled = self.pooling(outputs, last, lengths).to(self.head.weight.dtype)   # [B, D*H], concat [B, 3*D*H]
+            logits = self.head(self.output_dropout(pooled))                    # [B, 1] or [B, C]
+        return logits.squeeze(1) if self.head.out_features == 1 else logits    # [B] or [B, C]
+
+    def scale_of_one_hot(self, ids: Tensor) -> Tensor | None:
+        """What embedding dropout does to one-hot vectors: their only number is dropped or scaled. [B, T], or None."""
+        if not self.training or self.embedding_dropout.p == 0:
+            return None
+        return self.embedding_dropout(torch.ones(ids.shape, device=ids.device))

@@ -1,0 +1,192 @@
+"""LSTM and GRU over right-padded reviews, exact at every length, on the dense kernels of oneDNN and cuDNN.
+
+The packed way (`pack_padded_sequence`) is exact too, but off the GPU its backward grows with the square of the length
+(pytorch/pytorch#149194). Here nothing is packed:
+
+- Right-padded input: step t of the forward direction has seen tokens 0..t alone, so its output at `lengths - 1` is
+  exact whatever the padding holds.
+- The backward direction is a forward pass over each review reversed within its own length, its outputs reversed alike.
+
+Each direction of each layer is thus one dense call. Inside, tensors are time-major (what both kernels read); callers
+see batch-first views of them, so nothing is transposed in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# Shapes: B reviews in a batch, T tokens in the longest of them, E input features, V words of the vocabulary,
+# H hidden_size, D directions (1 or 2), L layers, G gates (4 in an LSTM, 3 in a GRU)
+
+
+class LSTM(nn.LSTM):
+    """`torch.nn.LSTM`, its parameters, initial values and state_dict, that reads padded input as that reads packed.
+
+    Always batch-first; no projections. Hochreiter & Schmidhuber (1997); both directions: Graves & Schmidhuber
+    (2005).
+    """
+
+    def forward(  # type: ignore[override]
+        self, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors [B, T, E] or word numbers [B, T], lengths [B] -> outputs [B, T, D*H], h_n [L*D, B, H]: see `read`."""
+        return read(self, inputs, lengths, scale)
+
+
+class GRU(nn.GRU):
+    """`torch.nn.GRU`, as `LSTM` is `torch.nn.LSTM`. Cho et al. (2014).
+
+    PyTorch does not use oneDNN's GRU: on a CPU this runs PyTorch's own, several small kernels a token.
+    """
+
+    def forward(  # type: ignore[override]
+        self, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors [B, T, E] or word numbers [B, T], lengths [B] -> outputs [B, T, D*H], h_n [L*D, B, H]: see `read`."""
+        return read(self, inputs, lengths, scale)
+
+
+def read(cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Read each review up to its length, in every layer and direction of `cell`.
+
+    `inputs` are vectors [B, T, E], or word numbers [B, T] that stand for one-hot vectors (E = V), each multiplied by
+    its `scale` [B, T] if that is given. Returns the last layer's outputs [B, T, D*H], finite but without meaning past
+    a review's length, and each layer's state after its last token, h_n [L*D, B, H], in nn.LSTM's order.
+
+    Under `torch.autocast` it computes in autocast's type, and the results have that type.
+    Raises ValueError for an empty batch and for lengths outside 1..T. Lengths on a GPU are not read back to be checked,
+    since the host would have to wait: there a wrong one is an index error of the GPU.
+    """
+    check_lengths(lengths, batch=inputs.shape[0], longest=inputs.shape[1])
+    device = inputs.device
+    one_hot = not inputs.is_floating_point()
+    dtype = next(cell.parameters()).dtype
+    if torch.is_autocast_enabled(device.type):
+        dtype = torch.get_autocast_dtype(device.type)
+    lengths = lengths.to(device, torch.int64)
+    end = (lengths - 1).view(1, -1, 1).expand(1, -1, cell.hidden_size)         # [1, B, H]
+    reverse = Reversal(lengths, inputs.shape[1])
+    layer = inputs.transpose(0, 1)                                             # [T, B, E], one-hot [T, B]
+    factors = None if scale is None else scale.t()                             # [T, B]
+    states = []
+    # What autocast would do is done here: it casts weights one by one, and PyTorch's GRU at every token.
+    with torch.autocast(device.type, enabled=False):
+        for number in range(cell.num_layers):
+            if number > 0:
+                layer = F.dropout(layer, cell.dropout, cell.training)
+            if layer.is_floating_point():
+                layer = layer.to(dtype)
+            directions = []
+            for backward in (False, True)[: 1 + cell.bidirectional]:
+                weights = parameters(cell, number, backward)
+                vectors = reverse(layer) if backward else layer                # [T, B, E], one-hot [T, B]
+                if one_hot and number == 0:
+                    scales = reverse(factors) if backward and factors is not None else factors
+                    vectors, weights = look_up(vectors, scales, weights, dtype)    # [T, B, G*H]
+                outputs = dense_pass(cell, vectors, flattened(weights, dtype))     # [T, B, H]
+                states.append(outputs.gather(0, end))                          # [1, B, H]
+                directions.append(reverse(outputs) if backward else outputs)
+            layer = torch.cat(directions, dim=2) if cell.bidirectional else directions[0]   # [T, B, D*H]
+    return layer.transpose(0, 1), torch.cat(states)
+
+
+def check_lengths(lengths: Tensor, batch: int, longest: int) -> None:
+    """Raises ValueError unless there are `batch` lengths, at least one, and (where on the CPU) each in 1..`longest`."""
+    if batch == 0 or lengths.shape != (batch,):
+        raise ValueError(f"lengths of shape {list(lengths.shape)} for {batch} reviews: expected one each, and a review")
+    if lengths.device.type == "cpu":
+        shortest, most = int(lengths.min()), int(lengths.max())
+        if shortest < 1 or most > longest:
+            raise ValueError(f"lengths from {shortest} to {most}: expected 1 to {longest}, the width of the batch")
+
+
+def parameters(cell: nn.RNNBase, layer: int, backward: bool) -> list[Tensor]:
+    """weight_ih, weight_hh and, if `cell` has them, bias_ih, bias_hh of one direction of one layer."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if cell.bias else 2]
+    return [getattr(cell, f"{name}_l{layer}" + "_reverse" * backward) for name in names]
+
+
+def flattened(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """`weights` as views of one flat buffer of `dtype`.
+
+    cuDNN reads one buffer, the four parameters in this order; given anything else it warns and builds one in each call.
+    """
+    flat = torch.cat([weight.reshape(-1) for weight in weights]).to(dtype)
+    pieces = flat.split([weight.numel() for weight in weights])
+    return [piece.view(weight.shape) for piece, weight in zip(pieces, weights, strict=True)]
+
+
+def dense_pass(cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> Tensor:
+    """One direction of one layer, from the first token to the last: inputs [T, B, E] -> outputs [T, B, H]."""
+    start = inputs.new_zeros(1, inputs.shape[1], cell.hidden_size)             # [1, B, H]
+    # cuDNN keeps what backward needs only where told that it trains; oneDNN looks at the grad mode itself.
+    train = torch.is_grad_enabled()
+    if cell.mode == "LSTM":
+        return torch.lstm(inputs, (start, start), weights, cell.bias, 1, 0.0, train, False, False)[0]
+    return torch.gru(inputs, start, weights, cell.bias, 1, 0.0, train, False, False)[0]
+
+
+def look_up(
+    ids: Tensor, scale: Tensor | None, weights: list[Tensor], dtype: torch.dtype
+) -> tuple[Tensor, list[Tensor]]:
+    """What the one-hot vectors of `ids` [T, B] give in the input gates, and weights that pass it on unchanged.
+
+    A one-hot vector times weight_ih [G*H, V] is one column of it: the product is a look-up [T, B, G*H], and the kernel
+    is given the identity for its weight_ih. Exact: it adds zeros to the column times one.
+    """
+    weight_ih = weights[0]
+    if ids.device.type == "cpu":
+        # Only columns of words that occur are brought into rows; a third of the time of a strided look-up.
+        words, ids = ids.unique(return_inverse=True)
+        weight_ih = weight_ih.index_select(1, words)
+    gates = F.embedding(ids, weight_ih.t().contiguous()).to(dtype)             # [T, B, G*H]
+    if scale is not None:
+        gates = gates * scale.unsqueeze(2).to(dtype)
+    identity = torch.eye(len(weight_ih), dtype=weight_ih.dtype, device=weight_ih.device)
+    return gates, [identity, *weights[1:]]
+
+
+def reverse_within(values: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse each row of `values` [B, T, ...] within its own first `lengths` [B] entries; padding stays where it is.
+
+    Raises ValueError if a length is not in 1..T. After Graves & Schmidhuber (2005), section 2.
+    """
+    check_lengths(lengths, values.shape[0], values.shape[1])
+    return Reversal(lengths, values.shape[1])(values.transpose(0, 1)).transpose(0, 1)
+
+
+class Reversal:
+    """Reverses reviews within their own lengths, for time-major tensors [T, B, ...] of one batch."""
+
+    def __init__(self, lengths: Tensor, longest: int) -> None:
+        step = torch.arange(longest, device=lengths.device).unsqueeze(1)       # [T, 1]
+        mirrored = torch.where(step < lengths, lengths - 1 - step, step)       # [T, B]
+        review = torch.arange(len(lengths), device=lengths.device)             # [B]
+        self.rows = (mirrored * len(lengths) + review).view(-1)                # [T*B]
+
+    def __call__(self, values: Tensor) -> Tensor:
+        reversed_values: Tensor = _Permuted.apply(values, self.rows)
+        return reversed_values
+
+
+class _Permuted(torch.autograd.Function):
+    """The T*B rows of `values` [T, B, ...] permuted by `rows`, a permutation that is its own inverse.
+
+    Hence its gradient is itself: a copy of rows, where autograd would add them up one by one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return values.flatten(0, 1).index_select(0, rows).view(values.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return gradient.flatten(0, 1).index_select(0, rows).view(gradient.shape), None

@@ -1,0 +1,38 @@
+"""What is shown on a terminal while something takes its time; without a terminal, nothing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sentexp.ranks import rank
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@functools.cache
+def console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[int, int | None, str], None]]:
+    """A function (done, total, what) that moves a bar for each `what`; the bars are gone after the block."""
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    tasks: dict[str, TaskID] = {}
+    hidden = rank() > 0 or not console().is_terminal
+    with Progress(*columns, console=console(), transient=True, disable=hidden) as shown:
+
+        def move(done: int, total: int | None, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(what, total=total)
+            shown.update(tasks[what], completed=done, total=total)
+
+        yield move

@@ -1,0 +1,173 @@
+"""Entries on disk, each a folder of files named by a key: there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from sentexp.errors import SentexpError
+
+log = logging.getLogger(__name__)
+
+CONTENT = "content.json"
+"""Sizes of the other files of an entry, and facts about it."""
+
+ABANDONED = 2 * 24 * 3600
+"""Seconds after which nobody is still writing a draft."""
+
+
+def key_of(*what: Any) -> str:
+    """The name of an entry that depends on `what`: anything that JSON can write."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class Cache:
+    """The entries of one kind under `cache_dir`. They may be deleted at any time; what was mapped stays readable."""
+
+    def __init__(self, cache_dir: Path, kind: str) -> None:
+        self.cache_dir = Path(cache_dir)
+        self.folder = self.cache_dir / kind
+
+    def find(self, key: str) -> Path | None:
+        """The folder of the entry; None if there is none, and None if it is damaged, with a warning the first time."""
+        entry = self.folder / key
+        try:
+            sizes = json.loads((entry / CONTENT).read_bytes())["sizes"]
+            wrong = [name for name, size in sizes.items() if _size(entry / name) != size]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            wrong = [CONTENT]
+        if wrong:
+            self.discard(key, f"{', '.join(wrong)} not as written")
+            return None
+        return entry
+
+    def discard(self, key: str, why: object) -> None:
+        """Make a damaged entry count as missing, with a warning."""
+        log.warning("%s: damaged (%s); building it anew", self.folder / key, why)
+        with suppress(OSError):
+            (self.folder / key / CONTENT).unlink(missing_ok=True)
+
+    def facts(self, entry: Path) -> dict[str, Any]:
+        return json.loads((entry / CONTENT).read_bytes())["facts"]
+
+    @contextmanager
+    def alone(self, keys: Iterable[str]) -> Iterator[None]:
+        """One process at a time builds these entries; others wait, and should look for them again afterwards."""
+        with ExitStack() as stack:
+            for key in sorted(set(keys)):  # in one order, so that no two wait for one another
+                with self._writing():
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    lock = FileLock(self.folder / f"{key}.lock")
+                    try:
+                        lock.acquire(timeout=0)
+                    except Timeout:
+                        log.info("waiting for another process that tokenizes the same reviews")
+                        lock.acquire()
+                    except NotImplementedError:  # a file system without locks: both build, one entry stays
+                        continue
+                stack.callback(lock.release)
+            yield
+
+    @contextmanager
+    def new(self, key: str) -> Iterator[Draft]:
+        """A draft that becomes the entry when the block ends, and is removed if the block fails."""
+        draft = self.folder / f"{key}.{os.getpid()}-{threading.get_ident()}.unfinished"
+        with self._writing():
+            self._sweep(key)
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+        writer = Draft(draft, self)
+        try:
+            yield writer
+            with self._writing():
+                writer.finish()
+                self._publish(draft, key)
+        finally:
+            with suppress(OSError):  # a full disk has been reported by the writing
+                writer.close()
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _sweep(self, key: str) -> None:
+        """Remove what was left of this entry by processes that were killed."""
+        for left in self.folder.glob(f"{key}.*.*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(left)
+
+    def _publish(self, draft: Path, key: str) -> None:
+        """Rename the draft. An entry that another process was first with stays: it holds the same."""
+        entry = self.folder / key
+        discarded = draft.with_name(f"{draft.name}.discarded")
+        if entry.exists() and self.find(key) is None:
+            with suppress(FileNotFoundError):
+                os.rename(entry, discarded)
+            shutil.rmtree(discarded, ignore_errors=True)
+        try:
+            os.rename(draft, entry)
+        except OSError:
+            if not entry.exists():
+                raise
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SentexpError(
+                f"cache_dir={self.cache_dir}: cannot be written ({error.strerror or error}); "
+                "expected a folder that you may write to, with room on its disk"
+            ) from error
+
+
+class Draft:
+    """An entry being written."""
+
+    def __init__(self, folder: Path, cache: Cache) -> None:
+        self._folder = folder
+        self._cache = cache
+        self._files: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
+        """Kept with the entry; anything that JSON can write."""
+
+    def append(self, name: str, data: np.ndarray | bytes) -> None:
+        """To the file `name` of the entry."""
+        with self._cache._writing():
+            if name not in self._files:
+                self._files[name] = open(self._folder / name, "wb")  # noqa: SIM115  (closed with the draft)
+            self._files[name].write(data if isinstance(data, bytes) else data.tobytes())
+
+    def finish(self) -> None:
+        for file in self._files.values():  # else a power cut could leave an entry of the right size full of zeros
+            file.flush()
+            os.fsync(file.fileno())
+        self.close()
+        sizes = {name: (self._folder / name).stat().st_size for name in self._files}
+        content = json.dumps({"sizes": sizes, "facts": self.facts})
+        (self._folder / CONTENT).write_text(content, encoding="utf-8")
+
+    def close(self) -> None:
+        for file in self._files.values():
+            if not file.closed:
+                file.close()
+
+
+def _size(file: Path) -> int:
+    """In bytes; -1 if it is not there."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return -1

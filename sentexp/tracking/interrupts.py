@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM that wait for a write to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """The first interrupt inside takes effect after the block, a second one at once.
+
+    Half-way through a write it would leave the database's connection in the middle of a transaction, and the run's end
+    could not be recorded on it. Outside the main thread, where Python delivers no signals, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        restore()
+        waiting.append((number, frame))
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    taken = [number for number in numbers if callable(handlers[number])]
+
+    def restore() -> None:
+        for number in taken:
+            signal.signal(number, handlers[number])
+
+    for number in taken:
+        signal.signal(number, remember)
+    try:
+        yield
+    finally:
+        restore()
+    for caught, frame in waiting:
+        handlers[caught](caught, frame)  # type: ignore[operator, misc, index]

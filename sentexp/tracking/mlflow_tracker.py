@@ -1,0 +1,256 @@
+"""tracking=mlflow: a run recorded to an MLflow store as it happens. MLflow itself is imported when the run starts.
+
+It talks to the store through a client of its own: no active run, tracking URI or experiment of the process is set, so a
+notebook that uses MLflow's global functions is left alone.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import os
+import posixpath
+import re
+import shlex
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from sentexp.errors import SentexpError
+from sentexp.tracking.environment import program
+from sentexp.tracking.interface import Location
+from sentexp.tracking.interrupts import interrupts_later
+from sentexp.tracking.parameters import flatten, without_passwords
+from sentexp.tracking.store import Store, brief_patience, explained, open_store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as Entity
+
+log = logging.getLogger(__name__)
+
+# MLflow's limits
+LONGEST_NAME = 250  # characters
+LONGEST_PARAM = 6000
+LONGEST_TAG = 5000
+LONGEST_DIGEST = 36
+PARAMS_A_CALL = 100
+METRICS_A_CALL = 1000
+
+CUT = "... (cut; see config/config.yaml)"
+
+CONTEXTS = {"train": "train", "valid": "validation", "test": "test"}
+
+
+class MlflowTracker:
+    """The target of conf/tracking/mlflow.yaml. Nothing happens before `run`."""
+
+    def __init__(
+        self,
+        uri: str | None = None,
+        experiment: str = "sentexp",
+        run_name: str | None = None,
+        log_model: bool = True,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._uri = uri
+        self._experiment = experiment
+        self._run_name = run_name
+        self._log_model = log_model
+        self._tags = dict(tags or {})
+
+    @contextmanager
+    def run(self, *, parent_run_id: str | None = None) -> Iterator[MlflowRun]:
+        """A run that ends with the block, its status true: FINISHED; KILLED by KeyboardInterrupt or SystemExit; FAILED
+        by any other exception, which is kept as the tag `error` and the artifact traceback.txt.
+
+        Raises SentexpError, within seconds, if the store cannot be used. See `open_store` for where things go.
+        """
+        store = open_store(self._uri, self._experiment)
+        tags = {"mlflow.user": _user(), "mlflow.source.name": program(), "mlflow.source.type": "LOCAL"}
+        tags |= {name: str(value) for name, value in self._tags.items()}
+        if parent_run_id is not None:
+            tags["mlflow.parentRunId"] = parent_run_id
+        with _writing(store.uri):
+            entity = store.client.create_run(store.experiment_id, tags=tags, run_name=self._run_name)
+        run = MlflowRun(store, self._experiment, entity, self._log_model)
+        try:
+            yield run
+        except BaseException as error:
+            run._end_with(error)
+            raise
+        with _writing(store.uri):
+            store.client.set_terminated(entity.info.run_id, "FINISHED")
+
+
+class MlflowRun:
+    """A run that has been started. Raises SentexpError if the store does not take what it is given."""
+
+    def __init__(self, store: Store, experiment: str, entity: Entity, keep_model: bool) -> None:
+        self._store = store
+        self._client = store.client
+        self._experiment = experiment
+        self._entity = entity
+        self._keep_model = keep_model
+        self._params: dict[str, str] = {}
+        self.run_id: str = entity.info.run_id
+
+    def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
+        config, overrides = without_passwords(config), without_passwords(list(overrides))
+        self.log_params(config)
+        self.log_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "config/config.yaml")
+        self.log_text(yaml.safe_dump(overrides, allow_unicode=True), "config/overrides.yaml")
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        flat = {
+            _name(key): _at_most(value, LONGEST_PARAM, key) for key, value in flatten(without_passwords(params)).items()
+        }
+        self._params |= flat
+        with _writing(self._store.uri):
+            for some in _chunks([Param(key, value) for key, value in flat.items()], PARAMS_A_CALL):
+                self._client.log_batch(self.run_id, params=some)
+
+    def log_dataset(self, name: str, split: str, digest: str, source: str, rows: int) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        described = _json({"split": split, "rows": rows, "digest": digest})
+        dataset = Dataset(
+            name=name,
+            digest=digest[:LONGEST_DIGEST],
+            source_type="sentexp",
+            source=_json({"source": without_passwords(source)}),
+            profile=described,
+        )
+        context = InputTag("mlflow.data.context", CONTEXTS.get(split, split))
+        # why the lock: two runs that record the same new data set at once collide in the database
+        with _writing(self._store.uri), self._store.lock:
+            self._client.log_inputs(self.run_id, [DatasetInput(dataset, [context])])
+
+    def log_environment(self, environment: Mapping[str, Any]) -> None:
+        self.set_tags(environment)
+        commit = environment.get("git", {}).get("commit")
+        if commit is not None:
+            self.set_tags({"mlflow.source.git.commit": commit})
+        self.log_text(_json(environment, indent=2) + "\n", "environment.json")
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        points = [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        with _writing(self._store.uri):
+            for some in _chunks(points, METRICS_A_CALL):
+                self._client.log_batch(self.run_id, metrics=some)
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        from mlflow.entities import RunTag
+
+        flat = {
+            _name(key): _at_most(value, LONGEST_TAG, key) for key, value in flatten(without_passwords(tags)).items()
+        }
+        with _writing(self._store.uri):
+            for some in _chunks([RunTag(key, value) for key, value in flat.items()], PARAMS_A_CALL):
+                self._client.log_batch(self.run_id, tags=some)
+
+    def log_text(self, text: str, file: str) -> None:
+        with _writing(self._store.uri):
+            self._client.log_text(self.run_id, text, file)
+
+    def log_folder(self, folder: Path, name: str) -> None:
+        with _writing(self._store.uri):
+            self._client.log_artifacts(self.run_id, str(folder), name)
+
+    def log_model(self, folder: Path) -> str | None:
+        """See `sentexp.tracking.logged_model`. Also found as runs:/RUN_ID/model."""
+        if not self._keep_model:
+            return None
+        from sentexp.tracking.logged_model import log_model
+
+        with _writing(self._store.uri):
+            return log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
+
+    def location(self) -> Location:
+        info = self._entity.info
+        return Location(
+            uri=without_passwords(self._store.uri),
+            experiment=self._experiment,
+            experiment_id=info.experiment_id,
+            run_name=info.run_name,
+            run_id=info.run_id,
+            ui_command=ui_command(self._store.uri, info.experiment_id, info.run_id),
+        )
+
+    def _end_with(self, error: BaseException) -> None:
+        """Says why the run ended. What goes wrong here must not hide `error`, so it is only logged."""
+        killed = isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
+        try:
+            with brief_patience():
+                if not killed:
+                    self.set_tags({"error": str(error) or type(error).__name__})
+                    self.log_text(without_passwords("".join(traceback.format_exception(error))), "traceback.txt")
+                with _writing(self._store.uri):
+                    self._client.set_terminated(self.run_id, "KILLED" if killed else "FAILED")
+        except SentexpError as second:
+            log.warning("run %s may look unfinished: %s", self.run_id, second)
+
+
+@contextmanager
+def _writing(uri: str) -> Iterator[None]:
+    with interrupts_later(), explained(uri):
+        yield
+
+
+def ui_command(uri: str, experiment_id: str, run_id: str) -> str:
+    """The shell command that opens MLflow's pages: on the store at `uri`, or on the run itself where a server runs."""
+    if uri.startswith(("http://", "https://")):
+        page = f"{without_passwords(uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+        return shlex.join(["python", "-m", "webbrowser", page])
+    # outside of an activated environment, `mlflow` is another one or none
+    beside = Path(sys.executable).parent
+    on_path = shutil.which("mlflow")
+    program = ["mlflow"] if on_path and Path(on_path).parent == beside else [sys.executable, "-m", "mlflow"]
+    address = shlex.quote(uri)
+    if without_passwords(uri) != uri:
+        address = '"$MLFLOW_TRACKING_URI"'
+    return f"{shlex.join([*program, 'ui', '--backend-store-uri'])} {address}"
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+
+
+def _name(key: str) -> str:
+    """`key` as MLflow takes it: it is a path there, of few characters."""
+    key = re.sub(r"[^\w\-. :/]", "_", key)
+    if posixpath.normpath(key) != key or key.startswith(("/", "..")):
+        key = key.replace("/", "_")
+    return key[:LONGEST_NAME]
+
+
+def _at_most(value: str, longest: int, key: str) -> str:
+    if len(value) <= longest:
+        return value
+    log.warning("%s: %d characters, of which MLflow keeps %d", key, len(value), longest)
+    return value[: longest - len(CUT)] + CUT
+
+
+def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a name for its user
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

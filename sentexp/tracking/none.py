@@ -1,0 +1,40 @@
+"""tracking=none: a run that is recorded nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class NoRun:
+    """Takes what a run takes and keeps nothing."""
+
+    def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None: ...
+
+    def log_params(self, params: Mapping[str, Any]) -> None: ...
+
+    def log_dataset(self, name: str, split: str, digest: str, source: str, rows: int) -> None: ...
+
+    def log_environment(self, environment: Mapping[str, Any]) -> None: ...
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None: ...
+
+    def log_text(self, text: str, file: str) -> None: ...
+
+    def log_folder(self, folder: Path, name: str) -> None: ...
+
+    def log_model(self, folder: Path) -> None: ...
+
+    def location(self) -> None: ...
+
+
+class NoTracking:
+    """The target of conf/tracking/none.yaml."""
+
+    @contextmanager
+    def run(self, *, parent_run_id: str | None = None) -> Iterator[NoRun]:
+        yield NoRun()

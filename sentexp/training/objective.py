@@ -1,0 +1,40 @@
+"""What training lowers and what people read: loss and correct answers, for two classes and for more.
+
+Logits [B] mean two classes (the logit of class 1), logits [B, C] mean C classes. All is computed in float32,
+whatever the precision of the model.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Shapes: B reviews in a batch, C classes
+
+
+def loss_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Sum of the reviews' losses: binary cross-entropy with logits for two classes, cross-entropy for more.
+
+    `label_smoothing` is the share of the target spread evenly over all classes (Szegedy et al., 2016, section
+    7), so that both losses agree: with two classes and 0.1 the targets are 0.05 and 0.95.
+    """
+    logits = logits.float()
+    if logits.dim() == 1:
+        targets = labels.float() * (1 - label_smoothing) + label_smoothing / 2  # [B]
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+    return F.cross_entropy(logits, labels, reduction="sum", label_smoothing=label_smoothing)
+
+
+def correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many of the reviews are answered right, as a tensor without dimensions."""
+    answers = logits > 0 if logits.dim() == 1 else logits.argmax(1)
+    return (answers == labels).sum()
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Of each class, float32 [B, C]; the rows sum to 1."""
+    logits = logits.float()
+    if logits.dim() > 1:
+        return logits.softmax(1)
+    return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], 1)

@@ -1,0 +1,112 @@
+"""What a person sees of a training: one plain line an epoch, and on a terminal a live bar under it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Live
+
+REFRESH_SECONDS = 0.25
+
+
+class Progress:
+    """Writes each epoch's line through `write`, and where `console` is a rich terminal shows a bar meanwhile.
+
+    The bar is gone when the line is written, so that `write` may be anything, such as a logger's `info`.
+    """
+
+    def __init__(self, write: Callable[[str], object], console: Console | None = None) -> None:
+        self._write = write
+        self._bar = _Bar(console) if console is not None and console.is_terminal else None
+
+    def start_epoch(self, epoch: int, epochs: int, reviews: int, steps_left: int) -> None:
+        """`reviews` of this epoch; `steps_left` of the whole training, this epoch's included."""
+        if self._bar is not None:
+            self._bar.start(f"epoch {epoch}/{epochs}", reviews, steps_left)
+
+    def step(self, steps: int, reviews: int, loss: float, accuracy: float) -> None:
+        """Further `steps` with `reviews` are done; `loss` and `accuracy` are of the epoch so far."""
+        if self._bar is not None:
+            self._bar.step(steps, reviews, loss, accuracy)
+
+    def end_epoch(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        self.close()
+        self._write(epoch_line(epoch, epochs, metrics))
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
+    """`epoch 1/3  train loss 0.6931 acc 0.5035  valid loss 0.6933 acc 0.4931  412 reviews/s  42 s`."""
+    return "  ".join(
+        [
+            f"epoch {epoch}/{epochs}",
+            f"train loss {metrics['train/loss']:.4f} acc {metrics['train/accuracy']:.4f}",
+            f"valid loss {metrics['valid/loss']:.4f} acc {metrics['valid/accuracy']:.4f}",
+            f"{metrics['reviews_per_second']:,.0f} reviews/s",
+            f"{metrics['seconds']:.0f} s" if metrics["seconds"] >= 10 else f"{metrics['seconds']:.1f} s",
+        ]
+    )
+
+
+class _Bar:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+
+    def start(self, title: str, reviews: int, steps_left: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Live
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f} acc {task.fields[accuracy]:.4f}"),
+            TextColumn("{task.fields[speed]:,.0f} reviews/s  {task.fields[left]} left"),
+        )
+        # why no refresh thread: it would take the core that trains, whenever it likes
+        live = Live(*columns, console=self._console, transient=True, auto_refresh=False)
+        nan = float("nan")
+        self._task = live.add_task(title, total=reviews, loss=nan, accuracy=nan, speed=0.0, left="?")
+        live.start()
+        self._live = live
+        self._began = self._shown = time.perf_counter()
+        self._done = self._steps = 0
+        self._steps_left = steps_left
+
+    def step(self, steps: int, reviews: int, loss: float, accuracy: float) -> None:
+        self._done += reviews
+        self._steps += steps
+        now = time.perf_counter()
+        if self._live is None or now - self._shown < REFRESH_SECONDS:
+            return
+        self._shown = now
+        seconds = now - self._began
+        left = seconds / self._steps * (self._steps_left - self._steps)
+        self._live.update(
+            self._task,
+            completed=self._done,
+            loss=loss,
+            accuracy=accuracy,
+            speed=self._done / seconds,
+            left=_clock(left),
+            refresh=True,
+        )
+
+    def stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

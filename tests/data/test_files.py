@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sentexp.data import files
+from sentexp.errors import SentexpError
+
+ROWS = [(f"review {i}, in words", "pos" if i % 2 else "neg") for i in range(20)]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    return tmp_path / "cache" / "sentexp"
+
+
+def load(**changes):
+    arguments = {
+        "path": None,
+        "train": None,
+        "valid": None,
+        "test": None,
+        "format": "auto",
+        "text_column": "text",
+        "label_column": "label",
+        "encoding": "utf-8",
+        "test_fraction": 0.2,
+        "valid_fraction": 0.25,
+        "limit": None,
+        "seed": 0,
+    }
+    return files.load(**{**arguments, **{key: value and str(value) for key, value in changes.items()}})
+
+
+def write_csv(path, rows=ROWS):
+    path.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows), encoding="utf-8")
+    return path
+
+
+def write_tsv(path):
+    path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in ROWS), encoding="utf-8")
+    return path
+
+
+def write_jsonl(path):
+    path.write_text("".join(f'{{"text": "{text}", "label": "{label}"}}\n' for text, label in ROWS), encoding="utf-8")
+    return path
+
+
+def write_parquet(path):
+    pq.write_table(pa.table({"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS]}), path)
+    return path
+
+
+def write_folder(path, rows=ROWS):
+    for i, (text, label) in enumerate(rows):
+        (path / label).mkdir(parents=True, exist_ok=True)
+        (path / label / f"{i:02}.txt").write_text(text, encoding="utf-8")
+    return path
+
+
+WRITERS = [
+    (write_csv, "reviews.csv"),
+    (write_tsv, "reviews.tsv"),
+    (write_jsonl, "reviews.jsonl"),
+    (write_parquet, "reviews.parquet"),
+    (write_folder, "reviews"),
+]
+
+
+@pytest.mark.parametrize(("write", "name"), WRITERS)
+def test_every_format_gives_the_same_reviews(tmp_path, write, name):
+    reviews = load(path=write(tmp_path / name))
+    assert reviews.labels == ["neg", "pos"]
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 12, "valid": 4, "test": 4}
+    read = {(row["text"], reviews.labels[row["label"]]) for rows in reviews.splits.values() for row in rows}
+    assert read == set(ROWS)
+
+
+def test_a_file_for_each_split(tmp_path):
+    train, valid, test = (write_csv(tmp_path / f"{name}.csv", ROWS[: 4 + i]) for i, name in enumerate("abc"))
+    reviews = load(train=train, valid=valid, test=test)
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 4, "valid": 5, "test": 6}
+    assert reviews.source == f"{train}, {valid}, {test}"
+
+
+def test_a_folder_of_split_folders(tmp_path):
+    write_folder(tmp_path / "imdb/train", [*ROWS, ("nobody said", "unsup")])
+    write_folder(tmp_path / "imdb/test", ROWS[:6])
+    reviews = load(path=tmp_path / "imdb")
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 15, "valid": 5, "test": 6}
+    assert reviews.skipped == {f"{tmp_path}/imdb/train: no label": 1}
+
+
+def test_a_second_start_does_not_parse(tmp_path, cache, monkeypatch):
+    path = write_csv(tmp_path / "a.csv")
+    first = load(path=path)
+
+    def fail(*_):
+        raise AssertionError("parsed again")
+        yield
+
+    monkeypatch.setitem(files.PARSERS, "csv", fail)
+    assert load(path=path).digests == first.digests
+    assert [file.suffix for file in cache.iterdir()] == [".arrow"]
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path):
+    path = write_csv(tmp_path / "a.csv")
+    before = load(path=path)
+    write_csv(path, [(text.replace("review", "REVIEW"), label) for text, label in ROWS])
+    after = load(path=path)
+    assert after.digests != before.digests
+    assert "REVIEW" in after.splits["train"][0]["text"]
+
+
+def test_a_file_that_could_not_be_read_leaves_nothing_behind(tmp_path, cache):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "a,b\n" * 1500 + "a,b,c\n", encoding="utf-8")
+    with pytest.raises(SentexpError, match=":1502: 3 fields"):
+        load(path=path)
+    assert list(cache.iterdir()) == []
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path, cache, monkeypatch):
+    read = files.PARSERS["csv"]
+
+    def interrupted(*arguments):
+        yield from read(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(files.PARSERS, "csv", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        load(path=write_csv(tmp_path / "a.csv"))
+    assert list(cache.iterdir()) == []
+
+
+def test_texts_stay_on_disk_when_sent_to_another_process(tmp_path):
+    rows = [("words " * 200 + str(i), label) for i, (_, label) in enumerate(ROWS * 50)]
+    train = load(path=write_csv(tmp_path / "a.csv", rows)).splits["train"]
+    assert len(pickle.dumps(train)) < 100_000
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(len, (train,)) == len(train)
+
+
+@pytest.mark.parametrize("kind", ["csv", "folder"])
+def test_a_label_unseen_in_training_is_found(tmp_path, kind):
+    write = write_csv if kind == "csv" else write_folder
+    train = write(tmp_path / ("a.csv" if kind == "csv" else "a"))
+    test = write(tmp_path / ("b.csv" if kind == "csv" else "b"), [*ROWS[:3], ("x", "poss")])
+    place = r"b\.csv:5" if kind == "csv" else r"b/poss/03\.txt"
+    with pytest.raises(SentexpError, match=f"{place}: label 'poss' .* did you mean pos"):
+        load(train=train, test=test)
+
+
+def test_rows_without_text_are_counted_with_their_file(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [*ROWS, (" ", "pos"), ("", "neg"), ("words", "")])
+    assert load(path=path).skipped == {f"{path}: no text": 2, f"{path}: no label": 1}
+
+
+def test_class_names_beside_parquet_are_kept(tmp_path):
+    classes = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["good", "bad"])})
+    rows = {"text": [text for text, _ in ROWS], "label": [i % 2 for i in range(20)]}
+    datasets.Dataset.from_dict(rows, features=classes).to_parquet(tmp_path / "a.parquet")
+    assert load(path=tmp_path / "a.parquet").labels == ["good", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "expected data.path=FILE_OR_FOLDER"),
+        ({"test": "a.csv"}, "expected data.path=FILE_OR_FOLDER"),
+        ({"path": "a.csv", "train": "a.csv"}, "expected either data.path or data.train, not both"),
+        ({"train": "a.csv", "test": "a.csv"}, "expected different files"),
+        ({"path": "b.csv"}, r"data\.path=.*b\.csv: no such file or folder; did you mean a\.csv\?"),
+        ({"train": "none/b.csv"}, r"data\.train=.*: no such file"),
+        ({"path": "a.csv", "format": "cvs"}, r"data\.format=cvs: not one of auto, csv.*; did you mean csv\?"),
+        ({"path": "a.csv", "format": "folder"}, "is a file"),
+        ({"path": "empty", "format": "csv"}, "is a folder"),
+        ({"path": "empty"}, "no rows; expected a folder for each label"),
+        ({"path": "a.txt"}, "cannot tell its format"),
+        ({"path": "header.csv"}, r"header\.csv: no rows"),
+    ],
+)
+def test_refusals(tmp_path, changes, message):
+    write_csv(tmp_path / "a.csv")
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    (tmp_path / "header.csv").write_text("text,label\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    paths = {key: tmp_path / value if key != "format" else value for key, value in changes.items()}
+    with pytest.raises(SentexpError, match=message):
+        load(**paths)

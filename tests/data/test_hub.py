@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import logging
+import types
+from pathlib import Path
+
+import datasets
+import huggingface_hub
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sentexp.data import hub
+from sentexp.errors import SentexpError
+
+IMDB = Path(__file__).parents[2] / "../shared/data/imdb"
+README = """---
+configs:
+  - config_name: plain
+    default: true
+    data_files:
+      - {split: train, path: plain/train.parquet}
+      - {split: test, path: plain/test.parquet}
+      - {split: unsupervised, path: plain/unsupervised.parquet}
+  - config_name: other
+    data_files: [{split: train, path: other.csv}, {split: test, path: other.csv}]
+---
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A small dataset in the Hub's layout, whose third split cannot be read."""
+    (tmp_path / "data/plain").mkdir(parents=True)
+    (tmp_path / "data/README.md").write_text(README, encoding="utf-8")
+    write(tmp_path / "data/plain/train.parquet", 40)
+    write(tmp_path / "data/plain/test.parquet", 10)
+    (tmp_path / "data/plain/unsupervised.parquet").write_text("no parquet", encoding="utf-8")
+    (tmp_path / "data/other.csv").write_text("text,stars\n" + "fine,5\npoor,1\n" * 10, encoding="utf-8")
+    return tmp_path / "data"
+
+
+def write(path, size):
+    classes = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+    rows = {"text": [f"review {i}" for i in range(size)], "label": [int(i >= size // 2) for i in range(size)]}
+    datasets.Dataset.from_dict(rows, features=classes).to_parquet(path)
+
+
+def load(**changes):
+    arguments = {
+        "name": "someone/reviews",
+        "config": None,
+        "revision": None,
+        "path": None,
+        "text_column": "text",
+        "label_column": "label",
+        "train_split": "train",
+        "valid_split": None,
+        "test_split": "test",
+        "valid_fraction": 0.25,
+        "limit": None,
+        "seed": 0,
+    }
+    return hub.load(**{**arguments, **changes})
+
+
+def test_a_folder_in_the_layout_of_the_hub_gives_the_splits_asked_for_alone(folder):
+    reviews = load(path=str(folder))
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 30, "valid": 10, "test": 10}
+    assert reviews.labels == ["neg", "pos"]
+    assert reviews.source == str(folder)
+
+
+def test_a_configuration_of_the_dataset(folder):
+    assert load(path=str(folder), config="other", label_column="stars").labels == ["1", "5"]
+
+
+def test_a_folder_of_bare_parquet_files(tmp_path):
+    write(tmp_path / "train-00000-of-00001.parquet", 20)
+    write(tmp_path / "test-00000-of-00001.parquet", 6)
+    assert len(load(path=str(tmp_path)).splits["test"]) == 6
+
+
+def test_rows_without_a_label_are_counted(folder):
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "label": [0, -1, 1]}), folder / "plain/test.parquet")
+    assert load(path=str(folder)).skipped == {f"{folder}, split test: no label": 1}
+
+
+def test_nothing_is_printed(folder, capfd, caplog):
+    load(path=str(folder))
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+    assert not datasets.utils.are_progress_bars_disabled()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": "nowhere"}, "data.path=nowhere: no such folder"),
+        ({"path": "README.md"}, "expected a folder in the Hub's layout; data=files reads single files"),
+        ({"path": "plain/none"}, "no such folder"),
+        ({"config": "plane"}, r"data\.config=plane: .* expected one of plain, other; did you mean plain\?"),
+        ({"test_split": "tests"}, r"data\.test_split=tests: .* its splits: train, test, unsupervised; did you mean"),
+        ({"valid_split": "test"}, "expected different splits, got train, test, test"),
+        ({"text_column": "review"}, r"data\.text_column=review: no such column in .*, split train"),
+        ({"label_column": "labels"}, r"did you mean label\?"),
+        ({"test_split": "unsupervised"}, r"data\.path=.*: "),
+    ],
+)
+def test_refusals_of_a_folder_are_one_line(folder, changes, message, monkeypatch):
+    monkeypatch.chdir(folder)
+    with pytest.raises(SentexpError, match=message) as refusal:
+        load(**{"path": str(folder), **changes})
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SentexpError, match="data files"):
+        load(path=str(tmp_path / "empty"))
+
+
+def test_a_label_unseen_in_training_is_found(folder):
+    rows = pa.table({"text": ["a", "b"], "label": ["pos", "nag"]})
+    pq.write_table(rows, folder / "plain/test.parquet")
+    rows = pa.table({"text": ["a", "b"] * 10, "label": ["pos", "neg"] * 10})
+    pq.write_table(rows, folder / "plain/train.parquet")
+    with pytest.raises(SentexpError, match="split test, row 2: label 'nag' does not occur in training"):
+        load(path=str(folder))
+
+
+def test_neither_name_nor_path_is_refused():
+    with pytest.raises(SentexpError, match=r"data\.name=null: expected OWNER/NAME"):
+        load(name=None)
+
+
+def fake_hub(monkeypatch, answer):
+    def dataset_info(self, name, **_):
+        if isinstance(answer, Exception):
+            raise answer
+        return types.SimpleNamespace(sha=answer)
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", dataset_info)
+
+
+def error_of_the_hub(kind):
+    response = types.SimpleNamespace(headers={}, request=None, status_code=404)
+    try:
+        return kind("no such thing", response=response)
+    except TypeError:
+        return kind("no such thing", response)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionError("Name or service not known"), "cannot reach the Hub at .*Name or service not known"),
+        (TimeoutError(), "cannot reach the Hub"),
+        (
+            error_of_the_hub(huggingface_hub.errors.RepositoryNotFoundError),
+            "data.name=someone/reviews: no such dataset",
+        ),
+        (
+            error_of_the_hub(huggingface_hub.errors.RevisionNotFoundError),
+            "data.revision=v2: no such branch, tag or comm",
+        ),
+        (error_of_the_hub(huggingface_hub.errors.GatedRepoError), "wants its terms accepted"),
+    ],
+)
+def test_refusals_of_the_hub_are_one_line(monkeypatch, error, message):
+    fake_hub(monkeypatch, error)
+    with pytest.raises(SentexpError, match=message) as refusal:
+        load(revision="v2")
+    assert "\n" not in str(refusal.value)
+    if "cannot reach" in message:
+        assert "data.path=FOLDER" in str(refusal.value)
+
+
+def test_offline_mode_asks_nobody(monkeypatch):
+    fake_hub(monkeypatch, AssertionError("asked"))
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    with pytest.raises(SentexpError, match="offline mode is on"):
+        load()
+
+
+def test_what_was_fetched_once_is_found_without_a_network(folder, monkeypatch, caplog):
+    # The folder plays the Hub: what is fetched, prepared and noted is the same.
+    prepare = hub._prepare
+    monkeypatch.setattr(
+        hub, "_prepare", lambda name, config, revision, *rest, **k: prepare(str(folder), config, None, *rest, **k)
+    )
+    fake_hub(monkeypatch, "0123456789abcdef")
+    online = load()
+    assert online.source == "someone/reviews@01234567"
+
+    fake_hub(monkeypatch, ConnectionError("no route"))
+    with caplog.at_level(logging.WARNING):
+        offline = load()
+    assert "Cannot reach the Hub (ConnectionError: no route): reading the copy of someone/reviews" in caplog.text
+    assert (offline.digests, offline.labels, offline.source) == (online.digests, online.labels, online.source)
+    with pytest.raises(SentexpError, match="no copy of an earlier download"):
+        load(revision="another")
+
+
+@pytest.mark.skipif(not IMDB.is_dir(), reason="no IMDB at ../shared/data/imdb")
+def test_imdb():
+    reviews = load(path=str(IMDB), valid_fraction=0.3)
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {
+        "train": 17500,
+        "valid": 7500,
+        "test": 25000,
+    }
+    assert reviews.labels == ["neg", "pos"]
+    assert sum(reviews.splits["valid"]["label"]) == 3750

@@ -1,0 +1,105 @@
+"""What the command line prints and how it exits. Each test starts the program as a user does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.dim=8", "trainer.processes=1"]
+
+
+@pytest.fixture
+def sentexp(tmp_path: Path):
+    """Starts `python -m sentexp` in a folder of its own, with a cache of its own."""
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        package = str(Path(__file__).parents[1])
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "HYDRA"))}
+        environment["PYTHONPATH"] = os.pathsep.join([package, environment.get("PYTHONPATH", "")])
+        environment["SENTEXP_CACHE_DIR"] = str(tmp_path / "cache")
+        return subprocess.Popen(
+            [sys.executable, "-m", "sentexp", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model.hiddensize=3"], ["model.hiddensize=3", "no such key", "did you mean hidden_size?"]),
+        (["model=lstmm"], ["model=lstmm", "bag_of_words, gru, lstm", "did you mean lstm?"]),
+        (["modle=lstm"], ["modle=lstm", "no such key", "did you mean model?"]),
+        (["model.pooling=maxx"], ["model.pooling=maxx", "did you mean max?"]),
+        (["+model.new=3"], ["model.new=3", "no such key"]),
+        (["trainer=3"], ["group=option"]),
+        (["model={"], ["model={", "override syntax"]),
+        (["experiment=postfixed"], ["experiment=postfixed", "did you mean post_fixed?"]),
+        (["trainer.device=cuda:99"], ["trainer.device=cuda:99"]),
+        (["data=files", "data.path=nowhere.csv"], ["data.path=nowhere.csv", "no such file"]),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(sentexp, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    program = sentexp(*arguments, "tracking=none")
+    _, errors = program.communicate(timeout=120)
+    assert program.returncode == 2
+    assert len(errors.splitlines()) == 1
+    assert errors.startswith("sentexp: ")
+    for word in words:
+        assert word in errors
+
+
+def test_a_refused_configuration_leaves_nothing_behind(sentexp, tmp_path: Path) -> None:
+    sentexp("model.hidden_size=0").communicate(timeout=120)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_lists_groups_options_and_examples_without_importing_anything_heavy(sentexp) -> None:
+    program = sentexp("--help")
+    output, _ = program.communicate(timeout=120)
+    assert program.returncode == 0
+    for word in ("model: bag_of_words, gru, lstm", "hidden_size: 128", "sentexp shapes=true"):
+        assert word in output
+    heavy = "import sys, sentexp.cli; print({'torch', 'mlflow', 'datasets', 'spacy', 'numpy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", heavy], text=True, capture_output=True, check=True).stdout == "set()\n"
+
+
+def test_one_run_prints_epochs_test_figures_and_where_it_is(sentexp, tmp_path: Path) -> None:
+    program = sentexp(*TINY, "model.bidirectional=true")
+    output, errors = program.communicate(timeout=300)
+    assert program.returncode == 0, errors
+    assert "epoch 1/1  train loss" in output
+    assert "test accuracy" in output
+    assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in output
+    assert (tmp_path / "mlflow.db").is_file()
+
+
+@pytest.mark.slow
+def test_interrupted_run_is_recorded_as_killed(sentexp, tmp_path: Path) -> None:
+    program = sentexp(*TINY, "trainer.epochs=500", f"tracking.uri=sqlite:///{tmp_path}/runs.db")
+    assert program.stdout is not None
+    for line in program.stdout:
+        if line.startswith("epoch 1/"):
+            break
+    program.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, errors = program.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert program.returncode == 130
+    assert "Traceback" not in errors
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tmp_path}/runs.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("sentexp").experiment_id])  # type: ignore[union-attr]
+    assert run.info.status == "KILLED"

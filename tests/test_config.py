@@ -1,0 +1,191 @@
+"""What the configuration accepts, and what it refuses with which words."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sentexp.config import check, compose, conf_dir
+from sentexp.errors import SentexpError
+from sentexp.schema import OPTIONS, Config
+
+OPTION_FILES = sorted(
+    path.relative_to(conf_dir()).with_suffix("")
+    for path in conf_dir().glob("*/*.yaml")
+    if path.parent.name != "experiment"
+)
+REQUIRED = {  # what an option cannot do without
+    "tokenizer/callable": ["tokenizer.path=textwrap.wrap"],
+    "data/hub": ["data.name=owner/name"],
+    "data/files": ["data.path=."],
+}
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra_compose("config", overrides=list(overrides))
+
+
+DEFAULTS = composed()
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    path = tmp_path / "vectors.txt"
+    path.write_text("2 3\ngood 1 2 3\nbad 4 5 6\n")
+    return path
+
+
+@pytest.mark.parametrize("option", OPTION_FILES, ids=str)
+def test_every_option_composes(option: Path, vectors: Path) -> None:
+    overrides = [f"{option.parent}={option.name}", *REQUIRED.get(str(option), [])]
+    if option.name == "word2vec":
+        overrides.append(f"embedding.path={vectors}")
+    config = compose(*overrides)
+    assert OmegaConf.missing_keys(config) == set()
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in conf_dir().glob("experiment/*.yaml")))
+def test_every_preset_composes(preset: str) -> None:
+    assert OmegaConf.missing_keys(compose(f"experiment={preset}")) == set()
+
+
+@pytest.mark.parametrize("option", OPTION_FILES, ids=str)
+def test_every_option_has_exactly_the_keys_of_its_schema(option: Path) -> None:
+    keys = set(OmegaConf.load(conf_dir() / f"{option}.yaml"))
+    group = str(option.parent)
+    if group in OPTIONS:
+        target = OmegaConf.load(conf_dir() / f"{option}.yaml")._target_
+        schema = next(schema for schema in OPTIONS[group] if schema._target_ == target)
+    else:
+        schema = {"vocab": Config.__annotations__["vocab"], "trainer": Config.__annotations__["trainer"]}[group]
+        schema = getattr(__import__("sentexp.schema", fromlist=[schema]), schema)
+    assert keys == {field.name for field in dataclasses.fields(schema)}
+
+
+def test_a_values_own_file_can_be_added_from_outside(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "wide.yaml").write_text("defaults: [lstm]\nhidden_size: 512\n")
+    assert compose("model=wide", f"hydra.searchpath=[file://{tmp_path}]").model.hidden_size == 512
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.hidden_size=abc", ["model.hidden_size=abc", "expected a whole number from 1"]),
+        ("model.hidden_size=0", ["model.hidden_size=0", "from 1"]),
+        ("model.hidden_size=2.5", ["model.hidden_size=2.5", "whole number"]),
+        ("model.hidden_size=null", ["model.hidden_size=null", "whole number"]),
+        ("model.bidirectional=perhaps", ["model.bidirectional=perhaps", "true or false"]),
+        ("model.bidirectional=2", ["model.bidirectional=2", "true or false"]),
+        ("model.pooling=maxx", ["model.pooling=maxx", "last, max, mean, concat", "did you mean max?"]),
+        ("model.dropout=1", ["model.dropout=1", "from 0 below 1"]),
+        ("optimizer.lr=-1", ["optimizer.lr=-1", "above 0"]),
+        ("optimizer.lr=nan", ["optimizer.lr=nan", "above 0"]),
+        ("optimizer.betas=[0.9,1.0]", ["optimizer.betas=[0.9, 1.0]", "list of numbers"]),
+        ("optimizer.betas=[0.9]", ["optimizer.betas=[0.9]", "two numbers"]),
+        ("trainer.device=gpu", ["trainer.device=gpu", "auto, cpu, cuda or cuda:1"]),
+        ("trainer.processes=0", ["trainer.processes=0", "auto or a number from 1"]),
+        ("trainer.precision=fp16", ["trainer.precision=fp16", "auto, fp32, bf16"]),
+        ("vocab.specials=[a,b]", ["vocab.specials", "<unk>"]),
+        ("text.clean=true", ["text.clean=True", "expected keys and values"]),
+        ("text.truncate=middle", ["text.truncate=middle", "head, tail, head_tail"]),
+        ("seed=-1", ["seed=-1", "from 0"]),
+        ("+model.hiden_size=3", ["model.hiden_size=3", "no such key", "did you mean hidden_size?"]),
+        ("++trainer.new=3", ["trainer.new=3", "no such key"]),
+        ("+new.key=3", ["new", "no such key"]),
+        ("~trainer.epochs", ["trainer.epochs", "no value"]),
+    ],
+)
+def test_one_wrong_value_is_refused_with_key_value_and_expectation(override: str, words: list[str]) -> None:
+    with pytest.raises(SentexpError) as refused:
+        check(composed(override))
+    message = str(refused.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["model.dropout=0.5"], ["model.dropout=0.5", "model.num_layers"]),
+        (["text.fix_length=50", "text.max_length=60"], ["text.fix_length=50", "text.max_length"]),
+        (["text.init_token='<sos>'", "text.eos_token='<eos>'", "text.max_length=2"], ["text.max_length=2", "no room"]),
+        (["trainer.batch_size=null", "trainer.max_tokens=null"], ["trainer.batch_size=null", "trainer.max_tokens"]),
+        (["embedding=glove", "embedding.dim=51"], ["embedding.dim=51", "50, 100, 200, 300"]),
+        (["embedding=glove", "embedding.thaw_after=2"], ["embedding.thaw_after=2", "embedding.freeze=true"]),
+        (["embedding=word2vec"], ["embedding.path", "needs a value"]),
+        (["embedding=glove", "embedding.path=nowhere.txt"], ["embedding.path=nowhere.txt", "no such file"]),
+        (["optimizer=sgd", "optimizer.nesterov=true"], ["optimizer.nesterov=true", "optimizer.momentum"]),
+        (["data=hub"], ["data.name=null", "data.path"]),
+        (["data=files"], ["data.path=null", "data.train"]),
+        (["data=files", "data.path=nowhere"], ["data.path=nowhere", "no such file"]),
+        (["data=files", "data.path=.", "data.test=."], ["data.path", "data.test"]),
+    ],
+)
+def test_what_cannot_work_together_is_refused(overrides: list[str], words: list[str]) -> None:
+    with pytest.raises(SentexpError) as refused:
+        check(composed(*overrides))
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_an_embedding_file_of_another_dimension_is_refused(vectors: Path) -> None:
+    with pytest.raises(SentexpError, match=r"embedding\.dim=100: .* holds vectors of 3; expected embedding\.dim=3"):
+        compose("embedding=fasttext", f"embedding.path={vectors}", "embedding.dim=100")
+
+
+def test_a_target_of_the_users_own_is_theirs_to_check() -> None:
+    assert compose("model._target_=my.models.Transformer").model._target_ == "my.models.Transformer"
+
+
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    key=st.sampled_from(["seed", "shapes", "text.max_length", "model.hidden_size", "optimizer.lr", "trainer.device"]),
+    value=st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.lists(st.integers(), max_size=3)
+    ),
+)
+def test_any_value_is_accepted_in_its_type_or_refused_by_its_key(key: str, value: object) -> None:
+    config = DEFAULTS.copy()
+    try:
+        OmegaConf.update(config, key, value)
+    except OmegaConfBaseException:
+        return  # never reaches us: OmegaConf takes no such value at all
+    before = type(OmegaConf.select(DEFAULTS, key))
+    refusal = ""
+    try:
+        accepted = OmegaConf.select(check(config), key)
+    except SentexpError as error:
+        refusal, accepted = str(error), None
+    kind = int if key == "text.max_length" else before
+    assert key in refusal or accepted is None or isinstance(accepted, kind)
+
+
+def test_post_is_the_tutorial_to_the_letter() -> None:
+    config = compose("experiment=post")
+    assert (config.vocab.max_size, config.data.valid_fraction, config.embedding.dim) == (25000, 0.3, 100)
+    assert (config.model.hidden_size, config.model.num_layers, config.model.bidirectional) == (128, 1, False)
+    assert (config.model.pooling, config.model.ignore_padding) == ("last", False)
+    assert (config.optimizer._target_, config.optimizer.lr, config.optimizer.momentum) == ("torch.optim.SGD", 1e-3, 0)
+    assert (config.trainer.epochs, config.trainer.batch_size, config.trainer.bucket) == (3, 64, False)
+    assert config.text.clean.lowercase is False
+
+
+def test_post_fixed_differs_from_post_in_padding_and_optimizer_alone() -> None:
+    post, fixed = (OmegaConf.to_container(compose(f"experiment={name}")) for name in ("post", "post_fixed"))
+    different = {key for key in post if post[key] != fixed[key]}
+    assert different == {"model", "optimizer", "trainer"}
+    assert {key for key in post["model"] if post["model"][key] != fixed["model"][key]} == {"ignore_padding"}
+    assert fixed["optimizer"]["_target_"] == "torch.optim.Adam"

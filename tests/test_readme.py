@@ -1,0 +1,112 @@
+"""Every command and program in the README runs, on small data where it would take long."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line.partition("  #")[0].strip() for language, block in BLOCKS if language == "sh" for line in block.splitlines()
+]
+PROGRAMS = [block for language, block in BLOCKS if language == "python"]
+
+QUICK = ["trainer.epochs=1", "model.hidden_size=8", "trainer.processes=1"]
+SMALL = {  # what makes an example small, by the words that tell it apart
+    "data.path=reviews.csv": [],
+    "data.train=": [],
+    "data.path=folder": [],
+    "--help": None,
+    "shapes=true": ["data.size=200"],
+    "model.bidirectional=true,false": ["data.size=200", "seed=0,1"],
+    "": ["data.size=200"],
+}
+OFFLINE = ("data=hub", "data=imdb", "experiment=imdb")
+
+
+def sentexp_commands() -> list[str]:
+    return [command for command in COMMANDS if command.startswith("sentexp ") and "-sc" not in command]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that holds the files of the examples."""
+    rows = [(f"really {word} film number {number}", label) for number in range(30) for word, label in LABELLED]
+    csv = "review,stars\n" + "".join(f"{text},{label}\n" for text, label in rows)
+    (tmp_path / "reviews.csv").write_text(csv)
+    jsonl = "".join(f'{{"text": "{text}", "label": "{label}"}}\n' for text, label in rows)
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.jsonl").write_text(jsonl)
+    for number, (text, label) in enumerate(rows):
+        place = tmp_path / "folder" / ("pos" if label == 5 else "neg")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number}.txt").write_text(text)
+    return tmp_path
+
+
+LABELLED = [("good", 5), ("bad", 1)]
+
+
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    environment |= {"SENTEXP_CACHE_DIR": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
+    return subprocess.run([sys.executable, *command], cwd=folder, env=environment, text=True, capture_output=True)
+
+
+def test_the_readme_has_its_two_commands_on_one_line_each() -> None:
+    first = [command for command in COMMANDS if command.endswith("-m sentexp model.bidirectional=true")]
+    second = [command for command in COMMANDS if command.endswith("-m pytest")]
+    assert len(first) == len(second) == 1
+    for command in (*first, *second):
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sentexp_commands())
+def test_each_example_runs(command: str, folder: Path) -> None:
+    arguments = shlex.split(command)[1:]
+    needs_network = any(word in arguments for word in OFFLINE)
+    if not needs_network:
+        small = next(words for part, words in SMALL.items() if part in command)
+        arguments += [] if small is None else [*QUICK, *small]
+    arguments = [argument for argument in arguments if not argument.startswith("data.path=FOLDER")]
+    done = run_in(folder, "-m", "sentexp", *arguments)
+    if needs_network:  # without one, it says so in one line and names the way round it
+        assert done.returncode == 2
+        assert "data.path=FOLDER" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_first_command_trains_in_the_time_it_takes_to_read_on(folder: Path) -> None:
+    done = run_in(folder, "-m", "sentexp", "model.bidirectional=true")
+    assert done.returncode == 0, done.stderr
+    accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
+    assert accuracy is not None
+    assert float(accuracy[1]) > 0.95
+
+
+@pytest.mark.slow
+def test_the_programs_run_on_a_run_of_the_command_line(folder: Path) -> None:
+    quick = ", ".join(f'"{word}"' for word in [*QUICK, "data.size=200"])
+    notebook = next(program for program in PROGRAMS if "compose" in program).replace('"trainer.epochs=3"', quick)
+    done = run_in(folder, "-c", notebook + "\nprint(result.location.run_id)")
+    assert done.returncode == 0, done.stderr
+    *_, accuracy, run_id = done.stdout.split()
+    assert 0 <= float(accuracy) <= 1
+    loading = next(program for program in PROGRAMS if "RUN_ID" in program).replace("RUN_ID", run_id)
+    store = f'import mlflow\nmlflow.set_tracking_uri("sqlite:///{folder}/mlflow.db")\n'
+    done = run_in(folder, "-c", store + loading.replace("model.predict", "answer = model.predict") + "\nprint(answer)")
+    assert done.returncode == 0, done.stderr
+    assert "label" in done.stdout

@@ -1,0 +1,131 @@
+"""A whole run as a program calls it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from sentexp import runner
+from sentexp.building import factory
+from sentexp.config import compose
+from sentexp.errors import SentexpError
+from sentexp.trained import TrainedModel
+from sentexp.training import choose_machine, fit
+
+TINY = ["data.size=300", "tracking=none", "trainer.processes=1", "trainer.precision=fp32", "trainer.device=cpu"]
+TINY += ["model.hidden_size=16", "embedding.dim=16"]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path):
+    return lambda *overrides: compose(*TINY, f"cache_dir='{tmp_path / 'cache'}'", *overrides)
+
+
+def test_golden_losses_of_the_first_five_steps(tiny) -> None:
+    config = OmegaConf.to_container(tiny("model.bidirectional=true"), resolve=True)
+    prepared = runner.prepare(config)
+    result = fit(
+        prepared.model,
+        prepared.corpora["train"],
+        prepared.corpora["valid"],
+        optimizer=factory(config["optimizer"]),
+        schedule=factory(config["schedule"]),
+        machine=choose_machine(device="cpu", precision="fp32", processes=1),
+        pad_index=prepared.pipeline.vocabulary.pad_index,
+        seed=0,
+        epochs=5,
+        batch_size=1000,  # all reviews: an epoch is a step
+    )
+    losses = [entry["train/loss"] for entry in result.history]
+    assert losses == pytest.approx(GOLDEN, abs=2e-5)
+
+
+GOLDEN = [0.693115, 0.692773, 0.692508, 0.692274, 0.692024]
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_another(tiny, tmp_path: Path) -> None:
+    first, again, other = (
+        runner.run(tiny("trainer.epochs=2", f"seed={seed}"), output_dir=tmp_path / str(number)).history
+        for number, seed in enumerate((0, 0, 1))
+    )
+    figures = ("train/loss", "train/accuracy", "valid/loss", "valid/accuracy")
+    first, again, other = ([[entry[name] for name in figures] for entry in run] for run in (first, again, other))
+    assert first == again
+    assert first[0] != other[0]
+
+
+def test_the_saved_model_answers_as_the_run_did(tiny, tmp_path: Path) -> None:
+    config = tiny("trainer.epochs=1")
+    result = runner.run(config, output_dir=tmp_path / "out")
+    test = runner.prepare(OmegaConf.to_container(config, resolve=True)).reviews.splits["test"]
+    answers = TrainedModel.load(result.model_folder).predict(test["text"][:]).argmax(1)
+    accuracy = (answers == torch.tensor(test["label"][:])).float().mean()
+    assert float(accuracy) == pytest.approx(result.metrics["test/accuracy"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["embedding=one_hot", "model=bag_of_words"],
+        ["model=gru", "model.pooling=attention", "model.num_layers=2", "model.dropout=0.1"],
+        ["embedding=one_hot", "model.bidirectional=true", "model.embedding_dropout=0.2"],
+        ["model.ignore_padding=false", "trainer.bucket=false", "optimizer=sgd", "schedule=plateau"],
+        ["text.fix_length=30", "optimizer=rmsprop", "schedule=cosine", "tokenizer=whitespace"],
+        ["tokenizer=basic", "text.max_length=20", "text.truncate=head_tail", "optimizer=adagrad"],
+        ["tokenizer=callable", "tokenizer.path=textwrap.wrap", "optimizer=adamw", "schedule=one_cycle"],
+        ["text.clean.punctuation=true", "text.clean.numbers=true", "text.clean.stop_words=true", "vocab.max_size=50"],
+        ["text.init_token='<sos>'", "text.eos_token='<eos>'", "trainer.batch_size=null", "trainer.max_tokens=500"],
+        ["model.word_dropout=0.2", "model.output_dropout=0.2", "trainer.label_smoothing=0.1", "trainer.clip_norm=0"],
+        ["trainer.early_stopping=1", "trainer.precision=bf16", "data.limit=40"],
+    ],
+    ids=lambda overrides: " ".join(overrides),
+)
+def test_choices_train_together(tiny, tmp_path: Path, overrides: list[str]) -> None:
+    # one-hot vectors have no dimension to choose, a bag of words no hidden state
+    without = {"embedding=one_hot": "embedding.dim", "model=bag_of_words": "model.hidden_size"}
+    absent = tuple(key for option, key in without.items() if option in overrides) or ("none",)
+    settings = [word for word in TINY if not word.startswith(absent)]
+    config = compose(*settings, f"cache_dir='{tmp_path / 'cache'}'", "trainer.epochs=1", *overrides)
+    result = runner.run(config, output_dir=tmp_path / "out")
+    assert 0 <= result.metrics["test/accuracy"] <= 1
+    assert (tmp_path / "out" / "reports" / "learning_curves.png").is_file()
+
+
+def test_more_than_two_classes(tiny, tmp_path: Path) -> None:
+    rows = "".join(f"{label} film {number},{label}\n" for number in range(40) for label in ("good", "bad", "so-so"))
+    (tmp_path / "three.csv").write_text("text,label\n" + rows)
+    config = compose(
+        *(word for word in TINY if not word.startswith("data.")),
+        f"cache_dir='{tmp_path / 'cache'}'",
+        "data=files",
+        f"data.path='{tmp_path / 'three.csv'}'",
+        "trainer.epochs=15",
+        "trainer.batch_size=16",
+        "optimizer.lr=0.01",
+    )
+    assert runner.run(config, output_dir=tmp_path / "out").metrics["test/accuracy"] > 0.9
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_the_step_and_the_knob(tiny, tmp_path: Path) -> None:
+    config = tiny("optimizer=sgd", "optimizer.lr=1e38", "trainer.clip_norm=0", "trainer.epochs=3")
+    with pytest.raises(SentexpError, match=r"loss is (nan|inf).*step \d+.*optimizer\.lr") as error:
+        runner.run(config, output_dir=tmp_path / "out")
+    assert error.value.exit_status == 1
+
+
+def test_what_is_said_while_it_runs(tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="sentexp")
+    runner.run(tiny("trainer.epochs=1"), output_dir=tmp_path / "out")
+    said = "\n".join(record.getMessage() for record in caplog.records)
+    for words in ("demo corpus", "negative, positive", "vocabulary", "parameters", "epoch 1/1", "test accuracy"):
+        assert words in said
+
+
+def test_shapes_shows_every_layer_of_a_real_batch(tiny) -> None:
+    shown = runner.show_shapes(tiny("model.bidirectional=true"))
+    assert "[B, T, E]" in shown
+    assert "LSTM layer 1, backward" in shown

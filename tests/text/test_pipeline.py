@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import itertools
+import logging
+import shutil
+import threading
+from pathlib import Path
+
+import datasets
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sentexp.data.reviews import Reviews
+from sentexp.errors import SentexpError
+from sentexp.text import raw_tokens
+from sentexp.text.cleaning import Cleaning
+from sentexp.text.pipeline import TextPipeline
+from sentexp.text.tokenizers import BasicTokenizer, WhitespaceTokenizer
+from sentexp.text.vocabulary import Vocabulary
+
+TEXTS = {
+    "train": ["A good film .", "a bad film , a very bad film", "<br />Good &amp; cheap", "42"],
+    "valid": ["An unheard good film"],
+    "test": ["bad", "never seen before"],
+}
+
+
+def reviews_of(texts: dict[str, list[str]]) -> Reviews:
+    splits = {
+        split: datasets.Dataset.from_dict({"text": rows, "label": [number % 2 for number in range(len(rows))]})
+        for split, rows in texts.items()
+    }
+    digests = {split: str(abs(hash(tuple(rows)))) for split, rows in texts.items()}
+    return Reviews(datasets.DatasetDict(splits), ["neg", "pos"], digests, "test")
+
+
+def pipeline(**settings) -> TextPipeline:
+    return TextPipeline(settings.pop("clean", Cleaning()), settings.pop("tokenizer", BasicTokenizer()), **settings)
+
+
+def words_of(pipeline: TextPipeline, corpus) -> list[list[str]]:
+    offsets = corpus.offsets.tolist()
+    return [
+        [pipeline.vocabulary.itos[number] for number in corpus.ids[first:last].tolist()]
+        for first, last in itertools.pairwise(offsets)
+    ]
+
+
+def test_reviews_become_the_numbers_of_their_words(tmp_path: Path) -> None:
+    text = pipeline()
+    corpora = text.prepare(reviews_of(TEXTS), tmp_path)
+    assert words_of(text, corpora["train"])[0] == ["a", "good", "film", "."]
+    assert words_of(text, corpora["train"])[2] == ["good", "&", "cheap"]
+    assert corpora["train"].labels.tolist() == [0, 1, 0, 1]
+    assert text.vocabulary.itos[:3] == ["<unk>", "<pad>", "a"]
+
+
+def test_the_vocabulary_is_of_the_training_reviews_alone(tmp_path: Path) -> None:
+    text = pipeline()
+    corpora = text.prepare(reviews_of(TEXTS), tmp_path)
+    assert "unheard" not in text.vocabulary.stoi
+    assert words_of(text, corpora["valid"]) == [["<unk>", "<unk>", "good", "film"]]
+
+
+def test_a_review_without_a_word_left_is_one_unknown_word_and_counted(tmp_path: Path) -> None:
+    text = pipeline(clean=Cleaning(numbers=True))
+    corpora = text.prepare(reviews_of(TEXTS), tmp_path)
+    assert words_of(text, corpora["train"])[3] == ["<unk>"]
+    assert text.report["train/empty"] == 1
+
+
+def test_init_and_eos_tokens_stand_around_each_review_and_count(tmp_path: Path) -> None:
+    text = pipeline(init_token="<sos>", eos_token="<eos>", max_length=4, truncate="tail")
+    corpora = text.prepare(reviews_of(TEXTS), tmp_path)
+    assert words_of(text, corpora["train"])[0] == ["<sos>", "film", ".", "<eos>"]
+    assert words_of(text, corpora["test"])[0] == ["<sos>", "bad", "<eos>"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"max_size": 3},
+        {"min_freq": 2},
+        {"max_length": 2},
+        {"clean": Cleaning(lowercase=False)},
+        {"tokenizer": WhitespaceTokenizer()},
+        {"eos_token": "<eos>"},
+    ],
+)
+def test_other_settings_never_meet_the_cache_of_these(tmp_path: Path, other: dict) -> None:
+    pipeline().prepare(reviews_of(TEXTS), tmp_path)
+    fresh, cached = pipeline(**other), pipeline(**other)
+    expected = words_of(fresh, fresh.prepare(reviews_of(TEXTS), tmp_path / "elsewhere")["train"])
+    assert words_of(cached, cached.prepare(reviews_of(TEXTS), tmp_path)["train"]) == expected
+    assert cached.report["from_cache"] == 0
+
+
+def test_a_second_start_reads_the_cache_and_gives_the_same(tmp_path: Path, monkeypatch) -> None:
+    first, second = pipeline(), pipeline()
+    before = first.prepare(reviews_of(TEXTS), tmp_path)
+    monkeypatch.setattr(BasicTokenizer, "__call__", None)
+    monkeypatch.setattr(raw_tokens, "_read", None)
+    after = second.prepare(reviews_of(TEXTS), tmp_path)
+    assert second.report["from_cache"] == 1
+    for split in TEXTS:
+        assert after[split].ids.tolist() == before[split].ids.tolist()
+    assert second.vocabulary.itos == first.vocabulary.itos
+
+
+@pytest.mark.parametrize("damaged", ["encoded", "tokens"])
+def test_a_cut_file_is_noticed_and_built_again(tmp_path: Path, damaged: str, caplog) -> None:
+    text = pipeline()
+    expected = words_of(text, text.prepare(reviews_of(TEXTS), tmp_path)["train"])
+    for file in (tmp_path / damaged).rglob("*"):
+        if file.is_file() and file.suffix != ".lock":
+            file.write_bytes(file.read_bytes()[:-1])
+    if damaged == "tokens":
+        shutil.rmtree(tmp_path / "encoded")
+    again = pipeline()
+    with caplog.at_level(logging.WARNING, logger="sentexp"):
+        assert words_of(again, again.prepare(reviews_of(TEXTS), tmp_path)["train"]) == expected
+    assert "building it anew" in caplog.text
+
+
+def test_several_at_once_on_one_cache_all_succeed(tmp_path: Path) -> None:
+    results: list[list[list[str]]] = []
+
+    def prepare() -> None:
+        text = pipeline()
+        results.append(words_of(text, text.prepare(reviews_of(TEXTS), tmp_path)["train"]))
+
+    threads = [threading.Thread(target=prepare) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(result == results[0] for result in results)
+
+
+def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(raw_tokens, "SMALL_BYTES", 0)
+    monkeypatch.setattr(raw_tokens, "CHUNK_BYTES", 100)
+    texts = {split: rows * 20 for split, rows in TEXTS.items()}
+    one, two = pipeline(), pipeline()
+    first = one.prepare(reviews_of(texts), tmp_path / "one", processes=1)
+    second = two.prepare(reviews_of(texts), tmp_path / "two", processes=2)
+    for split in texts:
+        assert second[split].ids.tolist() == first[split].ids.tolist()
+        assert second[split].offsets.tolist() == first[split].offsets.tolist()
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_its_key(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SentexpError, match=r"^cache_dir="):
+        pipeline().prepare(reviews_of(TEXTS), tmp_path / "file")
+
+
+def test_cleaning_that_leaves_no_word_still_reads(tmp_path: Path) -> None:
+    texts = {"train": ["1 2", "3"], "valid": ["4"], "test": ["5"]}
+    text = pipeline(clean=Cleaning(numbers=True))
+    corpora = text.prepare(reviews_of(texts), tmp_path)
+    assert words_of(text, corpora["train"]) == [["<unk>"], ["<unk>"]]
+
+
+PIECES = st.sampled_from(["good", "Bad", "film", " ", "  ", ".", "<br />", "&amp;", "42", "n't", "é", "\n"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(st.lists(PIECES, max_size=15).map("".join), min_size=1, max_size=6),
+    clean=st.builds(Cleaning, html=st.booleans(), lowercase=st.booleans(), punctuation=st.booleans()),
+    max_length=st.none() | st.integers(3, 9),
+    truncate=st.sampled_from(["head", "tail", "head_tail"]),
+    eos=st.none() | st.just("<eos>"),
+)
+def test_a_new_text_is_encoded_as_a_prepared_one(tmp_path_factory, texts, clean, max_length, truncate, eos) -> None:
+    text = pipeline(clean=clean, max_length=max_length, truncate=truncate, eos_token=eos)
+    corpus = text.prepare(reviews_of({**TEXTS, "test": texts}), tmp_path_factory.mktemp("cache"))["test"]
+    new = text.encode(texts)
+    assert new.ids.tolist() == corpus.ids.tolist()
+    assert new.offsets.tolist() == corpus.offsets.tolist()
+    assert new.labels.tolist() == [-1] * len(texts)
+
+
+def test_rebuilt_from_its_arguments_and_its_vocabulary_it_does_the_same(tmp_path: Path) -> None:
+    text = pipeline(max_length=5)
+    text.prepare(reviews_of(TEXTS), tmp_path)
+    rebuilt = pipeline(max_length=5, vocabulary=text.vocabulary)
+    new = ["a good unseen film , &amp; cheap"]
+    assert rebuilt.encode(new).ids.tolist() == text.encode(new).ids.tolist()
+
+
+def test_half_a_surrogate_pair_is_read_as_an_unknown_character() -> None:
+    text = pipeline(vocabulary=Vocabulary(["<unk>", "<pad>", "good", "\N{REPLACEMENT CHARACTER}", "\N{PILE OF POO}"]))
+    assert words_of(text, text.encode(["good \ud83d good", "\ud83d\udca9"])) == [
+        ["good", "\N{REPLACEMENT CHARACTER}", "good"],
+        ["\N{PILE OF POO}"],
+    ]
