@@ -194,6 +194,10 @@ def _end_with_parent() -> None:
 def _joined(device: torch.device, folder: str | None, rank: int, size: int) -> Iterator[Group]:
     """The rendezvous, by a file in `folder` on this machine, or by what torchrun has put into the
     environment."""
+    # why now: its functions keep the group that they find on import as a default argument, and a group whose
+    # threads live on when Python ends aborts the process
+    import torch.distributed.nn.functional
+
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device_of(rank, device))
