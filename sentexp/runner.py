@@ -23,7 +23,6 @@ from sentexp.model import shapes
 from sentexp.model.bag_of_words import BagOfWordsClassifier
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.ranks import rank
-from sentexp.reports.folder import write_reports
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.tracking import environment
@@ -92,6 +91,8 @@ def run(
             return None
         metrics, predictions = _test(plain, prepared, machine, fitted)
         record.log_metrics(metrics, step=fitted.best_epoch)
+
+        from sentexp.reports.folder import write_reports  # matplotlib, which no step of the training waits for
 
         write_reports(
             output_dir / "reports",

@@ -75,7 +75,6 @@ def write_report(runs: list[Run]) -> None:
                 "best_valid_accuracy": metrics["best/valid_accuracy"],
                 "best_epoch": int(metrics["best/epoch"]),
                 "reviews_per_second": metrics["reviews_per_second"],
-                "minutes": (run.info.end_time - run.info.start_time) / 60000,
                 "processes": run.data.params["chosen.processes"],
                 "precision": run.data.params["chosen.precision"],
                 "hardware": run.data.tags.get("hardware.cpu", ""),
@@ -91,19 +90,18 @@ def write_report(runs: list[Run]) -> None:
 
 def as_markdown(table: pandas.DataFrame) -> str:
     """Mean ± standard deviation over the seeds of each preset."""
-    lines = ["| preset | runs | test accuracy | test loss | best validation accuracy | minutes a run |"]
-    lines.append("| --- | --- | --- | --- | --- | --- |")
+    lines = ["| preset | runs | test accuracy | test loss | best validation accuracy |"]
+    lines.append("| --- | --- | --- | --- | --- |")
     for preset, group in table.groupby("preset", sort=False):
         cells = [
             spread(group["test_accuracy"], 4),
             spread(group["test_loss"], 4),
             spread(group["best_valid_accuracy"], 4),
-            spread(group["minutes"], 1),
         ]
         lines.append(f"| `experiment={preset}` | {len(group)} | {' | '.join(cells)} |")
     last = table.iloc[-1]
     lines.append("")
-    lines.append(f"{last['hardware']}, {last['processes']} processes, {last['precision']}, torch {last['torch']}")
+    lines.append(f"{last['hardware']}, processes: {last['processes']}, {last['precision']}, torch {last['torch']}")
     return "\n".join(lines) + "\n"
 
 
