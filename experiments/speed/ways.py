@@ -1,0 +1,356 @@
+"""The four ways to train and to use one classifier: the tutorial's loop, nn.LSTM packed and padded, and this project.
+
+All four learn the same sizes from the same reviews; they differ in how batches are made and how the LSTM is called.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from omegaconf import OmegaConf
+from torch import Tensor, nn, optim
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from sentexp.batches import Batch, Batches, plan
+from sentexp.building import build, build_model, factory
+from sentexp.config import compose
+from sentexp.evaluation import predict
+from sentexp.text.corpus import Corpus
+from sentexp.text.pipeline import VOCABULARY
+from sentexp.text.vocabulary import Vocabulary
+from sentexp.training import Machine, Work, choose_machine, fit
+from sentexp.training.loop import build_optimizer
+from sentexp.training.machine import available_cores
+
+# Shapes: B reviews in a batch, T words in the longest of them, E embedding dim, H hidden size, D directions (1 or 2)
+
+E, H = 100, 128
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was timed."""
+
+    reviews: int
+    tokens: int
+    seconds: float
+    longest: int
+    """Words of its longest review."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measurement, as the driver asks for it."""
+
+    way: str
+    directions: int
+    seed: int
+    train: Path
+    test: Path
+    overrides: list[str]
+    batches: dict[str, int]
+    """Of 64 reviews each, to be timed in `inference` and in `training`."""
+    batch_size: int | None = None
+    """trainer.batch_size of this project; None leaves its default."""
+
+
+class Tutorial:
+    """Reviews drawn at random; each batch padded with Python lists; its last time step, padding and all, classified.
+
+    The code of the post, with its own names; `device` is added, and a second direction where that is asked for.
+    """
+
+    def __init__(self, task: Task, machine: Machine) -> None:
+        self.task, self.device = task, machine.device
+        self.vocabulary = vocabulary_of(task)
+        self.model = SentimentLSTM(len(self.vocabulary), H, E, task.directions).to(self.device)
+        self.criterion = nn.BCEWithLogitsLoss()
+        self.optimizer = optim.SGD(self.model.parameters(), lr=1e-3)
+
+    def infer(self) -> Part:
+        return self._timed(Corpus.open(self.task.test), self.task.batches["inference"], self._evaluate)
+
+    def train(self) -> Part:
+        return self._timed(Corpus.open(self.task.train), self.task.batches["training"], self._fit)
+
+    def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[tuple[Tensor, Tensor]]], object]) -> Part:
+        rows = like_all(corpus.lengths, batches * BATCH, self.task.seed)
+        rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.task.seed))]
+        examples = [corpus.ids[corpus.offsets[row] : corpus.offsets[row + 1]].tolist() for row in rows]
+        labels = corpus.labels[rows].tolist()
+        run(self._iterate(examples[:BATCH], labels[:BATCH]))  # what happens only once is not counted
+        seconds = stopwatch(self.device, lambda: run(self._iterate(examples, labels)))
+        return part_of(corpus, rows, seconds)
+
+    def _iterate(self, examples: list[list[int]], labels: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        pad = self.vocabulary.pad_index
+        for start in range(0, len(examples), BATCH):
+            minibatch = examples[start : start + BATCH]
+            longest = max(len(ids) for ids in minibatch)
+            padded = [ids + [pad] * (longest - len(ids)) for ids in minibatch]
+            yield (
+                torch.tensor(padded, device=self.device),
+                torch.tensor(labels[start : start + BATCH], dtype=torch.float, device=self.device),
+            )
+
+    def _fit(self, iterator: Iterator[tuple[Tensor, Tensor]]) -> tuple[float, float]:
+        train_loss, train_acc = 0.0, 0.0
+        self.model.train()
+        for text, label in iterator:
+            preds = self.model(text).squeeze(1)
+            loss = self.criterion(preds, label)
+            train_loss += loss.item()
+            train_acc += accuracy(preds, label).item()
+            loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return train_loss, train_acc
+
+    def _evaluate(self, iterator: Iterator[tuple[Tensor, Tensor]]) -> tuple[float, float]:
+        valid_loss, valid_acc = 0.0, 0.0
+        self.model.eval()
+        with torch.no_grad():
+            for text, label in iterator:
+                preds = self.model(text).squeeze(1)
+                loss = self.criterion(preds, label)
+                valid_loss += loss.item()
+                valid_acc += accuracy(preds, label).item()
+        return valid_loss, valid_acc
+
+
+class SentimentLSTM(nn.Module):
+    def __init__(self, input_size: int, hidden_size: int, embedding_dim: int, directions: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_embeddings=input_size, embedding_dim=embedding_dim)
+        self.lstm = nn.LSTM(embedding_dim, hidden_size, 1, batch_first=True, bidirectional=directions == 2)
+        self.linear = nn.Linear(in_features=hidden_size * directions, out_features=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        embed = self.embedding(x)  # [B, T, E]
+        output, (hidden, _) = self.lstm(embed)  # [B, T, D*H], [D, B, H]
+        output = output.permute(1, 0, 2)  # [T, B, D*H]
+        if not self.lstm.bidirectional:
+            assert torch.equal(output[-1, :, :], hidden.squeeze(0))
+        return self.linear(output[-1, :, :])  # [B, 1]
+
+
+def accuracy(preds: Tensor, y: Tensor) -> Tensor:
+    rounded_preds = torch.round(torch.sigmoid(preds))
+    correct = (rounded_preds == y).float()
+    return correct.sum() / len(correct)
+
+
+class TorchLSTM:
+    """nn.LSTM over this project's own length-bucketed batches, with its optimizer, packed or padded.
+
+    So that what is compared is the LSTM alone. The batches that are timed are of evenly spaced widths.
+    """
+
+    def __init__(self, task: Task, machine: Machine) -> None:
+        self.task, self.device = task, machine.device
+        self.vocabulary = vocabulary_of(task)
+        packed = task.way == "packed"
+        self.model = LastState(len(self.vocabulary), task.directions, packed).to(self.device)
+        self.optimizer = build_optimizer(factory(settings_of(task)["optimizer"]), self.model, self.device)
+
+    def infer(self) -> Part:
+        self.model.eval()
+        with torch.no_grad():
+            return self._timed(Corpus.open(self.task.test), self.task.batches["inference"], self._evaluate)
+
+    def train(self) -> Part:
+        self.model.train()
+        return self._timed(Corpus.open(self.task.train), self.task.batches["training"], self._fit)
+
+    def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[Batch]], object]) -> Part:
+        planned = plan(corpus.lengths, batch_size=BATCH, seed=self.task.seed, epoch=1)
+        planned.sort(key=lambda rows: int(corpus.lengths[rows].max()))
+        chosen = [planned[int((number + 0.5) * len(planned) / batches)] for number in range(batches)]
+        source = Batches(corpus, pad_index=self.vocabulary.pad_index, device=self.device)
+        run(source.of([planned[len(planned) // 10]]))  # what happens only once is not counted
+        seconds = stopwatch(self.device, lambda: run(source.of(chosen)))
+        return part_of(corpus, torch.cat(chosen), seconds)
+
+    def _fit(self, batches: Iterator[Batch]) -> None:
+        for batch in batches:
+            self.optimizer.zero_grad()
+            loss = F.binary_cross_entropy_with_logits(self.model(batch.ids, batch.lengths), batch.labels.float())
+            loss.backward()
+            self.optimizer.step()
+
+    def _evaluate(self, batches: Iterator[Batch]) -> None:
+        for batch in batches:
+            torch.sigmoid(self.model(batch.ids, batch.lengths)).cpu()
+
+
+class LastState(nn.Module):
+    def __init__(self, words: int, directions: int, packed: bool) -> None:
+        super().__init__()
+        self.packed = packed
+        self.embedding = nn.Embedding(words, E)
+        self.lstm = nn.LSTM(E, H, batch_first=True, bidirectional=directions == 2)
+        self.head = nn.Linear(directions * H, 1)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        vectors = self.embedding(ids)  # [B, T, E]
+        if self.packed:
+            sequence = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            last = torch.cat(self.lstm(sequence)[1][0].unbind(), dim=1)  # [B, D*H]
+        else:
+            # Not what packing gives for the backward direction, which here reads the padding first; as fast.
+            outputs, _ = self.lstm(vectors)  # [B, T, D*H]
+            last = outputs[torch.arange(len(ids), device=ids.device), lengths - 1]  # [B, D*H]
+        return self.head(last).squeeze(1)  # [B]
+
+
+class Project:
+    """This project as a user gets it: its settings, the machine that it chooses for the whole training, fit, predict.
+
+    The timed reviews are a part of the corpus with its lengths; of two epochs over them the second is timed.
+    """
+
+    def __init__(self, task: Task, machine: Machine) -> None:
+        self.task, self.machine = task, machine
+        self.settings = settings_of(task)
+        self.vocabulary = vocabulary_of(task)
+        self.model = project_model(self.settings, self.vocabulary)
+
+    def infer(self) -> Part:
+        corpus = Corpus.open(self.task.test)
+        rows = like_all(corpus.lengths, self.task.batches["inference"] * BATCH, self.task.seed)
+        some = taken(corpus, rows)
+        self.model.to(self.machine.device)
+        self._predict(taken(some, torch.arange(min(BATCH, len(some)))))
+        return part_of(corpus, rows, stopwatch(self.machine.device, lambda: self._predict(some)))
+
+    def _predict(self, corpus: Corpus) -> None:
+        predict(self.model, corpus, machine=self.machine, pad_index=self.vocabulary.pad_index)
+
+    def train(self) -> Part:
+        corpus = Corpus.open(self.task.train)
+        rows = like_all(corpus.lengths, self.task.batches["training"] * BATCH, self.task.seed)
+        some = taken(corpus, rows)
+        machine_keys = ("device", "precision", "processes", "threads")
+        trainer = {key: value for key, value in self.settings["trainer"].items() if key not in machine_keys}
+        fitted = fit(
+            self.model,
+            some,
+            taken(some, torch.arange(min(BATCH, len(some)))),
+            optimizer=factory(self.settings["optimizer"]),
+            schedule=factory(self.settings["schedule"]),
+            machine=self.machine,
+            pad_index=self.vocabulary.pad_index,
+            seed=self.task.seed,
+            **{**trainer, "epochs": 2},
+        )
+        return part_of(corpus, rows, len(rows) / fitted.history[-1]["reviews_per_second"])
+
+
+KERNELS = {
+    "LSTM, forward": ("mkldnn_rnn_layer", "_cudnn_rnn", "_thnn_fused_lstm_cell"),
+    "LSTM, backward": ("mkldnn_rnn_layer_backward", "_cudnn_rnn_backward", "_thnn_fused_lstm_cell_backward"),
+    "word vectors": ("embedding", "embedding_dense_backward", "index_select"),
+    "optimizer": ("_fused_adam_", "_foreach_norm", "_foreach_mul_", "linalg_vector_norm"),
+}
+"""Names of torch's operators by what they are for; all others are `other operators`."""
+
+
+def where_time_goes(task: Task) -> dict[str, float]:
+    """Seconds of each kind of operator in a training by this project in one process; the rest is Python and waiting."""
+    way = Project(task, dataclasses.replace(machine_of(task), processes=1))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        whole = stopwatch(way.machine.device, way.train)
+    kind_of = {f"aten::{name}": kind for kind, names in KERNELS.items() for name in names}
+    found = dict.fromkeys([*KERNELS, "other operators"], 0.0)
+    for operator in profile.key_averages():
+        found[kind_of.get(operator.key, "other operators")] += operator.self_cpu_time_total / 1e6
+    return found | {"Python and waiting": max(0.0, whole - sum(found.values()))}
+
+
+WAYS: dict[str, type[Tutorial] | type[TorchLSTM] | type[Project]] = {
+    "tutorial": Tutorial,
+    "packed": TorchLSTM,
+    "padded": TorchLSTM,
+    "project": Project,
+    "project64": Project,
+}
+
+
+def machine_of(task: Task) -> Machine:
+    """That of the project is its own choice; the others run in fp32 on all cores, by threads, as torch does."""
+    settings = settings_of(task)
+    wanted = {key: settings["trainer"][key] for key in ("device", "precision", "processes", "threads")}
+    if task.way.startswith("project"):
+        lengths = Corpus.open(task.train).lengths
+        size = {key: settings["trainer"][key] for key in ("epochs", "batch_size", "max_tokens")}
+        model = project_model(settings, vocabulary_of(task))
+        return choose_machine(**wanted, work=Work.of(model, lengths, **size))
+    device = choose_machine(device=wanted["device"]).device
+    return Machine(device, torch.float32, 1, available_cores()[0], {})
+
+
+def settings_of(task: Task) -> dict[str, Any]:
+    asked = [f"model.bidirectional={str(task.directions == 2).lower()}"]
+    if task.batch_size is not None:
+        asked.append(f"trainer.batch_size={task.batch_size}")
+    return OmegaConf.to_container(compose(*task.overrides, *asked), resolve=True)  # type: ignore[return-value]
+
+
+def project_model(settings: dict[str, Any], vocabulary: Vocabulary) -> nn.Module:
+    embedding = build(settings["embedding"], vocabulary=vocabulary, cache_dir=Path("."), seed=0, progress=None)
+    return build_model(settings, embedding, 2, vocabulary.unk_index)
+
+
+def vocabulary_of(task: Task) -> Vocabulary:
+    return Vocabulary.load(task.train.parent / VOCABULARY)
+
+
+def like_all(lengths: Tensor, count: int, seed: int) -> Tensor:
+    """Rows of `count` reviews (all, if there are not more) whose lengths are evenly spaced among all, sorted."""
+    if count >= len(lengths):
+        return torch.arange(len(lengths))
+    offset = (0.5 + 0.618 * seed) % 1  # others for each seed
+    ranks = ((torch.arange(count) + offset) * len(lengths) / count).long()
+    return lengths.argsort(stable=True)[ranks].sort().values
+
+
+def taken(corpus: Corpus, rows: Tensor) -> Corpus:
+    """These rows alone, in memory."""
+    lengths = corpus.lengths[rows]
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+    shift = corpus.offsets[rows] - offsets[:-1]
+    places = torch.arange(int(offsets[-1])) + shift.repeat_interleave(lengths)
+    return Corpus(corpus.ids[places], offsets, corpus.labels[rows])
+
+
+def part_of(corpus: Corpus, rows: Tensor, seconds: float) -> Part:
+    lengths = corpus.lengths[rows]
+    return Part(len(rows), int(lengths.sum()), seconds, int(lengths.max()))
+
+
+def stopwatch(device: torch.device, work: Callable[[], object]) -> float:
+    """Seconds, with all that the device has been told to do."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait()
+    began = time.perf_counter()
+    work()
+    wait()
+    return time.perf_counter() - began
+
+
+def operations(tokens: int, directions: int, passes: Sequence[str]) -> float:
+    """Floating-point operations of the LSTM's matrix products on so many words; `passes` are forward and backward.
+
+    A word is multiplied with weight_ih [4H, E] and weight_hh [4H, H], two operations a number; backward does so twice,
+    for the gradient of the inputs and for that of the weights.
+    """
+    forward = 2.0 * 4 * H * (E + H) * directions * tokens
+    return forward * sum({"forward": 1, "backward": 2}[name] for name in passes)

@@ -1,0 +1,174 @@
+"""One measurement in a process of its own, so that threads, memory and warm caches of one way do not reach another.
+
+Started by study.py with what to do as JSON; each result is a line on stdout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+Asked = dict[str, Any]
+Found = dict[str, Any]
+
+MARK = "RESULT "
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    for found in DEEDS[asked.pop("deed")](asked):
+        print(MARK + json.dumps(found), flush=True)
+
+
+def speed(asked: Asked) -> Iterator[Found]:
+    """Inference, then training, of one way; in this order, for training takes more memory."""
+    import torch
+    import ways
+
+    asked |= {split: Path(asked[split]) for split in ("train", "test")}
+    task = ways.Task(**asked)
+    machine = ways.machine_of(task)
+    torch.set_num_threads(machine.threads)
+    way = ways.WAYS[task.way](task, machine)
+    on_gpu = machine.device.type == "cuda"
+    for work, run, passes in (
+        ("inference", way.infer, ("forward",)),
+        ("training", way.train, ("forward", "backward")),
+    ):
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats(machine.device)
+        part = run()
+        yield {
+            "work": work,
+            **dataclasses.asdict(part),
+            "operations": ways.operations(part.tokens, task.directions, passes),
+            "device": machine.device.type,
+            "precision": str(machine.precision).removeprefix("torch."),
+            "processes": machine.processes,
+            "threads": machine.threads,
+            "gpu_mib": torch.cuda.max_memory_allocated(machine.device) / 2**20 if on_gpu else None,
+        }
+
+
+def profile(asked: Asked) -> Iterator[Found]:
+    """Where the time of this project's training goes, by kind of operator."""
+    import ways
+
+    task = ways.Task(**asked | {split: Path(asked[split]) for split in ("train", "test")})
+    for kind, seconds in ways.where_time_goes(task).items():
+        yield {"kind": kind, "seconds": seconds}
+
+
+def products(asked: Asked) -> Iterator[Found]:
+    """The rate of matrix products, square ones and those of a step of the LSTM; waits for a line on stdin to begin."""
+    import torch
+    import ways
+
+    torch.set_num_threads(asked["threads"])
+    device, dtype = torch.device(asked["device"]), getattr(torch, asked["precision"])
+    size = 8192 if device.type == "cuda" else 1024
+    yield {}  # ready
+    sys.stdin.readline()
+
+    def multiply(left: torch.Tensor, right: torch.Tensor, times: int) -> None:
+        for _ in range(times):
+            torch.mm(left, right)
+
+    found = {}
+    for name, (rows, inner, columns) in {
+        "square": (size, size, size),
+        "step": (ways.BATCH, ways.H, 4 * ways.H),
+    }.items():
+        left = torch.randn(rows, inner, device=device, dtype=dtype)
+        right = torch.randn(inner, columns, device=device, dtype=dtype)
+        calls = max(1, int(2e9 / (rows * inner * columns)))
+        rates: list[float] = []
+        until = time.perf_counter() + asked["seconds"]
+        while time.perf_counter() < until or not rates:
+            seconds = ways.stopwatch(device, partial(multiply, left, right, calls))
+            rates.append(2 * rows * inner * columns * calls / seconds)
+        found[name] = statistics.median(rates)
+    yield found
+
+
+def prepare(asked: Asked) -> Iterator[Found]:
+    """Reviews to encoded corpora. Falls back to the demo corpus, and says so, where there is no IMDB."""
+    from omegaconf import OmegaConf
+
+    from sentexp.building import build, build_pipeline
+    from sentexp.config import compose
+    from sentexp.errors import SentexpError
+    from sentexp.training.machine import available_cores
+
+    note = None
+    plain: Any = OmegaConf.to_container(compose(*asked["overrides"]), resolve=True)
+    try:
+        reviews = build(plain["data"])
+    except SentexpError as error:
+        if plain["data"]["_target_"] != "sentexp.data.hub.load" or plain["data"]["path"] is not None:
+            raise
+        note = f"no IMDB here ({error}), so this is the demo corpus"
+        plain = OmegaConf.to_container(compose(*asked["fallback"]), resolve=True)
+        reviews = build(plain["data"])
+    if asked.get("repeated_to"):
+        reviews = repeated(reviews, asked["repeated_to"])
+    pipeline = build_pipeline(plain)
+    began = time.perf_counter()
+    corpora = pipeline.prepare(reviews, Path(asked["cache_dir"]), processes=available_cores()[0])
+    yield {
+        "seconds": time.perf_counter() - began,
+        "from_cache": pipeline.report["from_cache"],
+        "reviews": sum(len(corpus) for corpus in corpora.values()),
+        "tokens": sum(len(corpus.ids) for corpus in corpora.values()),
+        "processes": available_cores()[0],
+        "source": reviews.source,
+        "note": note,
+        "vocabulary": len(pipeline.vocabulary),
+        "paths": {split: str(corpus.path) for split, corpus in corpora.items()},
+        "sizes": {split: len(corpus) for split, corpus in corpora.items()},
+    }
+
+
+def repeated(reviews: Any, count: int) -> Any:
+    """Training, validation and test reviews one after another, again and again, `count` in all, as training reviews."""
+    import datasets
+
+    from sentexp.data.reviews import Reviews
+
+    all_of_them = datasets.concatenate_datasets(list(reviews.splits.values()))
+    if count < len(all_of_them):
+        copies = all_of_them.select(range(count))
+    else:
+        copies = datasets.concatenate_datasets([all_of_them] * -(-count // len(all_of_them))).select(range(count))
+    digest = f"{'-'.join(reviews.digests.values())} repeated to {count}"
+    return Reviews(datasets.DatasetDict(train=copies), reviews.labels, {"train": digest}, reviews.source)
+
+
+def first_step(asked: Asked) -> Iterator[Found]:
+    """The command line with these arguments, ended after its first training step; seconds since `began`."""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    from sentexp import cli
+
+    def reached(*_: Any) -> None:
+        print(MARK + json.dumps({"seconds": time.time() - asked["began"]}), flush=True)
+        os._exit(0)  # further processes of the training end with their parent
+
+    register_optimizer_step_post_hook(reached)
+    sys.argv = ["sentexp", *asked["arguments"]]
+    cli.main()
+    yield from ()
+
+
+DEEDS = {"speed": speed, "profile": profile, "products": products, "prepare": prepare, "first_step": first_step}
+
+if __name__ == "__main__":
+    main()
