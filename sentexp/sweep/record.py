@@ -1,0 +1,101 @@
+"""What a sweep has done so far, read back from its folder: its jobs, its points, the best of them."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    number: int
+    """Of the job, and the name of its folder."""
+    point: tuple[str, ...]
+    """The overrides that make the point; the seed is left out."""
+    seed: int | None
+    """Where sweep.seeds is above 1."""
+    state: str
+    """waiting, running, finished, failed or pruned."""
+    values: tuple[float, ...] | None
+    """Of sweep.metric, in its order; None unless finished."""
+    metrics: dict[str, float]
+    """All that the run returned, such as test/accuracy and best/epoch."""
+    history: list[dict[str, float]]
+    """One entry an epoch, as `fit` gives it."""
+    seconds: float | None
+    error: str | None
+    """Why it failed, in one line."""
+    run_id: str | None
+    """Of MLflow."""
+    folder: str
+    """Relative to the sweep folder."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination of values, over all its seeds."""
+
+    overrides: tuple[str, ...]
+    values: tuple[float, ...] | None
+    """Mean of each metric over the finished jobs; None without one."""
+    deviations: tuple[float, ...] | None
+    """Standard deviation of each metric over the finished jobs (n - 1 below); None with fewer than two."""
+    n: int
+    """Finished jobs."""
+    states: tuple[str, ...]
+    """Of each job."""
+    jobs: tuple[JobRecord, ...]
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    folder: Path
+    name: str
+    metrics: tuple[str, ...]
+    """sweep.metric"""
+    directions: tuple[str, ...]
+    """maximize or minimize, for each metric."""
+    swept: tuple[str, ...]
+    """Keys that vary, such as model.num_layers."""
+    jobs: list[JobRecord]
+    """The newest attempt of each point and seed, in the order of their numbers."""
+    config: dict[str, Any]
+    """The composed configuration that the points change, as plain values."""
+    choices: dict[str, str]
+    """The option chosen in each group, such as model: lstm."""
+    launcher: str
+    parent_run_id: str | None
+
+    def points(self) -> list[Point]:
+        """In the order of their first jobs."""
+        jobs: dict[tuple[str, ...], list[JobRecord]] = {}
+        for job in self.jobs:
+            jobs.setdefault(job.point, []).append(job)
+        return [_point(overrides, tuple(some)) for overrides, some in jobs.items()]
+
+    def best(self) -> Point | None:
+        """By the first metric, equals by the next one: so with several objectives a point of the Pareto front."""
+
+        def rank(point: Point) -> tuple[float, ...]:
+            assert point.values is not None
+            signs = (1 if direction == "maximize" else -1 for direction in self.directions)
+            return tuple(sign * value for sign, value in zip(signs, point.values, strict=True))
+
+        return max(
+            (point for point in self.points() if point.values and "pruned" not in point.states), key=rank, default=None
+        )
+
+
+def _point(overrides: tuple[str, ...], jobs: tuple[JobRecord, ...]) -> Point:
+    finished = [job.values for job in jobs if job.values is not None]
+    columns = list(zip(*finished, strict=True))
+    return Point(
+        overrides=overrides,
+        values=tuple(statistics.fmean(column) for column in columns) if finished else None,
+        deviations=tuple(statistics.stdev(column) for column in columns) if len(finished) > 1 else None,
+        n=len(finished),
+        states=tuple(job.state for job in jobs),
+        jobs=jobs,
+    )
