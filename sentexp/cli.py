@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from sentexp.config import check, conf_dir
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.errors import SentexpError, Terminated, did_you_mean
 from sentexp.ranks import rank
 from sentexp.schema import Config
 
@@ -53,18 +53,24 @@ def _main(composed: DictConfig) -> float | None:
     try:
         config = check(composed)
         from sentexp import runner  # torch and its like are imported only once the configuration is accepted
+        from sentexp.sweep import job
 
         hydra_config = HydraConfig.get()
         chosen: dict[str, str | None] = dict(hydra_config.runtime.choices)
         if config.shapes:
             print(runner.show_shapes(config))
             return None
+        sweep = job.current()
         result = runner.run(
             config,
             overrides=list(hydra_config.overrides.task),
             choices={group: choice for group, choice in chosen.items() if not group.startswith("hydra/")},
             output_dir=Path(hydra_config.runtime.output_dir),
+            on_start=sweep.begin if sweep is not None else None,
+            on_epoch=sweep.epoch if sweep is not None else None,
         )
+        if sweep is not None and result is not None:
+            sweep.finish(result.metrics)
         return result.metrics["best/valid_accuracy"] if result is not None else None
     except SentexpError as error:
         if HydraConfig.get().mode == RunMode.RUN:
@@ -122,4 +128,4 @@ def _refuse(message: str, exit_status: int) -> NoReturn:
 
 
 def _terminated(signal_number: int, _frame: Any) -> NoReturn:
-    raise SystemExit(128 + signal_number)  # unwinds like Ctrl-C does, so that the run is recorded as killed
+    raise Terminated(128 + signal_number)  # unwinds like Ctrl-C does, so that the run is recorded as killed

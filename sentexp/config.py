@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from sentexp.embedding import catalogue, dimension
 from sentexp.errors import SentexpError, did_you_mean
-from sentexp.schema import OPTIONS, Config
+from sentexp.schema import METRICS, OPTIONS, Config
 
 SINGULARS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 PLURALS = {float: "numbers, such as [0.9,0.99]", str: "texts, such as [a,b]"}
@@ -46,7 +46,7 @@ def check(composed: DictConfig) -> DictConfig:
     Raises SentexpError, one line that names the key, the value and what was expected, for an unknown key, a wrong
     type, a value out of range and a combination that cannot work.
     """
-    config = _typed(composed, Config, prefix="")
+    config = typed_section(composed, Config, prefix="")
     for group, options in OPTIONS.items():
         node = config[group]
         if not isinstance(node, DictConfig) or "_target_" not in node:
@@ -54,13 +54,14 @@ def check(composed: DictConfig) -> DictConfig:
         schemas = {option._target_: option for option in options}  # type: ignore[attr-defined]
         schema = schemas.get(node["_target_"])
         if schema is not None:  # a target of the user's own is theirs to check
-            config[group] = _typed(node, schema, prefix=f"{group}.")
+            config[group] = typed_section(node, schema, prefix=f"{group}.")
     for problem in _impossible(config):
         raise SentexpError(problem)
     return config
 
 
-def _typed(node: DictConfig, schema: type, prefix: str) -> DictConfig:
+def typed_section(node: DictConfig, schema: type, prefix: str) -> DictConfig:
+    """The node with every value in the type of its schema. Raises SentexpError, see `check`."""
     fields = {field.name: field for field in dataclasses.fields(schema)}
     types = get_type_hints(schema)
     for name in map(str, node):
@@ -84,7 +85,7 @@ def _typed(node: DictConfig, schema: type, prefix: str) -> DictConfig:
         if dataclasses.is_dataclass(inner):
             if not isinstance(value, DictConfig):
                 raise SentexpError(f"{full_key}={value}: expected keys and values, not one value")
-            typed[name] = _typed(value, inner, prefix=f"{full_key}.")  # type: ignore[arg-type]
+            typed[name] = typed_section(value, inner, prefix=f"{full_key}.")  # type: ignore[arg-type]
         elif inner is Any:
             typed[name] = value
         else:
@@ -172,6 +173,10 @@ def _impossible(config: DictConfig) -> Iterator[str]:
         yield f"optimizer.betas={config.optimizer.betas}: expected two numbers, such as [0.9,0.999]"
     if config.optimizer.get("nesterov") and config.optimizer.get("momentum") == 0:
         yield "optimizer.nesterov=true: expected optimizer.momentum above 0"
+    for metric in [config.sweep.metric] if isinstance(config.sweep.metric, str) else config.sweep.metric:
+        if metric not in METRICS:
+            expected = f"not one of {', '.join(METRICS)}{did_you_mean(str(metric), METRICS)}"
+            yield f"sweep.metric={config.sweep.metric}: {expected}"
     yield from _impossible_vectors(embedding)
     yield from _impossible_data(data)
 

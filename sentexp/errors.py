@@ -1,4 +1,7 @@
-"""Errors that the user can mend: each ends the program with one line and its exit status, never with a traceback."""
+"""Errors that the user can mend: each ends the program with one line and its exit status, never with a traceback.
+
+Beside them, the two exceptions that end a run without a mistake.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,24 @@ class TrainingDiverged(SentexpError):
     """The loss stopped being a finite number. The configuration was valid, so this is a failed run, not a refusal."""
 
     exit_status = 1
+
+
+class SweepFailed(SentexpError):
+    """Some runs of a sweep failed, and it has told which and why."""
+
+    exit_status = 1
+
+
+class Pruned(Exception):
+    """Raised in a run that a sweep has found hopeless; the run ends, and has not failed."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+
+
+class Terminated(SystemExit):
+    """SIGTERM, as an exception that unwinds like Ctrl-C does."""
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

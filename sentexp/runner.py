@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sentexp.batches import Batches, plan
 from sentexp.building import build, build_model, build_pipeline, factory
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import Coverage
-from sentexp.errors import SentexpError
+from sentexp.errors import Pruned, SentexpError
 from sentexp.model import shapes
 from sentexp.model.bag_of_words import BagOfWordsClassifier
 from sentexp.model.classifier import RecurrentClassifier
@@ -65,16 +65,22 @@ def run(
     overrides: Sequence[str] = (),
     choices: Mapping[str, str | None] | None = None,
     output_dir: Path = Path("."),
+    on_start: Callable[[Location | None], None] | None = None,
+    on_epoch: Callable[[dict[str, float], int], None] | None = None,
 ) -> RunResult | None:
     """Load, encode, build, fit, test, record. `config` has been checked; `choices` names the option of each group.
 
-    Returns None in the further processes of torchrun, which only train along. Raises SentexpError for what the user can
-    mend; the recorded run then ends as FAILED.
+    `on_start` is told where the run is recorded, `on_epoch` each epoch's entry of the history; it may raise Pruned to
+    stop the run. Returns None then, and in the further processes of torchrun, which only train along. Raises
+    SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
     plain: Plain = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    plain.pop("sweep", None)  # says how the run came about, not what it is
     _choose_machine(plain, work=None)  # a device that is not there is refused before anything is loaded
     tracker = build(plain["tracking"]) if rank() == 0 else NoTracking()
     with tracker.run(parent_run_id=os.environ.get("SENTEXP_PARENT_RUN_ID")) as record:
+        if on_start is not None:
+            on_start(record.location())
         record.log_config(plain, overrides)
         record.set_tags({"choice": {group: choice for group, choice in (choices or {}).items() if choice}})
         record.log_environment(environment.describe())
@@ -86,7 +92,12 @@ def run(
             log.info("%s: %s", what, reason)
         record.log_params({"chosen": machine.reasons})
 
-        fitted = _fit(plain, prepared, machine, record)
+        try:
+            fitted = _fit(plain, prepared, machine, record, on_epoch)
+        except Pruned as pruned:
+            record.set_tags({"pruned": pruned.epoch})
+            log.info("pruned after epoch %d", pruned.epoch)
+            return None
         if rank() > 0:
             return None
         metrics, predictions = _test(plain, prepared, machine, fitted)
@@ -163,12 +174,20 @@ def _work(plain: Plain, prepared: Prepared) -> Work:
     return Work.of(prepared.model, prepared.corpora["train"].lengths, **size)
 
 
-def _fit(plain: Plain, prepared: Prepared, machine: Machine, record: Run) -> FitResult:
+def _fit(
+    plain: Plain,
+    prepared: Prepared,
+    machine: Machine,
+    record: Run,
+    tell: Callable[[dict[str, float], int], None] | None,
+) -> FitResult:
     elsewhere = ("device", "precision", "processes", "threads")  # these made the machine
     settings = {key: value for key, value in plain["trainer"].items() if key not in elsewhere}
 
     def on_epoch(metrics: dict[str, float], epoch: int) -> None:
         record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
+        if tell is not None:
+            tell(metrics, epoch)
 
     return fit(
         prepared.model,

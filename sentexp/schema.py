@@ -409,6 +409,46 @@ class NoTrackingConfig:
     _target_: str = "sentexp.tracking.none.NoTracking"
 
 
+METRICS = (
+    "best/valid_accuracy", "best/valid_loss", "best/epoch", "test/loss", "test/accuracy", "test/f1", "test/roc_auc",
+)  # fmt: skip
+"""What a run comes to, and a sweep can be told to look at."""
+
+
+@dataclass
+class SweepConfig:
+    sampler: str = key(choices=("grid", "tpe", "random", "cmaes", "gp", "nsgaii", "qmc"))
+    """Which points are tried: every combination, or those that a guided search chooses."""
+    n_trials: int = key(at_least=1)
+    """Points that a guided search tries."""
+    metric: Any = key()
+    """Name of the metric that counts, or a list of several."""
+    direction: Any = key()
+    """maximize or minimize, or a list with one for each metric."""
+    pruner: str = key(choices=("none", "median", "successive_halving", "hyperband"))
+    """What stops a hopeless run."""
+    warmup_epochs: int = key(at_least=1)
+    """Epochs that every run may train before it can be stopped."""
+    startup_trials: int = key(at_least=1)
+    """Points tried before the sampler guesses and the median pruner stops."""
+    reduction_factor: int = key(at_least=2)
+    """Of successive_halving and hyperband: one run in so many goes on."""
+    seeds: int = key(at_least=1)
+    """Runs of each point, with seed, seed+1, ..."""
+    max_failures: Optional[int] = key(at_least=1)
+    """Failed runs after which the sweep stops."""
+    n_jobs: Optional[int] = key(at_least=1)
+    """Points that a guided search asks for at a time."""
+    storage: Optional[str] = key()
+    """Journal file or database URL of a search that several drivers share."""
+    study_name: Optional[str] = key()
+    """Of the study in the storage."""
+    resume: Optional[str] = key()
+    """Folder of the sweep to go on with, or latest."""
+    space: Any = key()
+    """Hydra's sweep text for each key that varies."""
+
+
 @dataclass
 class Config:
     """The root. A field of type `Any` is a group whose schema is found in OPTIONS by its `_target_`."""
@@ -439,6 +479,8 @@ class Config:
     """How the model is trained."""
     tracking: Any = key()
     """Where the run is recorded."""
+    sweep: SweepConfig = key()
+    """How `-m` makes many runs out of one configuration."""
 
 
 OPTIONS: dict[str, tuple[type, ...]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,30 @@ class SweepRecord:
     launcher: str
     parent_run_id: str | None
 
+    @staticmethod
+    def load(folder: Path) -> SweepRecord:
+        """Of a sweep at any stage, also while it runs. Raises SentexpError if `folder` is none."""
+        from sentexp.sweep.ledger import entries, newest, open_ledger, point_of
+        from sentexp.sweep.manifest import Manifest
+
+        manifest = Manifest.read(folder)
+        storage = manifest.storage_of(folder)
+        ledger = open_ledger(storage, manifest.study)
+        trials = newest(ledger.trials(manifest.id))
+        jobs = [_job(point_of(trial), entry) for trial in trials for entry in entries(trial).values()]
+        return SweepRecord(
+            folder=folder,
+            name=manifest.name,
+            metrics=tuple(manifest.metrics),
+            directions=tuple(manifest.directions),
+            swept=tuple(manifest.swept),
+            jobs=sorted(jobs, key=lambda job: job.number),
+            config={key: value for key, value in manifest.config.items() if key != "sweep"},
+            choices=manifest.choices,
+            launcher=manifest.launcher,
+            parent_run_id=manifest.parent_run_id,
+        )
+
     def points(self) -> list[Point]:
         """In the order of their first jobs."""
         jobs: dict[tuple[str, ...], list[JobRecord]] = {}
@@ -86,6 +111,23 @@ class SweepRecord:
         return max(
             (point for point in self.points() if point.values and "pruned" not in point.states), key=rank, default=None
         )
+
+
+def _job(point: tuple[str, ...], entry: Mapping[str, Any]) -> JobRecord:
+    values = entry.get("values")
+    return JobRecord(
+        number=entry["number"],
+        point=point,
+        seed=entry["seed"],
+        state=entry["state"],
+        values=None if values is None else tuple(values),
+        metrics=entry.get("metrics", {}),
+        history=entry.get("history", []),
+        seconds=entry.get("seconds"),
+        error=entry.get("error"),
+        run_id=entry.get("run_id"),
+        folder=entry["folder"],
+    )
 
 
 def _point(overrides: tuple[str, ...], jobs: tuple[JobRecord, ...]) -> Point:

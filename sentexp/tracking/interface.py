@@ -52,10 +52,22 @@ class Run(Protocol):
     def log_model(self, folder: Path) -> str | None:
         """The folder that TrainedModel.save wrote, as an MLflow model. Returns its URI; None if models are not kept."""
 
+    def end_child(self, run_id: str, reason: str) -> None:
+        """Says of a child run that it failed: FAILED, or KILLED if it could not end itself; `reason` as tag `error`."""
+
+    def end_children(self, reason: str) -> None:
+        """Ends every child run that still seems to run, as KILLED."""
+
     def location(self) -> Location | None:
         """None if the run is recorded nowhere."""
 
 
 class Tracker(Protocol):
-    def run(self, *, parent_run_id: str | None = None) -> AbstractContextManager[Run]:
-        """A run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit."""
+    def run(
+        self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
+    ) -> AbstractContextManager[Run]:
+        """A run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit.
+
+        With a `key`, the run that was once started with the same key goes on, if there is one. `name` is what it is
+        called if the configuration gives it no name.
+        """

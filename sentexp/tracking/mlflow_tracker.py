@@ -46,6 +46,9 @@ METRICS_A_CALL = 1000
 
 CUT = "... (cut; see config/config.yaml)"
 
+KEY = "sentexp.key"
+"""Tag of a run that can be gone on with."""
+
 CONTEXTS = {"train": "train", "valid": "validation", "test": "test"}
 
 
@@ -67,7 +70,9 @@ class MlflowTracker:
         self._tags = dict(tags or {})
 
     @contextmanager
-    def run(self, *, parent_run_id: str | None = None) -> Iterator[MlflowRun]:
+    def run(
+        self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
+    ) -> Iterator[MlflowRun]:
         """A run that ends with the block, its status true: FINISHED; KILLED by KeyboardInterrupt or SystemExit; FAILED
         by any other exception, which is kept as the tag `error` and the artifact traceback.txt.
 
@@ -79,7 +84,10 @@ class MlflowTracker:
         if parent_run_id is not None:
             tags["mlflow.parentRunId"] = parent_run_id
         with _writing(store.uri):
-            entity = store.client.create_run(store.experiment_id, tags=tags, run_name=self._run_name)
+            entity = _reopened(store, key) if key is not None else None
+            if entity is None:
+                tags |= {KEY: key} if key is not None else {}
+                entity = store.client.create_run(store.experiment_id, tags=tags, run_name=self._run_name or name)
         run = MlflowRun(store, self._experiment, entity, self._log_model)
         try:
             yield run
@@ -88,6 +96,14 @@ class MlflowTracker:
             raise
         with _writing(store.uri):
             store.client.set_terminated(entity.info.run_id, "FINISHED")
+
+
+def _reopened(store: Store, key: str) -> Entity | None:
+    found = store.client.search_runs([store.experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
+    if not found:
+        return None
+    store.client.update_run(found[0].info.run_id, status="RUNNING")
+    return found[0]
 
 
 class MlflowRun:
@@ -177,6 +193,25 @@ class MlflowRun:
 
         with _writing(self._store.uri):
             return log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
+
+    def end_child(self, run_id: str, reason: str) -> None:
+        from mlflow.entities import RunStatus
+
+        with _writing(self._store.uri):
+            status = self._client.get_run(run_id).info.status
+            if status in ("FAILED", "KILLED"):  # it has said so itself
+                return
+            self._client.set_tag(run_id, "error", _at_most(without_passwords(reason), LONGEST_TAG, "error"))
+            over = RunStatus.is_terminated(RunStatus.from_string(status))
+            self._client.set_terminated(run_id, "FAILED" if over else "KILLED")
+
+    def end_children(self, reason: str) -> None:
+        running = f"tags.`mlflow.parentRunId` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        with _writing(self._store.uri):
+            while found := self._client.search_runs([self._entity.info.experiment_id], running):
+                for child in found:
+                    self._client.set_tag(child.info.run_id, "error", reason)
+                    self._client.set_terminated(child.info.run_id, "KILLED")
 
     def location(self) -> Location:
         info = self._entity.info

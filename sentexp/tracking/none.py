@@ -29,6 +29,10 @@ class NoRun:
 
     def log_model(self, folder: Path) -> None: ...
 
+    def end_child(self, run_id: str, reason: str) -> None: ...
+
+    def end_children(self, reason: str) -> None: ...
+
     def location(self) -> None: ...
 
 
@@ -36,5 +40,7 @@ class NoTracking:
     """The target of conf/tracking/none.yaml."""
 
     @contextmanager
-    def run(self, *, parent_run_id: str | None = None) -> Iterator[NoRun]:
+    def run(
+        self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
+    ) -> Iterator[NoRun]:
         yield NoRun()

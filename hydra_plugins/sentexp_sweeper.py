@@ -1,0 +1,26 @@
+"""The sweeper by which Hydra knows ours. Hydra imports this module at every start, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class SentexpSweeper(Sweeper):
+    """The target of conf/hydra/sweeper/sentexp.yaml. See `sentexp.sweep.driver`."""
+
+    def __init__(self, check: str | None = None) -> None:
+        self._check = check
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context = hydra_context
+        self._task_function = task_function
+        self._config = config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from sentexp.sweep.driver import sweep
+
+        return sweep(arguments, self._config, self._context, self._task_function, self._check)

@@ -1,0 +1,114 @@
+"""Hands jobs to the launcher and settles what has become of them. A launcher's failure never ends the sweep."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+
+from sentexp.sweep.asked import Asked
+from sentexp.sweep.job import one_line
+from sentexp.sweep.ledger import ENDED, Ledger, entries, newest
+from sentexp.sweep.tally import Tally, ended_line, tally, watched
+from sentexp.sweep.trials import Task, Trials
+from sentexp.tracking.interface import Run
+
+log = logging.getLogger(__name__)
+
+
+class Launching:
+    def __init__(self, asked: Asked, ledger: Ledger, launcher: Launcher, trials: Trials, parent: Run) -> None:
+        self._settings = asked.settings
+        self._driver = asked.manifest.id
+        self._ledger = ledger
+        self._launcher = launcher
+        self._trials = trials
+        self._parent = parent
+        self._here = isinstance(launcher, BasicLauncher)
+        self._side_by_side = getattr(launcher, "side_by_side", 1)
+
+    def run(self) -> None:
+        first = self._trials.next_number
+        for tasks in self._batches():
+            if self._stopped(first):
+                log.info("stopped: sweep.max_failures=%d", self._settings.max_failures)
+                break
+            self._launch(tasks)
+
+    def _batches(self) -> Iterator[list[Task]]:
+        """One job at a time where they run in this process: each is settled before the next, and none is kept.
+
+        Elsewhere a grid is launched in one go, and a guided search asks for as many points as run side by side.
+        """
+        missing = self._trials.missing()
+        if self._here:
+            yield from ([task] for tasks in missing for task in tasks)
+        elif not self._settings.guided:
+            yield list(itertools.chain.from_iterable(missing))
+        else:
+            at_a_time = self._settings.n_jobs or self._side_by_side
+            while some := list(itertools.chain.from_iterable(itertools.islice(missing, at_a_time))):
+                yield some
+
+    def _launch(self, tasks: list[Task]) -> None:
+        overrides = [task.overrides for task in tasks]
+        if self._here:
+            self._announce(tasks[0])
+            watching: AbstractContextManager[None] = nullcontext()
+        else:
+            watching = watched(self._newest, self._trials.total, self._settings.directions[0], self._side_by_side)
+        error: Exception | None = None
+        returns: Sequence[JobReturn | None] = [None] * len(tasks)
+        try:
+            with watching:
+                returns = self._launcher.launch(overrides, initial_job_idx=tasks[0].number)
+        except (KeyboardInterrupt, SystemExit):
+            for task in tasks:
+                entry = entries(self._ledger.trial(task.trial))[task.index]
+                if entry["state"] == "running":
+                    self._ledger.write(task.trial, task.index, entry | {"state": "waiting", "error": "interrupted"})
+            raise
+        except Exception as raised:
+            error = raised
+        for task, returned in zip(tasks, returns, strict=True):
+            self._settle(task, returned, error)
+        if not self._here:
+            self._parent.end_children("its process ended without a word")
+
+    def _settle(self, task: Task, returned: JobReturn | None, error: Exception | None) -> None:
+        """Writes the end of a job that could not, and sees to it that a failure shows in its recorded run."""
+        entry = entries(self._ledger.trial(task.trial))[task.index]
+        if returned is not None and returned.status == JobStatus.FAILED:
+            error = returned._return_value
+        if entry["state"] not in ENDED and (entry["state"] == "running" or error is not None):
+            why = one_line(error) if error is not None else "its process ended without a word"
+            entry = entry | {"state": "failed", "error": why}
+            self._ledger.write(task.trial, task.index, entry)
+        if entry["state"] == "failed" and entry.get("run_id") is not None:
+            self._parent.end_child(entry["run_id"], entry["error"])
+        if self._here and entry["state"] in ("failed", "pruned"):
+            log.info(ended_line(task.point, entry))
+
+    def _announce(self, task: Task) -> None:
+        now = self._tally()
+        words = [f"[{now.ended + 1}/{now.total}]", f"job {task.number}", *task.point]
+        words += [part for part in (now.best_so_far(), now.time_left(1)) if part]
+        log.info("  ".join(words))
+
+    def _tally(self) -> Tally:
+        return tally(self._newest(), self._trials.total, self._settings.directions[0])
+
+    def _newest(self):  # type: ignore[no-untyped-def]
+        return newest(self._ledger.trials(self._driver))
+
+    def _stopped(self, first: int) -> bool:
+        if self._settings.max_failures is None:
+            return False
+        found = (entry for trial in self._newest() for entry in entries(trial).values())
+        failed = sum(entry["state"] == "failed" and entry["number"] >= first for entry in found)
+        return failed >= self._settings.max_failures
