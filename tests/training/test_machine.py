@@ -9,7 +9,7 @@ from tiny import TinyModel, corpus
 from sentexp import ranks
 from sentexp.errors import SentexpError
 from sentexp.training import machine
-from sentexp.training.machine import Work, available_cores, choose_machine, limited_threads
+from sentexp.training.machine import Work, choose_machine, limited_threads
 
 IMDB = Work(tokens=19_000_000, steps=1100, batch=64, multiplied=120_000, shared=2_600_000)
 DEMO = dataclasses.replace(IMDB, tokens=300_000, steps=200)
@@ -131,23 +131,6 @@ def test_torchrun_decides(monkeypatch):
         SentexpError, match=r"^trainer.processes=3: torchrun has started 2; expected auto or 2$"
     ):
         choose_machine(processes=3)
-
-
-def test_cores_told_by_a_launcher_are_a_bound(monkeypatch):
-    monkeypatch.setattr(machine, "_cgroup_quota", lambda: None)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    cores, _ = available_cores()
-    assert cores >= 1
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert available_cores()[0] == 1
-    monkeypatch.setenv("OMP_NUM_THREADS", "4096")
-    assert available_cores()[0] == cores
-
-
-def test_a_quota_is_a_bound(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(machine, "_cgroup_quota", lambda: 0.5)
-    assert available_cores()[0] == 1
 
 
 def test_work_of_a_model():
