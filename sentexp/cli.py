@@ -66,6 +66,7 @@ def _main(composed: DictConfig) -> float | None:
             overrides=list(hydra_config.overrides.task),
             choices={group: choice for group, choice in chosen.items() if not group.startswith("hydra/")},
             output_dir=Path(hydra_config.runtime.output_dir),
+            name=sweep.name if sweep is not None else None,
             on_start=sweep.begin if sweep is not None else None,
             on_epoch=sweep.epoch if sweep is not None else None,
         )

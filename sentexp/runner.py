@@ -65,20 +65,22 @@ def run(
     overrides: Sequence[str] = (),
     choices: Mapping[str, str | None] | None = None,
     output_dir: Path = Path("."),
+    name: str | None = None,
     on_start: Callable[[Location | None], None] | None = None,
     on_epoch: Callable[[dict[str, float], int], None] | None = None,
 ) -> RunResult | None:
     """Load, encode, build, fit, test, record. `config` has been checked; `choices` names the option of each group.
 
-    `on_start` is told where the run is recorded, `on_epoch` each epoch's entry of the history; it may raise Pruned to
-    stop the run. Returns None then, and in the further processes of torchrun, which only train along. Raises
-    SentexpError for what the user can mend; the recorded run then ends as FAILED.
+    `name` is what the recorded run is called if tracking.run_name is null. `on_start` is told where it is recorded,
+    `on_epoch` each epoch's entry of the history; it may raise Pruned to stop the run. Returns None then, and in the
+    further processes of torchrun, which only train along. Raises SentexpError for what the user can mend; the recorded
+    run then ends as FAILED.
     """
     plain: Plain = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     plain.pop("sweep", None)  # says how the run came about, not what it is
     _choose_machine(plain, work=None)  # a device that is not there is refused before anything is loaded
     tracker = build(plain["tracking"]) if rank() == 0 else NoTracking()
-    with tracker.run(parent_run_id=os.environ.get("SENTEXP_PARENT_RUN_ID")) as record:
+    with tracker.run(parent_run_id=os.environ.get("SENTEXP_PARENT_RUN_ID"), name=name) as record:
         if on_start is not None:
             on_start(record.location())
         record.log_config(plain, overrides)

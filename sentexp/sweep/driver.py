@@ -45,7 +45,8 @@ def sweep(
     if not asked.settings.guided:
         asked.plan.points()
     else:
-        search.space(asked.plan)
+        for note in search.notes(asked.settings, search.space(asked.plan)):
+            log.info(note)
     asking.check(asked, context.config_loader, checker)
     with _alone(asked.folder):
         if not asked.resumed:

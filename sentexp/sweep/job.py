@@ -54,14 +54,16 @@ class Job:
     """Number of the first job of this driver's start: failures before it are over."""
 
     def __call__(self, config: DictConfig) -> Any:
-        from sentexp.sweep.ledger import entries, open_ledger, this_process
+        from sentexp.sweep.ledger import entries, open_ledger, point_of, this_process
 
         ledger = open_ledger(self.storage, self.study, pruner=self.pruner)
         number, index = map(int, os.environ[JOB].split("/"))
-        entry = entries(ledger.trial(number))[index]
+        trial = ledger.trial(number)
+        entry = entries(trial)[index]
         if self._too_many_failures(ledger):
             return None
-        watch = Watch(ledger, number, index, entry, self.metrics[0] if self.pruner is not None else None)
+        watched = self.metrics[0] if self.pruner is not None else None
+        watch = Watch(ledger, number, index, point_of(trial), entry, watched)
         if watch.pruned_elsewhere():
             watch.end("pruned")
             return None
@@ -108,7 +110,9 @@ class Job:
 class Watch:
     """What a run tells of itself while it runs."""
 
-    def __init__(self, ledger: Ledger, number: int, index: int, entry: Entry, watched: str | None) -> None:
+    def __init__(
+        self, ledger: Ledger, number: int, index: int, point: Sequence[str], entry: Entry, watched: str | None
+    ) -> None:
         self._ledger = ledger
         self._number = number
         self._index = index
@@ -118,6 +122,9 @@ class Watch:
         self.history: list[dict[str, float]] = []
         self.metrics: dict[str, float] = {}
         self.pruned = False
+        seed = [] if entry["seed"] is None else [f"seed={entry['seed']}"]
+        self.name = " ".join([str(entry["number"]), *point, *seed])
+        """Of the recorded run."""
 
     def begin(self, location: Location | None) -> None:
         """The run is recorded at `location`."""

@@ -29,13 +29,13 @@ class Launching:
         self._launcher = launcher
         self._trials = trials
         self._parent = parent
+        self._first = trials.next_number
         self._here = isinstance(launcher, BasicLauncher)
         self._side_by_side = getattr(launcher, "side_by_side", 1)
 
     def run(self) -> None:
-        first = self._trials.next_number
         for tasks in self._batches():
-            if self._stopped(first):
+            if self._stopped():
                 log.info("stopped: sweep.max_failures=%d", self._settings.max_failures)
                 break
             self._launch(tasks)
@@ -61,7 +61,7 @@ class Launching:
             self._announce(tasks[0])
             watching: AbstractContextManager[None] = nullcontext()
         else:
-            watching = watched(self._newest, self._trials.total, self._settings.directions[0], self._side_by_side)
+            watching = watched(self._tally, self._newest, self._side_by_side)
         error: Exception | None = None
         returns: Sequence[JobReturn | None] = [None] * len(tasks)
         try:
@@ -98,17 +98,15 @@ class Launching:
         now = self._tally()
         words = [f"[{now.ended + 1}/{now.total}]", f"job {task.number}", *task.point]
         words += [part for part in (now.best_so_far(), now.time_left(1)) if part]
+        log.info("")
         log.info("  ".join(words))
 
     def _tally(self) -> Tally:
-        return tally(self._newest(), self._trials.total, self._settings.directions[0])
+        return tally(self._newest(), self._trials.total, self._settings.directions[0], self._first)
 
     def _newest(self):  # type: ignore[no-untyped-def]
         return newest(self._ledger.trials(self._driver))
 
-    def _stopped(self, first: int) -> bool:
-        if self._settings.max_failures is None:
-            return False
-        found = (entry for trial in self._newest() for entry in entries(trial).values())
-        failed = sum(entry["state"] == "failed" and entry["number"] >= first for entry in found)
-        return failed >= self._settings.max_failures
+    def _stopped(self) -> bool:
+        most = self._settings.max_failures
+        return most is not None and self._tally().failed >= most

@@ -51,6 +51,14 @@ def _distribution(axis: Override) -> BaseDistribution:
         raise SentexpError(f"{axis.input_line}: {error}") from error
 
 
+def notes(settings: Settings, distributions: Mapping[str, BaseDistribution]) -> list[str]:
+    """What the sampler does otherwise than its name says."""
+    names = [key for key, found in distributions.items() if isinstance(found, CategoricalDistribution)]
+    if settings.sampler not in ("cmaes", "qmc") or not names:
+        return []
+    return [f"sweep.sampler={settings.sampler}: knows numbers alone, so {', '.join(names)} is drawn at random"]
+
+
 def point(parameters: Mapping[str, object]) -> Point:
     """Values that the sampler chose, as overrides. A categorical value is already the text of one."""
     return tuple(f"{key}={value}" for key, value in parameters.items())
@@ -65,13 +73,13 @@ def sampler(settings: Settings, seed: int | None, side_by_side: int) -> optuna.s
         case "tpe":
             return optuna.samplers.TPESampler(n_startup_trials=startup, seed=seed, constant_liar=side_by_side > 1)
         case "cmaes":
-            return optuna.samplers.CmaEsSampler(n_startup_trials=startup, seed=seed)
+            return optuna.samplers.CmaEsSampler(n_startup_trials=startup, seed=seed, warn_independent_sampling=False)
         case "gp":
             return optuna.samplers.GPSampler(n_startup_trials=startup, seed=seed)
         case "nsgaii":
             return optuna.samplers.NSGAIISampler(population_size=max(2, 2 * startup), seed=seed)
         case "qmc":  # the drivers of one search go along one sequence
-            return optuna.samplers.QMCSampler(seed=0)
+            return optuna.samplers.QMCSampler(seed=0, warn_independent_sampling=False)
     raise AssertionError(settings.sampler)
 
 

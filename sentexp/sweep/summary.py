@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from sentexp.sweep.record import SweepRecord
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import Location
+
+WIDEST = 100
+"""Characters of a reason; the whole of it is in the job's log and in jobs.csv."""
 
 
 def summary(record: SweepRecord, location: Location | None, resume: str) -> list[str]:
@@ -22,8 +26,9 @@ def summary(record: SweepRecord, location: Location | None, resume: str) -> list
         rows = [("job", "overrides", "why", "log")]
         for job in failed:
             overrides = [*job.point, *([f"seed={job.seed}"] if job.seed is not None else [])]
-            log = f"{record.folder}/{job.folder}"
-            rows.append((str(job.number), " ".join(overrides), job.error or "", log))
+            rows.append(
+                (str(job.number), " ".join(overrides), _cut(job.error or ""), _log_of(record.folder / job.folder))
+            )
         lines += ["", *_table(rows), ""]
     best = record.best()
     if best is not None and best.values is not None:
@@ -32,16 +37,30 @@ def summary(record: SweepRecord, location: Location | None, resume: str) -> list
             spread = f" ± {best.deviations[index]:.4f} (n={best.n})" if best.deviations is not None else ""
             figures.append(f"{name} {value:.4f}{spread}")
         lines.append(f"best: {' '.join(best.overrides) or 'the only point'}: {', '.join(figures)}")
-    lines.append(f"tables and plots: {record.folder}/report")
-    lines.append(f"once more from the record: {shlex.join(['python', '-m', 'sentexp.report', str(record.folder)])}")
+    folder = _short(record.folder)
+    lines.append(f"tables and plots: {folder}/report, made by {shlex.join(['python', '-m', 'sentexp.report', folder])}")
     if best is not None:
-        again = [program(), "--config-dir", str(record.folder), "experiment=best"]
+        again = [program(), "--config-dir", folder, "experiment=best"]
         lines.append(f"run the best point: {shlex.join(again)}")
     if failed or unfinished:
         lines.append(f"run the rest: {resume}")
     if location is not None:
         lines.append(f"look at it: {location.ui_command}")
     return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."
+
+
+def _log_of(folder: Path) -> str:
+    """The job's own log; where it wrote none, all that it said, or at least its folder."""
+    logs = sorted(folder.glob("*.log"), key=lambda path: path.name == "output.log")
+    return _short(logs[0] if logs else folder)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -51,11 +51,12 @@ class Tally:
     def time_left(self, side_by_side: int) -> str:
         if self.seconds is None or self.ended >= self.total:
             return ""
-        return f"about {duration(self.seconds * (self.total - self.ended) / side_by_side)} left"
+        seconds = self.seconds * (self.total - self.ended) / side_by_side
+        return f"about {duration(seconds)} left" if seconds >= 1 else ""
 
 
-def tally(trials: Iterable[FrozenTrial], total: int, direction: str) -> Tally:
-    """Of trials none of which another has taken the place of."""
+def tally(trials: Iterable[FrozenTrial], total: int, direction: str, first: int) -> Tally:
+    """Of trials none of which another has taken the place of. Jobs before `first` that failed are to be run again."""
     states = dict.fromkeys(("waiting", "running", *ENDED), 0)
     seconds: list[float] = []
     best: tuple[float, Point] | None = None
@@ -63,7 +64,8 @@ def tally(trials: Iterable[FrozenTrial], total: int, direction: str) -> Tally:
     for trial in trials:
         found = entries(trial).values()
         for entry in found:
-            states[entry["state"]] += 1
+            again = entry["state"] == "failed" and entry["number"] < first
+            states["waiting" if again else entry["state"]] += 1
             if entry.get("seconds") is not None:
                 seconds.append(entry["seconds"])
         values = [entry["values"][0] for entry in found if entry["state"] == "finished"]
@@ -101,7 +103,7 @@ def ended_line(point: Sequence[str], entry: Entry) -> str:
 
 
 @contextmanager
-def watched(trials: Callable[[], list[FrozenTrial]], total: int, direction: str, side_by_side: int) -> Iterator[None]:
+def watched(now: Callable[[], Tally], trials: Callable[[], list[FrozenTrial]], side_by_side: int) -> Iterator[None]:
     """While jobs run elsewhere: on a terminal one live line, without one a line for each job that ends."""
     shown = {(trial.number, index) for trial in trials() for index, entry in entries(trial).items() if _over(entry)}
     over = threading.Event()
@@ -115,8 +117,9 @@ def watched(trials: Callable[[], list[FrozenTrial]], total: int, direction: str,
                     yield ended_line(point_of(trial), entry)
 
     def line() -> str:
-        now = tally(trials(), total, direction)
-        return "  ".join(part for part in (str(now), now.best_so_far(), now.time_left(side_by_side)) if part)
+        current = now()
+        parts = (str(current), current.best_so_far(), current.time_left(side_by_side))
+        return "  ".join(part for part in parts if part)
 
     def follow() -> None:
         if not live:

@@ -53,6 +53,7 @@ class Trials:
         tried = [trial for trial in known if "retry_of" not in trial.user_attrs]
         self._distributions: dict[str, BaseDistribution] = {}
         self._points: list[Point] = []
+        self._fresh = 0
         if settings.guided:
             self._distributions = search.space(asked.plan)
             self._fresh = max(0, settings.n_trials - len(tried))
@@ -73,19 +74,19 @@ class Trials:
     def missing(self) -> Iterator[list[Task]]:
         """A list of jobs for each trial: points never begun, then interrupted ones, then those that failed.
 
-        The order carries a sweep on behind a job that takes the driver along each time.
+        Those that have been tried least often come first. So a sweep goes on behind a job that takes the driver along
+        each time.
         """
-        kinds: dict[str, list[FrozenTrial]] = {"waiting": [], "interrupted": [], "failed": []}
+        again: list[tuple[int, int, FrozenTrial]] = []
         for trial in self._known:
             kind = _kind(list(entries(trial).values()))
             if kind is not None:
-                kinds[kind].append(trial)
-        yield from map(self._again, kinds["waiting"])
+                again.append((_tries(trial), KINDS.index(kind), trial))
+        again.sort(key=lambda some: some[:2])
+        yield from (self._again(trial) for tries, _, trial in again if tries == 0)
         yield from map(self._at, self._points)
-        if self._asked.settings.guided:
-            yield from (self._guess() for _ in range(self._fresh))
-        yield from map(self._again, kinds["interrupted"])
-        yield from map(self._again, kinds["failed"])
+        yield from (self._guess() for _ in range(self._fresh))
+        yield from (self._again(trial) for tries, _, trial in again if tries > 0)
 
     def _at(self, point: Point) -> list[Task]:
         found = self._jobs(range(len(self._seeds)))
@@ -104,7 +105,8 @@ class Trials:
         before = entries(trial)
         kept = {index: entry for index, entry in before.items() if entry["state"] in DONE}
         found = self._jobs([index for index in before if index not in kept])
-        attributes = {"retry_of": trial.number, **self._attributes(point_of(trial), kept | found)}
+        history = {"retry_of": trial.number, "tries": _tries(trial)}
+        attributes = {**history, **self._attributes(point_of(trial), kept | found)}
         number = self._ledger.add(attributes, trial.params, trial.distributions)
         self._ledger.drop(trial.number)
         return self._tasks(number, point_of(trial), found)
@@ -146,6 +148,15 @@ class Trials:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if "driver" not in trial.user_attrs:
                 self._ledger.drop(trial.number)
+
+
+KINDS = ("waiting", "interrupted", "failed")
+
+
+def _tries(trial: FrozenTrial) -> int:
+    """How often the jobs of this point have begun."""
+    begun = any("began" in entry and entry["state"] not in DONE for entry in entries(trial).values())
+    return trial.user_attrs.get("tries", 0) + (1 if begun else 0)
 
 
 def _kind(jobs: list[Entry]) -> str | None:

@@ -102,7 +102,10 @@ def _reopened(store: Store, key: str) -> Entity | None:
     found = store.client.search_runs([store.experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
     if not found:
         return None
-    store.client.update_run(found[0].info.run_id, status="RUNNING")
+    run_id = found[0].info.run_id
+    store.client.update_run(run_id, status="RUNNING")
+    if "error" in found[0].data.tags:
+        store.client.delete_tag(run_id, "error")
     return found[0]
 
 
