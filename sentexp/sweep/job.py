@@ -122,8 +122,7 @@ class Watch:
         self.history: list[dict[str, float]] = []
         self.metrics: dict[str, float] = {}
         self.pruned = False
-        seed = [] if entry["seed"] is None else [f"seed={entry['seed']}"]
-        self.name = " ".join([str(entry["number"]), *point, *seed])
+        self.name = run_name(point, entry)
         """Of the recorded run."""
 
     def begin(self, location: Location | None) -> None:
@@ -204,8 +203,14 @@ def _write_traceback() -> None:
         file.write(traceback.format_exc())
 
 
+def run_name(point: Sequence[str], entry: Mapping[str, Any]) -> str:
+    seed = [] if entry["seed"] is None else [f"seed={entry['seed']}"]
+    return " ".join([str(entry["number"]), *point, *seed])
+
+
 def one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    if isinstance(error, (SentexpError, JobFailed)) and lines:
+    ours = type(error).__module__.startswith(("sentexp.", "hydra_plugins.sentexp"))
+    if ours and lines:  # they say it all
         return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

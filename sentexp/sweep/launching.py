@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -12,8 +13,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from sentexp.sweep.asked import Asked
-from sentexp.sweep.job import one_line
-from sentexp.sweep.ledger import ENDED, Ledger, entries, newest
+from sentexp.sweep.job import one_line, run_name
+from sentexp.sweep.ledger import ENDED, Entry, Ledger, entries, newest
 from sentexp.sweep.tally import Tally, ended_line, tally, watched
 from sentexp.sweep.trials import Task, Trials
 from sentexp.tracking.interface import Run
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 class Launching:
     def __init__(self, asked: Asked, ledger: Ledger, launcher: Launcher, trials: Trials, parent: Run) -> None:
+        self._asked = asked
         self._settings = asked.settings
         self._driver = asked.manifest.id
         self._ledger = ledger
@@ -31,7 +33,7 @@ class Launching:
         self._parent = parent
         self._first = trials.next_number
         self._here = isinstance(launcher, BasicLauncher)
-        self._side_by_side = getattr(launcher, "side_by_side", 1)
+        self._side_by_side = getattr(launcher, "width", 1)
 
     def run(self) -> None:
         for tasks in self._batches():
@@ -89,10 +91,23 @@ class Launching:
             why = one_line(error) if error is not None else "its process ended without a word"
             entry = entry | {"state": "failed", "error": why}
             self._ledger.write(task.trial, task.index, entry)
-        if entry["state"] == "failed" and entry.get("run_id") is not None:
-            self._parent.end_child(entry["run_id"], entry["error"])
+            self._write_log(entry, error)
+            if not self._here:
+                log.info(ended_line(task.point, entry))
+        if entry["state"] == "failed":
+            if entry.get("run_id") is not None:
+                self._parent.end_child(entry["run_id"], entry["error"])
+            else:  # it did not get as far as that
+                self._parent.add_failed_child(run_name(task.point, entry), entry["error"])
         if self._here and entry["state"] in ("failed", "pruned"):
             log.info(ended_line(task.point, entry))
+
+    def _write_log(self, entry: Entry, error: Exception | None) -> None:
+        """What the job itself would have written, had it lived to."""
+        path = self._asked.folder / entry["folder"] / f"{self._asked.config.hydra.job.name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)) if error is not None else f"{entry['error']}\n")
 
     def _announce(self, task: Task) -> None:
         now = self._tally()

@@ -55,6 +55,9 @@ class Run(Protocol):
     def end_child(self, run_id: str, reason: str) -> None:
         """Says of a child run that it failed: FAILED, or KILLED if it could not end itself; `reason` as tag `error`."""
 
+    def add_failed_child(self, name: str, reason: str) -> None:
+        """A child run for what failed before it could start one."""
+
     def end_children(self, reason: str) -> None:
         """Ends every child run that still seems to run, as KILLED."""
 

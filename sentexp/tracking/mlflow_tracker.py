@@ -208,6 +208,13 @@ class MlflowRun:
             over = RunStatus.is_terminated(RunStatus.from_string(status))
             self._client.set_terminated(run_id, "FAILED" if over else "KILLED")
 
+    def add_failed_child(self, name: str, reason: str) -> None:
+        tags = {"mlflow.parentRunId": self.run_id, "mlflow.user": _user(), "mlflow.source.name": program()}
+        tags["error"] = _at_most(without_passwords(reason), LONGEST_TAG, "error")
+        with _writing(self._store.uri):
+            entity = self._client.create_run(self._entity.info.experiment_id, tags=tags, run_name=name)
+            self._client.set_terminated(entity.info.run_id, "FAILED")
+
     def end_children(self, reason: str) -> None:
         running = f"tags.`mlflow.parentRunId` = '{self.run_id}' and attributes.status = 'RUNNING'"
         with _writing(self._store.uri):
