@@ -51,7 +51,8 @@ class Launching:
         if self._here:
             yield from ([task] for tasks in missing for task in tasks)
         elif not self._settings.guided:
-            yield list(itertools.chain.from_iterable(missing))
+            if every := list(itertools.chain.from_iterable(missing)):
+                yield every
         else:
             at_a_time = self._settings.n_jobs or self._side_by_side
             while some := list(itertools.chain.from_iterable(itertools.islice(missing, at_a_time))):
