@@ -1,0 +1,107 @@
+"""Jobs on Ray: on this machine, or on the nodes of a cluster that is there already."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.sentexp_launchers import _jobs
+from sentexp.cores import available_cores
+from sentexp.errors import SentexpError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+PATIENCE_SECONDS = 3.0
+"""For jobs that have been told to end, so that they can record it."""
+
+
+class RayLauncher(Launcher):
+    """Each job is a Ray task to which `num_cpus` and `num_gpus` are declared. Without `address`, Ray is started here.
+
+    Ray runs a job whose worker or node has died once more; if that dies as well, the job has failed.
+    """
+
+    def __init__(self, address: str | None, num_cpus: int, num_gpus: float) -> None:
+        self._address = address
+        self._each = {"CPU": num_cpus, "GPU": num_gpus}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        _jobs.require("ray", "ray", config)
+        if self._each["CPU"] < 1:
+            raise SentexpError(f"hydra.launcher.num_cpus={self._each['CPU']}: expected a number from 1")
+        if self._each["GPU"] < 0:
+            raise SentexpError(f"hydra.launcher.num_gpus={self._each['GPU']}: expected a number from 0")
+        self._shared = (hydra_context, task_function, config)
+
+    @functools.cached_property
+    def width(self) -> int:
+        """As many jobs as the nodes have cores and GPUs for; asking starts Ray, or connects to it.
+
+        Raises SentexpError if no cluster answers or none of its nodes can take a job.
+        """
+        import ray
+
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # the user's own choice wins
+        if not ray.is_initialized():
+            cores = available_cores()[0] if self._address is None else None
+            try:
+                ray.init(self._address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.WARNING)
+            except ConnectionError as error:
+                raise SentexpError(
+                    f"hydra.launcher.address={self._address}: no Ray cluster answers; expected HOST:PORT of "
+                    "`ray start --head`, or null for a Ray of this machine alone"
+                ) from error
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        asked = {kind: amount for kind, amount in self._each.items() if amount}
+        width = sum(min(int(node.get(kind, 0) / amount) for kind, amount in asked.items()) for node in nodes)
+        if width == 0:
+            most = {kind: max(node.get(kind, 0) for node in nodes) for kind in asked}
+            there = " and ".join(f"{most[kind]:g} {kind}s" for kind in asked)
+            raise SentexpError(
+                f"hydra.launcher.num_cpus={self._each['CPU']}, num_gpus={self._each['GPU']}: no node of this Ray has "
+                f"them; expected at most {there}"
+            )
+        return width
+
+    @functools.cached_property
+    def _packed(self) -> ObjectRef[bytes]:
+        import ray
+
+        return ray.put(_jobs.Sweep.packed(*self._shared))
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        assert self.width  # asking connects
+        import ray
+
+        task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(_jobs.run)
+        references: list[ObjectRef[bytes]] = []
+        try:
+            for number, overrides in enumerate(job_overrides, start=initial_job_idx):
+                references.append(task.remote(self._packed, list(overrides), number))
+            return [_collected(*pair) for pair in zip(references, job_overrides, strict=True)]
+        except BaseException:  # Ctrl-C, SIGTERM
+            for reference in references:
+                ray.cancel(reference)
+            ray.wait(references, num_returns=len(references), timeout=PATIENCE_SECONDS)
+            ray.shutdown()
+            raise
+
+
+def _collected(reference: ObjectRef[bytes], overrides: Sequence[str]) -> JobReturn:
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        return _jobs.returned(ray.get(reference))
+    except RayError as error:
+        reason = " ".join(str(error).split())
+        return _jobs.failed(overrides, _jobs.JobDied(f"its Ray worker died, twice: {reason[:200]}"))

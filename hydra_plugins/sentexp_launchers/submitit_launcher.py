@@ -1,0 +1,197 @@
+"""Jobs by way of submitit, a fresh process for each: on this machine, or on a Slurm cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from hydra.core.utils import JobReturn, env_override
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.sentexp_launchers import _jobs
+from sentexp.errors import SentexpError
+
+if TYPE_CHECKING:
+    from submitit import AutoExecutor, Job
+
+POLL_SECONDS = 0.1
+
+PATIENCE_SECONDS = 3.0
+"""For jobs that have been told to end, so that they can record it."""
+
+LARGEST_ARRAY = 1000
+"""Of one submission to Slurm, whose own limit (MaxArraySize) is 1001 unless set otherwise."""
+
+COMMON = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb")
+"""Parameters that submitit takes for every kind of place; those of Slurm alone it wants with the prefix slurm_."""
+
+
+class SubmititLauncher(Launcher):
+    """Submits as many jobs at once as the place takes, and collects each when it has ended."""
+
+    cluster: str
+    """submitit's name for the place."""
+    width: int
+    at_once: int
+    """Jobs that may be submitted and not yet ended."""
+    late_seconds: float
+    """A result may show up so long after its job's end."""
+    lock: str | None = None
+    """File that is locked as long as this process lives; the jobs end with it."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        _jobs.require("submitit", "submitit", config)
+        self._shared = (hydra_context, task_function, config)
+        self._folder = Path(config.hydra.sweep.dir).absolute() / ".submitit"
+        self._packed: bytes | None = None
+
+    @abstractmethod
+    def _parameters(self) -> dict[str, Any]:
+        """What submitit is told about each job."""
+
+    @abstractmethod
+    def _end(self, jobs: Sequence[Job[bytes]]) -> None:
+        """Tells the jobs to end."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from submitit import AutoExecutor
+
+        packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared)
+        executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
+        executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
+        waiting = deque(enumerate(job_overrides))
+        running: dict[int, Job[bytes]] = {}
+        ended: dict[int, float] = {}
+        returns: dict[int, JobReturn] = {}
+        try:
+            while len(returns) < len(job_overrides):
+                batch = [waiting.popleft() for _ in range(min(len(waiting), self.at_once - len(running)))]
+                if batch:
+                    jobs = self._submit(
+                        executor, [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in batch]
+                    )
+                    running |= {place: job for (place, _), job in zip(batch, jobs, strict=True)}
+                for place, job in list(running.items()):
+                    if job.done():
+                        since = time.monotonic() - ended.setdefault(place, time.monotonic())
+                        if job.paths.result_pickle.exists() or since >= self.late_seconds:
+                            returns[place] = _collected(running.pop(place), job_overrides[place])
+                time.sleep(POLL_SECONDS)
+        except BaseException:  # Ctrl-C, SIGTERM
+            self._end(list(running.values()))
+            raise
+        return [returns[place] for place in range(len(job_overrides))]
+
+    def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
+        return executor.map_array(_run, *zip(*arguments, strict=True))
+
+
+class LocalLauncher(SubmititLauncher):
+    """`n_jobs` processes side by side, -1 for one a core. They share the cores out among themselves."""
+
+    cluster = "local"
+    late_seconds = 0.0
+
+    def __init__(self, n_jobs: int, timeout_min: int, gpus_per_node: int) -> None:
+        self._n_jobs = n_jobs
+        self._each = {"timeout_min": timeout_min, "gpus_per_node": gpus_per_node}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.width, self._threads = _jobs.share_cores(self._n_jobs)
+        self.at_once = self.width
+
+    def _parameters(self) -> dict[str, Any]:
+        return self._each
+
+    def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
+        with env_override(self._threads), _jobs.interrupts_ignored():
+            return super()._submit(executor, arguments)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # a new one each time: a later driver in the same folder must not keep jobs of this one alive
+        with FileLock(self._folder / f"{uuid.uuid4().hex}.lock") as lock:
+            self.lock = str(lock.lock_file)
+            return super().launch(job_overrides, initial_job_idx)
+
+    def _end(self, jobs: Sequence[Job[bytes]]) -> None:
+        for job in jobs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(job.job_id), signal.SIGTERM)  # submitit's process, which hands it on to the job's
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until and not all(job.done() for job in jobs):
+            time.sleep(POLL_SECONDS)
+
+
+class SlurmLauncher(SubmititLauncher):
+    """Job arrays, of which `array_parallelism` run at a time."""
+
+    cluster = "slurm"
+    at_once = LARGEST_ARRAY
+    late_seconds = 15.0
+
+    def __init__(self, array_parallelism: int, **parameters: Any) -> None:
+        self.width = array_parallelism
+        self._given = {"array_parallelism": array_parallelism} | parameters
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        if shutil.which("srun") is None:
+            raise SentexpError(
+                "hydra/launcher=submitit_slurm: this machine has no srun; expected one that submits to a Slurm cluster"
+            )
+
+    def _parameters(self) -> dict[str, Any]:
+        given: dict[str, Any] = {
+            name: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            for name, value in self._given.items()
+            if value is not None
+        }
+        if "cpus_per_task" in given:
+            pinned = _jobs.threads(given["cpus_per_task"])
+            given["setup"] = [f"export {name}={value}" for name, value in pinned.items()]
+        return {name if name in COMMON else f"slurm_{name}": value for name, value in given.items()}
+
+    def _end(self, jobs: Sequence[Job[bytes]]) -> None:
+        arrays = sorted({job.job_id.partition("_")[0] for job in jobs})
+        if arrays:
+            subprocess.run(["scancel", *arrays], check=False)
+
+
+def _run(packed: bytes, overrides: Sequence[str], number: int, lock: str | None) -> bytes:
+    from submitit import JobEnvironment
+
+    _jobs.end_like_the_driver()  # submitit would not listen to SIGTERM
+    if lock is not None:
+        threading.Thread(target=_end_with_driver, args=(lock,), daemon=True).start()
+    return _jobs.run(packed, overrides, number, JobEnvironment().job_id)
+
+
+def _end_with_driver(lock: str) -> None:
+    FileLock(lock).acquire(poll_interval=0.5)
+    os._exit(1)
+
+
+def _collected(job: Job[bytes], overrides: Sequence[str]) -> JobReturn:
+    if not job.paths.result_pickle.exists():
+        how = f"its process ended without a result (submitit's job {job.job_id}, {job.state})"
+        return _jobs.failed(overrides, _jobs.JobDied(how))
+    try:
+        return _jobs.returned(job.result())
+    except Exception as error:
+        return _jobs.failed(overrides, error)
