@@ -54,7 +54,7 @@ class RayLauncher(Launcher):
         if not ray.is_initialized():
             cores = available_cores()[0] if self._address is None else None
             try:
-                ray.init(self._address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.WARNING)
+                ray.init(self._address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR)
             except ConnectionError as error:
                 raise SentexpError(
                     f"hydra.launcher.address={self._address}: no Ray cluster answers; expected HOST:PORT of "
