@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sentexp.config import check, compose, conf_dir
 from sentexp.errors import SentexpError
-from sentexp.schema import OPTIONS, Config
+from sentexp.schema import OPTIONS, Config, SweepConfig
 
 OPTION_FILES = sorted(
     path.relative_to(conf_dir()).with_suffix("")
@@ -65,6 +65,9 @@ def test_every_option_has_exactly_the_keys_of_its_schema(option: Path) -> None:
     if group in OPTIONS:
         target = OmegaConf.load(conf_dir() / f"{option}.yaml")._target_
         schema = next(schema for schema in OPTIONS[group] if schema._target_ == target)
+    elif group == "sweep":
+        assert keys <= {"defaults", *(field.name for field in dataclasses.fields(SweepConfig))}
+        return
     else:
         schema = {"vocab": Config.__annotations__["vocab"], "trainer": Config.__annotations__["trainer"]}[group]
         schema = getattr(__import__("sentexp.schema", fromlist=[schema]), schema)
@@ -91,6 +94,7 @@ def test_a_values_own_file_can_be_added_from_outside(tmp_path: Path) -> None:
         ("optimizer.lr=-1", ["optimizer.lr=-1", "above 0"]),
         ("optimizer.lr=nan", ["optimizer.lr=nan", "above 0"]),
         ("optimizer.betas=[0.9,1.0]", ["optimizer.betas=[0.9, 1.0]", "list of numbers"]),
+        ("sweep.metric=test/acuracy", ["sweep.metric=test/acuracy", "did you mean test/accuracy?"]),
         ("optimizer.betas=[0.9]", ["optimizer.betas=[0.9]", "two numbers"]),
         ("trainer.device=gpu", ["trainer.device=gpu", "auto, cpu, cuda or cuda:1"]),
         ("trainer.processes=0", ["trainer.processes=0", "auto or a number from 1"]),

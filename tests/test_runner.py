@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from sentexp import runner
 from sentexp.building import factory
 from sentexp.config import compose
-from sentexp.errors import SentexpError
+from sentexp.errors import Pruned, SentexpError
 from sentexp.trained import TrainedModel
 from sentexp.training import choose_machine, fit
 
@@ -123,6 +123,19 @@ def test_what_is_said_while_it_runs(tiny, tmp_path: Path, caplog: pytest.LogCapt
     said = "\n".join(record.getMessage() for record in caplog.records)
     for words in ("demo corpus", "negative, positive", "vocabulary", "parameters", "epoch 1/1", "test accuracy"):
         assert words in said
+
+
+def test_what_watches_the_run_hears_each_epoch_and_may_end_it(tiny, tmp_path: Path) -> None:
+    heard: list[object] = []
+
+    def stop_after_two(metrics: dict[str, float], epoch: int) -> None:
+        heard.append((metrics["epoch"], epoch))
+        if epoch == 2:
+            raise Pruned(epoch)
+
+    config = tiny("trainer.epochs=5")
+    assert runner.run(config, output_dir=tmp_path, on_start=heard.append, on_epoch=stop_after_two) is None
+    assert heard == [None, (1, 1), (2, 2)]
 
 
 def test_shapes_shows_every_layer_of_a_real_batch(tiny) -> None:

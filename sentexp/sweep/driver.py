@@ -49,9 +49,9 @@ def sweep(
             log.info(note)
     asking.check(asked, context.config_loader, checker)
     with _alone(asked.folder):
+        ledger = _open(asked)
         if not asked.resumed:
             asked.manifest.write(asked.folder)
-        ledger = _open(asked)
         if asked.resumed:
             leftovers.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
         with _tracker(asked.config).run(name=f"sweep {asked.manifest.name}", key=asked.manifest.id) as parent:

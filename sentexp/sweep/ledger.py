@@ -22,9 +22,11 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from sentexp.errors import SentexpError
 from sentexp.sweep.plan import Point
+from sentexp.tracking.parameters import without_passwords
 
 Entry = dict[str, Any]
 """Of a job: number, folder, seed, state (waiting, running, finished, failed, pruned); once it has begun: host, pid,
@@ -130,6 +132,7 @@ def open_ledger(
     Raises SentexpError if the storage cannot be used, or holds a study of that name with other directions.
     """
     # why: without one, Optuna would take TPE, which reads the whole study for each trial
+    shown = without_passwords(storage)
     sampler = sampler or optuna.samplers.RandomSampler()
     try:
         opened = _storage(storage, os.getpid())
@@ -145,18 +148,22 @@ def open_ledger(
                 load_if_exists=True,
             )
     except KeyError as error:
-        raise SentexpError(f"sweep.study_name={name}: no such study in {storage}") from error
-    except (OSError, ValueError, ImportError, optuna.exceptions.OptunaError) as error:
-        raise SentexpError(f"sweep.storage={storage}: {str(error).splitlines()[0]}") from error
+        raise SentexpError(f"sweep.study_name={name}: no such study in {shown}") from error
+    except (OSError, ValueError, ImportError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise SentexpError(f"sweep.storage={shown}: {str(error).splitlines()[0]}") from error
     recorded = tuple(direction.name.lower() for direction in study.directions)
     if directions is not None and recorded != tuple(directions):
-        raise SentexpError(f"sweep.study_name={name}: its direction is {','.join(recorded)} in {storage}")
+        raise SentexpError(f"sweep.study_name={name}: its direction is {','.join(recorded)} in {shown}")
     return Ledger(opened, study)
 
 
 @functools.lru_cache(maxsize=4)
 def _storage(address: str, _process: int) -> BaseStorage:
     """One for each process: to open a long journal means to read it."""
+    if address.startswith("sqlite:///"):
+        # why the lock: drivers that fill a fresh file at the same moment break it
+        with FileLock(f"{address.removeprefix('sqlite:///')}.lock"):
+            return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 60}})
     if "://" in address:
         return RDBStorage(address)
     Path(address).parent.mkdir(parents=True, exist_ok=True)

@@ -104,7 +104,7 @@ def ended_line(point: Sequence[str], entry: Entry) -> str:
 
 @contextmanager
 def watched(now: Callable[[], Tally], trials: Callable[[], list[FrozenTrial]], side_by_side: int) -> Iterator[None]:
-    """While jobs run elsewhere: on a terminal one live line, without one a line for each job that ends."""
+    """While jobs run elsewhere: a line for each that ends, and on a terminal a live one under them."""
     shown = {(trial.number, index) for trial in trials() for index, entry in entries(trial).items() if _over(entry)}
     over = threading.Event()
     live = terminal.console().is_terminal
@@ -129,6 +129,8 @@ def watched(now: Callable[[], Tally], trials: Callable[[], list[FrozenTrial]], s
             return
         with terminal.console().status(line()) as status:
             while not over.wait(POLL_SECONDS):
+                for text in ended():
+                    terminal.console().print(text, markup=False, highlight=False)
                 status.update(line())
 
     thread = threading.Thread(target=follow, daemon=True)

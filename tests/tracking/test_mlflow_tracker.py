@@ -62,6 +62,52 @@ def test_an_exception_decides_the_status_and_goes_on(tracker: MlflowTracker, err
         assert "error" not in recorded(run).data.tags
 
 
+def test_a_run_with_a_key_goes_on_and_forgets_how_it_ended(tracker: MlflowTracker) -> None:
+    with pytest.raises(ValueError, match="lost"), tracker.run(name="a sweep", key="once") as first:
+        raise ValueError("lost")
+    with tracker.run(name="another", key="once") as again:
+        assert again.run_id == first.run_id
+        assert recorded(again).info.status == "RUNNING"
+    found = recorded(again)
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "a sweep")
+    assert "error" not in found.data.tags
+    with tracker.run(key="another key") as other:
+        assert other.run_id != first.run_id
+
+
+def test_a_parent_ends_what_its_children_could_not(tracker: MlflowTracker, store_uri: str) -> None:
+    started = []  # kept, for a context that is let go of ends its run
+
+    def start(parent: MlflowRun | None) -> MlflowRun:
+        started.append(tracker.run(parent_run_id=parent.run_id if parent is not None else None))
+        return started[-1].__enter__()
+
+    with tracker.run() as parent:
+        with tracker.run(parent_run_id=parent.run_id) as finished:
+            pass
+        with pytest.raises(KeyError), tracker.run(parent_run_id=parent.run_id) as failed:
+            raise KeyError("its own words")
+        killed, left, own = start(parent), start(parent), start(None)
+        parent.end_child(finished.run_id, "returned nan")
+        parent.end_child(failed.run_id, "other words")
+        parent.end_child(killed.run_id, "out of memory")
+        parent.end_children("interrupted")
+        parent.add_failed_child("7 x=1", "refused")
+    ends = {
+        finished: ("FAILED", "returned nan"),
+        failed: ("FAILED", "'its own words'"),
+        killed: ("KILLED", "out of memory"),
+        left: ("KILLED", "interrupted"),
+        own: ("RUNNING", None),
+    }
+    for run, (status, error) in ends.items():
+        assert (recorded(run).info.status, recorded(run).data.tags.get("error")) == (status, error)
+    client = mlflow.MlflowClient(store_uri)
+    (added,) = client.search_runs([recorded(parent).info.experiment_id], "attributes.run_name = '7 x=1'")
+    assert (added.info.status, added.data.tags["error"]) == ("FAILED", "refused")
+    assert added.data.tags["mlflow.parentRunId"] == parent.run_id
+
+
 def test_an_error_is_not_hidden_by_a_store_that_is_gone(
     tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

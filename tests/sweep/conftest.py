@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sentexp.config import conf_dir
+from sentexp.sweep.record import SweepRecord
+
+PROGRAM = '''
+"""A program whose runs cost nothing and fail as they are told."""
+
+import os, signal, sys, time
+from pathlib import Path
+
+import hydra
+
+from sentexp import cli
+from sentexp.sweep import job
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def task(config):
+    time.sleep(config.sleep)
+    with open("ran.txt", "a") as file:
+        file.write(f"{config.x} {config.y} {config.seed}\\n")
+    fates = dict(word.split(":") for word in config.fates.split())
+    fate = None if Path("mended").exists() else fates.get(str(config.x))
+    if fate == "raise":
+        raise RuntimeError("told to raise\\nand to say more")
+    if fate == "exit":
+        os._exit(3)
+    if fate == "quit":
+        sys.exit(4)
+    if fate == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fate == "nan":
+        return float("nan")
+    for epoch in range(1, config.epochs + 1):
+        job.current().epoch({"valid/accuracy": config.x * epoch / 10}, epoch)
+    if config.pair:
+        return config.x, config.y
+    return config.x + config.seed / 10 - config.y
+
+
+if __name__ == "__main__":
+    cli._main = task
+    cli.main()
+'''
+
+CONFIG = """
+defaults: [sweep: default, _self_, override hydra/sweeper: sentexp, override hydra/hydra_logging: sentexp]
+x: 0
+y: 0
+seed: 0
+epochs: 0
+sleep: 0
+pair: false
+fates: ''
+hydra:
+  searchpath: ['file://{conf}']
+  sweeper: {{check: null}}
+  job: {{chdir: false, name: app}}
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    said: str
+    """All lines but the last words of the error stream."""
+    refused: str
+
+
+@dataclass(frozen=True)
+class App:
+    """A folder with a sweepable program in it."""
+
+    folder: Path
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "HYDRA"))}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        return subprocess.Popen(
+            [sys.executable, "app.py", "-m", *arguments],
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def __call__(self, *arguments: str) -> Ended:
+        program = self.start(*arguments)
+        try:
+            said, refused = program.communicate(timeout=300)
+        finally:
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
+        return Ended(program.returncode, said, refused)
+
+    @property
+    def sweep(self) -> Path:
+        (found,) = self.folder.glob("multirun/**/sweep.yaml")
+        return found.parent
+
+    @property
+    def record(self) -> SweepRecord:
+        return SweepRecord.load(self.sweep)
+
+    @property
+    def ran(self) -> list[str]:
+        return (self.folder / "ran.txt").read_text().splitlines()
+
+    def mend(self) -> None:
+        (self.folder / "mended").touch()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text(CONFIG.format(conf=conf_dir()))
+    (tmp_path / "app.py").write_text(PROGRAM)
+    return App(tmp_path)
+
+
+@pytest.fixture
+def fates() -> Callable[..., str]:
+    """`fates(x2="raise")` makes the runs with x=2 raise."""
+    return lambda **of: "fates='" + " ".join(f"{name[1:]}:{fate}" for name, fate in of.items()) + "'"

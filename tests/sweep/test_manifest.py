@@ -1,0 +1,59 @@
+"""sweep.yaml, and what may change when a sweep is resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sentexp.errors import SentexpError
+from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
+
+ONE = Manifest(
+    id="x", name="a/b", arguments=["a=1,2"], hydra_arguments=[], cwd="/", config={"a": None}, choices={"model": "lstm"},
+    launcher="basic", metrics=["loss"], directions=["minimize"], swept=["a"], seeds=1, storage=None, study="a/b",
+)  # fmt: skip
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    ONE.write(tmp_path / "new")
+    assert Manifest.read(tmp_path / "new") == ONE
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["sweep.yaml"]
+    assert ONE.storage_of(tmp_path) == str(tmp_path / "study.journal")
+
+
+@pytest.mark.parametrize("text", [None, "", "id: 3", "{"])
+def test_a_folder_without_one_is_no_sweep(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "sweep.yaml").write_text(text)
+    with pytest.raises(SentexpError, match="no sweep"):
+        Manifest.read(tmp_path)
+
+
+def test_latest_is_the_newest(tmp_path: Path) -> None:
+    for name in ("2020/b", "2021/a"):
+        ONE.write(tmp_path / name)
+    assert find("latest", tmp_path) == tmp_path / "2021" / "a"
+    assert find(str(tmp_path / "2020" / "b"), tmp_path) == tmp_path / "2020" / "b"
+    with pytest.raises(SentexpError, match="no sweep under"):
+        find("latest", tmp_path / "elsewhere")
+
+
+def test_given_arguments_take_the_place_of_recorded_ones() -> None:
+    assert merged(["a=1", "b=2"], ["sweep.resume=x", "a=1"]) == ["a=1", "b=2"]
+    assert merged(["a=1", "b=2"], ["a=3", "c=4"]) == ["b=2", "a=3", "c=4"]
+
+
+def test_of_hydras_keys_the_launcher_alone_may_change() -> None:
+    recorded = ["hydra/launcher=ray", "hydra.launcher.x=1", "hydra.job.name=y"]
+    assert merged_hydra(recorded, ["hydra.mode=MULTIRUN"]) == recorded
+    assert merged_hydra(recorded, ["hydra/launcher=basic"]) == ["hydra.job.name=y", "hydra/launcher=basic"]
+    assert merged_hydra(recorded, ["hydra.launcher.x=2"])[-1] == "hydra.launcher.x=2"
+    with pytest.raises(SentexpError, match=r"hydra\.job\.name=z"):
+        merged_hydra(recorded, ["hydra.job.name=z"])
+
+
+def test_differences_name_key_then_and_now() -> None:
+    then = {"a": {"b": 1, "c": True}, "sweep": {"n_trials": 3, "sampler": "tpe"}}
+    now = {"a": {"b": 2, "d": None}, "sweep": {"n_trials": 4, "sampler": "tpe"}}
+    assert differences(then, now) == ["a.b: 1 -> 2", "a.c: true -> (none)", "a.d: (none) -> null"]
