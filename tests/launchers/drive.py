@@ -67,7 +67,8 @@ def task(config: DictConfig) -> Any:
     if config.do == "wait":
         Path(f"{os.getpid()}.pid").touch()
         try:
-            time.sleep(60)
+            for _ in range(600):  # in steps: Ray interrupts Python, not a system call
+                time.sleep(0.1)
         except (KeyboardInterrupt, Terminated) as end:
             Path(f"{os.getpid()}.unwound").write_text(type(end).__name__)
             raise
