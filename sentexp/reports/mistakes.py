@@ -8,17 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from sentexp.reports.page import page as web_page
+from sentexp.reports.page import table
+
 LONGEST_SHOWN = 300  # characters of a review; the rest unfolds
 LONGEST_KEPT = 20_000
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto; max-width: 72rem;
-       padding: 0 1rem; }
-h1 { font-size: 1.4rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .5rem .7rem; border-bottom: 1px solid #ddd; }
-th { border-bottom: 2px solid #222; white-space: nowrap; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.review { overflow-wrap: anywhere; white-space: pre-line; }
 .true { color: #005a8c; font-weight: 600; }
 .predicted { color: #a84800; font-weight: 600; }
@@ -60,13 +56,9 @@ def page(mistakes: pd.DataFrame, wrong: int, total: int, split: str) -> str:
             f"{len(mistakes):,} of {wrong:,} mistakes among {total:,} reviews, the most confident first. "
             "It may be the label that is wrong. A long review unfolds with a click."
         )
-    heads = "".join(f"<th>{name}</th>" for name in ("row", "review", "true", "predicted", "confidence", "words"))
-    rows = "\n".join(_table_row(*mistake) for mistake in mistakes.itertuples(index=False))
-    table = f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>" if wrong else ""
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n<p>{summary}</p>\n{table}\n</body>\n</html>\n"
-    )
+    heads = ("row", "review", "true", "predicted", "confidence", "words")
+    rows = (_table_row(*mistake) for mistake in mistakes.itertuples(index=False))
+    return web_page(title, summary, table(heads, rows) if wrong else "", STYLE)
 
 
 def _table_row(row: int, text: str, true: str, predicted: str, confidence: float, words: int) -> str:

@@ -1,0 +1,92 @@
+"""`python -m sentexp.report SWEEP`: every table and picture of a sweep, again, from what was recorded."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sentexp import terminal
+from sentexp.errors import SentexpError
+from sentexp.reports.sweep_points import counts, number, values
+from sentexp.reports.sweep_tables import mean_and_deviation, ranked
+from sentexp.sweep.manifest import find
+from sentexp.sweep.record import SweepRecord
+
+MOST_SHOWN = 30
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status is 0, or 2 for a folder that holds no sweep."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sentexp.report", description="Rebuild the tables and pictures of a sweep and print its points."
+    )
+    parser.add_argument("sweep", metavar="SWEEP", help="the sweep's folder, or latest: the newest one in multirun/")
+    given = parser.parse_args(arguments)
+    try:
+        record = SweepRecord.load(_folder(given.sweep))
+        from sentexp.reports.sweep_folder import write_sweep_report
+
+        written = write_sweep_report(record, record.folder / "report")
+    except SentexpError as error:
+        print(f"sentexp.report: {error}", file=sys.stderr)
+        return error.exit_status
+    show(record, terminal.console())
+    print(f"report: {record.folder / 'report'} (jobs.html, jobs.csv, points.csv, {_pictures(written)})")
+    if any(path.name == "best.yaml" for path in written):
+        print(f"run the best again: python -m sentexp --config-dir {record.folder} experiment=best")
+    return 0
+
+
+def show(record: SweepRecord, console: Console) -> None:
+    """The points as a table, the best first and marked."""
+    best = record.best()
+    points = ranked(record)
+    table = Table(
+        title=f"Sweep {record.name}: {counts(job.state for job in record.jobs) or 'no job'}", title_justify="left"
+    )
+    table.add_column("")
+    for key in record.swept:
+        table.add_column(key, overflow="fold")
+    for metric in record.metrics:
+        table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column("n", justify="right")
+    table.add_column("jobs")
+    for point in points[:MOST_SHOWN]:
+        given = values(point)
+        is_best = best is not None and point.overrides == best.overrides
+        cells = [number(*given[key]) if key in given else "" for key in record.swept]
+        means = [mean_and_deviation(point, index) for index in range(len(record.metrics))]
+        states = "" if set(point.states) == {"finished"} else f" ({counts(point.states)})"
+        jobs = " ".join(str(job.number) for job in point.jobs)
+        row = ["best" if is_best else "", *cells, *means, str(point.n), jobs + states]
+        table.add_row(*map(_literal, row), style="bold" if is_best else None)
+    console.print(table)
+    if len(points) > MOST_SHOWN:
+        console.print(f"{len(points) - MOST_SHOWN:,} more points in points.csv", highlight=False)
+
+
+def _folder(given: str) -> Path:
+    if given != "latest":
+        return Path(given)
+    try:
+        return find("latest", Path("multirun"))
+    except SentexpError as error:
+        raise SentexpError("latest: there is no sweep under multirun/ here; expected the folder of one") from error
+
+
+def _pictures(written: Sequence[Path]) -> str:
+    count = sum(path.suffix == ".png" for path in written)
+    return f"{count} pictures"
+
+
+def _literal(text: str) -> str:
+    return text.replace("[", r"\[")  # no markup: a value may be a list
+
+
+if __name__ == "__main__":
+    sys.exit(main())

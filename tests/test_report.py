@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sentexp.report import main, show
+
+sys.path.insert(0, str(Path(__file__).parent / "reports"))
+import made_up_sweeps as made_up
+
+
+def shown(record: made_up.SweepRecord, width: int = 120) -> str:
+    stream = io.StringIO()
+    show(record, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+def test_the_points_are_a_table_with_the_best_first_and_marked(tmp_path: Path) -> None:
+    lines = shown(made_up.seeds(tmp_path / "night")).splitlines()
+    assert lines[0].strip() == "Sweep night: 6 finished, 1 pruned, 1 failed, 1 waiting"
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert rows == [
+        ["best", "b", "0.8000 ± 0.0100", "3", "3 4 5"],
+        ["", "a", "0.7500 ± 0.0707", "2", "0 1 2 (2 finished, 1 failed)"],
+        ["", "c", "0.6000", "1", "6 7 8 (1 finished, 1 pruned, 1 waiting)"],
+    ]
+
+
+@pytest.mark.parametrize("shape", made_up.SHAPES, ids=lambda shape: shape.__name__)
+def test_every_shape_of_sweep_can_be_shown_on_a_narrow_terminal(shape: type, tmp_path: Path) -> None:
+    assert all(len(line) <= 80 for line in shown(shape(tmp_path), width=80).splitlines())
+
+
+def test_of_many_points_the_best_are_shown(tmp_path: Path) -> None:
+    assert "70 more points in points.csv" in shown(made_up.search(tmp_path, count=100))
+
+
+def test_a_folder_that_is_no_sweep_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([str(tmp_path)]) == 2
+    assert main(["latest"]) == 2
+    no_sweep, no_latest = capsys.readouterr().err.splitlines()
+    assert no_sweep.startswith(f"sentexp.report: {tmp_path}: no sweep; expected a folder")
+    assert no_latest.startswith("sentexp.report: latest: there is no sweep under multirun/")
