@@ -26,7 +26,6 @@ SMALL = {  # what makes an example small, by the words that tell it apart
     "data.path=folder": [],
     "--help": None,
     "shapes=true": ["data.size=200"],
-    "model.bidirectional=true,false": ["data.size=200", "seed=0,1"],
     "": ["data.size=200"],
 }
 OFFLINE = ("data=hub", "data=imdb", "experiment=imdb")
