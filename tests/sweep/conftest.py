@@ -55,7 +55,7 @@ if __name__ == "__main__":
 '''
 
 CONFIG = """
-defaults: [sweep: default, _self_, override hydra/sweeper: sentexp, override hydra/hydra_logging: sentexp]
+defaults: [sweep: default, _self_, override hydra/sweeper: unchecked, override hydra/hydra_logging: sentexp]
 x: 0
 y: 0
 seed: 0
@@ -65,7 +65,6 @@ pair: false
 fates: ''
 hydra:
   searchpath: ['file://{conf}']
-  sweeper: {{check: null}}
   job: {{chdir: false, name: app}}
 """
 
@@ -127,6 +126,9 @@ class App:
 def app(tmp_path: Path) -> App:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "config.yaml").write_text(CONFIG.format(conf=conf_dir()))
+    sweeper = tmp_path / "conf" / "hydra" / "sweeper" / "unchecked.yaml"  # there is no schema to check it by
+    sweeper.parent.mkdir(parents=True)
+    sweeper.write_text("_target_: hydra_plugins.sentexp_sweeper.SentexpSweeper\n")
     (tmp_path / "app.py").write_text(PROGRAM)
     return App(tmp_path)
 
