@@ -92,7 +92,6 @@ def _end(pool: ProcessPool, context: _Context) -> None:
 def _start(threads: dict[str, str]) -> None:
     """Once in each worker, before it imports anything numeric."""
     os.environ.update(threads)
-    _jobs.end_like_the_driver()
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
 
@@ -104,10 +103,13 @@ def _end_with_driver() -> None:
 
 
 def _run(packed: bytes, overrides: Sequence[str], number: int) -> bytes:
+    _jobs.end_like_the_driver()
     try:
         return _jobs.run(packed, overrides, number)
     except Terminated as end:  # the pool would take it for the job's result and go on
         os._exit(int(str(end.code)))
+    finally:  # between jobs, and while Python ends, there is nothing to unwind
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _collected(future: ProcessFuture[bytes], overrides: Sequence[str]) -> JobReturn:
