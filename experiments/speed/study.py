@@ -112,7 +112,7 @@ def describe(study: Study, prepared: dict[str, Any]) -> None:
     about = environment.describe()
     sizes = ", ".join(f"{count:,} {split}" for split, count in prepared["sizes"].items())
     facts = {
-        "reviews": f"{prepared['source']}: {sizes}",
+        "reviews": f"{Path(prepared['source']).name}: {sizes}",
         "note": prepared["note"],
         "measured": "quickly: not for quoting" if study.quick else f"{study.repetitions} times, taking turns",
         "cpu": f"{about['hardware']['cpu']}, {about['hardware']['usable_cpus']} processors",
