@@ -44,7 +44,7 @@ def test_a_killed_driver_leaves_no_job_behind(drive, launcher):
     driver = drive(f"hydra/launcher={launcher}", "do=wait")
     pids = driver.workers(1)
     driver.end(signal.SIGKILL)
-    assert gone(pids, within=15)
+    assert gone(pids, within=60)
 
 
 @pytest.mark.parametrize(("number", "everywhere"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
@@ -52,7 +52,7 @@ def test_ctrl_c_and_sigterm_end_the_jobs_in_a_way_that_they_can_record(drive, la
     driver = drive(f"hydra/launcher={launcher}", "do=wait", "do=wait", "do=wait")
     pids = driver.workers(1)
     driver.end(number, everywhere=everywhere)
-    driver.process.communicate(timeout=20)
+    driver.process.communicate(timeout=120)
     assert driver.process.returncode != 0
-    assert gone(pids, within=5)
+    assert gone(pids, within=30)
     assert (tmp_path / f"{pids[0]}.unwound").exists()
