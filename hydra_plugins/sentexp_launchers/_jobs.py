@@ -8,7 +8,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -175,16 +174,3 @@ def end_like_the_driver() -> None:
 
 def _terminated(signal_number: int, _frame: Any) -> NoReturn:
     raise Terminated(128 + signal_number)
-
-
-@contextmanager
-def interrupts_ignored() -> Iterator[None]:
-    """Inherited by processes that start inside: Ctrl-C is for the driver, which ends them."""
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.sentexp_launchers import _jobs
 from sentexp.errors import Terminated
+from sentexp.interrupts import interrupts_ignored
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture, ProcessPool
@@ -63,7 +64,7 @@ class JoblibLauncher(Launcher):
             context = _Context()
             self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=context)
             self._end_pool = weakref.finalize(self, _end, self._pool, context)
-            with _jobs.interrupts_ignored():
+            with interrupts_ignored():
                 assert self._pool.active  # asking starts it
         return self._pool
 

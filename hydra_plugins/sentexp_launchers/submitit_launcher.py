@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.sentexp_launchers import _jobs
 from sentexp.errors import SentexpError
+from sentexp.interrupts import interrupts_ignored
 
 if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
@@ -119,7 +120,7 @@ class LocalLauncher(SubmititLauncher):
         return self._each
 
     def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
-        with env_override(self._threads), _jobs.interrupts_ignored():
+        with env_override(self._threads), interrupts_ignored():
             return super()._submit(executor, arguments)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

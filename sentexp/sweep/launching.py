@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from optuna.trial import FrozenTrial
 
 from sentexp.sweep.asked import Asked
 from sentexp.sweep.job import one_line, run_name
@@ -120,7 +121,7 @@ class Launching:
     def _tally(self) -> Tally:
         return tally(self._newest(), self._trials.total, self._settings.directions[0], self._first)
 
-    def _newest(self):  # type: ignore[no-untyped-def]
+    def _newest(self) -> list[FrozenTrial]:
         return newest(self._ledger.trials(self._driver))
 
     def _stopped(self) -> bool:

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sentexp.errors import SentexpError
+from sentexp.interrupts import interrupts_later
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import Location
-from sentexp.tracking.interrupts import interrupts_later
 from sentexp.tracking.parameters import flatten, without_passwords
 from sentexp.tracking.store import Store, brief_patience, explained, open_store
 

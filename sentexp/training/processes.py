@@ -30,6 +30,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn import Parameter
 
+from sentexp.interrupts import interrupts_ignored
 from sentexp.ranks import under_torchrun
 
 TIMEOUT = timedelta(minutes=30)
@@ -145,7 +146,7 @@ def _started(
     children: list[tuple[BaseProcess, Connection]] = []
     finished = False
     try:
-        with _interrupts_ignored():  # inherited: Ctrl-C is for the first process, which ends the others
+        with interrupts_ignored():
             for rank in range(1, processes):
                 ours, theirs = context.Pipe(duplex=False)
                 child = context.Process(
@@ -218,18 +219,6 @@ def device_of(rank: int, device: torch.device) -> torch.device:
     if device.type != "cuda":
         return device
     return device if under_torchrun() else torch.device("cuda", (device.index or 0) + rank)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _await_ready(children: list[tuple[BaseProcess, Connection]]) -> None:

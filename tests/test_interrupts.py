@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from sentexp.tracking.interrupts import interrupts_later
+from sentexp.interrupts import interrupts_later
 
 
 def interrupt() -> None:

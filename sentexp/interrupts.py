@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait for a write to end."""
+"""Ctrl-C and SIGTERM where they would come at a wrong moment or to a wrong process."""
 
 from __future__ import annotations
 
@@ -41,3 +41,16 @@ def interrupts_later() -> Iterator[None]:
         restore()
     for caught, frame in waiting:
         handlers[caught](caught, frame)  # type: ignore[operator, misc, index]
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Inherited by processes that start inside: Ctrl-C is for the first process, which ends the others."""
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
