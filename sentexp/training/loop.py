@@ -6,6 +6,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from sentexp.batches import Batches, Encoded, evaluation_plan, plan, seed_of
 from sentexp.errors import SentexpError, TrainingDiverged
+from sentexp.training.denormals import denormals_flushed
 from sentexp.training.heap import keep_heap
 from sentexp.training.machine import Machine, limited_threads
 from sentexp.training.objective import correct, loss_sum
@@ -142,12 +144,13 @@ def _fit(
 ) -> FitResult:
     began = time.perf_counter()
     device = device_of(group.rank, recipe.machine.device)
-    if device.type == "cpu":
+    on_cpu = device.type == "cpu"
+    if on_cpu:
         keep_heap()
     train_batches = Batches(train, pad_index=recipe.pad_index, width=recipe.width, device=device)
     valid_batches = Batches(valid, pad_index=recipe.pad_index, width=recipe.width, device=device)
     try:
-        with limited_threads(recipe.machine.threads):
+        with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
             state = _begin(model.to(device), train.lengths, recipe)
             while state.epoch < recipe.epochs and not _out_of_patience(state, recipe):
                 metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, progress)

@@ -106,7 +106,11 @@ class Group:
         ]
         if not any(tall):
             return [None] * len(gradients)
-        marks = [(gradient != 0).any(1) for gradient, is_tall in zip(gradients, tall, strict=True) if is_tall]
+        marks = [
+            gradient.abs().amax(1) != 0  # several times as fast as (gradient != 0).any(1)
+            for gradient, is_tall in zip(gradients, tall, strict=True)
+            if is_tall
+        ]
         joint = torch.cat(marks).byte()
         self._all_reduce(joint, dist.ReduceOp.MAX)
         found = iter(joint.split([len(mark) for mark in marks]))
