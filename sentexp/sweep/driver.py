@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
@@ -48,6 +49,8 @@ def sweep(
         for note in search.notes(asked.settings, search.space(asked.plan)):
             log.info(note)
     asking.check(asked, context.config_loader, checker)
+    launcher = _launcher(asked, context, task_function)
+    side_by_side = getattr(launcher, "width", 1)  # why so early: to ask for it may mean to connect, and to be refused
     with _alone(asked.folder):
         ledger = _open(asked)
         if not asked.resumed:
@@ -55,10 +58,24 @@ def sweep(
         if asked.resumed:
             leftovers.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
         with _tracker(asked.config).run(name=f"sweep {asked.manifest.name}", key=asked.manifest.id) as parent:
-            _run(asked, ledger, parent, context, task_function)
+            _run(asked, ledger, parent, launcher, side_by_side)
 
 
-def _run(asked: Asked, ledger: Ledger, parent: Run, context: HydraContext, task_function: TaskFunction) -> None:
+def _launcher(asked: Asked, context: HydraContext, task_function: TaskFunction) -> Launcher:
+    """Raises SentexpError if it cannot work here."""
+    job = Job(
+        task=task_function,
+        storage=asked.manifest.storage_of(asked.folder),
+        study=asked.manifest.study,
+        driver=asked.manifest.id,
+        metrics=asked.settings.metrics,
+        pruner=search.pruner(asked.settings) if asked.settings.pruner != "none" else None,
+        max_failures=asked.settings.max_failures,
+    )
+    return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=asked.config)
+
+
+def _run(asked: Asked, ledger: Ledger, parent: Run, launcher: Launcher, side_by_side: int) -> None:
     location, manifest = parent.location(), asked.manifest
     if location is not None and manifest.parent_run_id is None:
         manifest = manifest.with_parent(location.run_id)
@@ -70,19 +87,8 @@ def _run(asked: Asked, ledger: Ledger, parent: Run, context: HydraContext, task_
         parent.set_tags({"sweep": {"folder": str(asked.folder), "launcher": manifest.launcher}})
 
     trials = Trials(asked, ledger, location)
-    job = Job(
-        task=task_function,
-        storage=manifest.storage_of(asked.folder),
-        study=manifest.study,
-        driver=manifest.id,
-        metrics=asked.settings.metrics,
-        pruner=search.pruner(asked.settings) if asked.settings.pruner != "none" else None,
-        max_failures=asked.settings.max_failures,
-        first=trials.next_number,
-    )
-    launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=asked.config)
     try:
-        Launching(asked, ledger, launcher, trials, parent).run()
+        Launching(asked, ledger, launcher, side_by_side, trials, parent).run()
     except (KeyboardInterrupt, SystemExit):
         parent.end_children("interrupted")
         log.info("interrupted; go on with: %s", resume_command(asked))

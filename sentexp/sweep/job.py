@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sentexp.sweep.ledger import Entry, Ledger
 
 JOB = "SENTEXP_SWEEP_JOB"
-"""Tells a run which job it is, as TRIAL/INDEX."""
+"""Tells a run which job it is and from which job on failures count, as TRIAL/INDEX/NUMBER."""
 
 PARENT = "SENTEXP_PARENT_RUN_ID"
 
@@ -50,17 +50,15 @@ class Job:
     pruner: Any
     """None prunes nothing."""
     max_failures: int | None
-    first: int
-    """Number of the first job of this driver's start: failures before it are over."""
 
     def __call__(self, config: DictConfig) -> Any:
         from sentexp.sweep.ledger import entries, open_ledger, point_of, this_process
 
         ledger = open_ledger(self.storage, self.study, pruner=self.pruner)
-        number, index = map(int, os.environ[JOB].split("/"))
+        number, index, first = map(int, os.environ[JOB].split("/"))
         trial = ledger.trial(number)
         entry = entries(trial)[index]
-        if self._too_many_failures(ledger):
+        if self._too_many_failures(ledger, first):
             return None
         watched = self.metrics[0] if self.pruner is not None else None
         watch = Watch(ledger, number, index, point_of(trial), entry, watched)
@@ -97,13 +95,14 @@ class Job:
         watch.end("finished", values=values)
         return returned
 
-    def _too_many_failures(self, ledger: Ledger) -> bool:
+    def _too_many_failures(self, ledger: Ledger, first: int) -> bool:
+        """Failures of jobs before `first` are over."""
         if self.max_failures is None:
             return False
         from sentexp.sweep.ledger import entries, newest
 
         found = (entry for trial in newest(ledger.trials(self.driver)) for entry in entries(trial).values())
-        failed = sum(entry["state"] == "failed" and entry["number"] >= self.first for entry in found)
+        failed = sum(entry["state"] == "failed" and entry["number"] >= first for entry in found)
         return failed >= self.max_failures
 
 

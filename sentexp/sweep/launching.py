@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class Launching:
-    def __init__(self, asked: Asked, ledger: Ledger, launcher: Launcher, trials: Trials, parent: Run) -> None:
+    def __init__(
+        self, asked: Asked, ledger: Ledger, launcher: Launcher, side_by_side: int, trials: Trials, parent: Run
+    ) -> None:
         self._asked = asked
         self._settings = asked.settings
         self._driver = asked.manifest.id
@@ -32,9 +34,9 @@ class Launching:
         self._launcher = launcher
         self._trials = trials
         self._parent = parent
-        self._first = trials.next_number
+        self._first = trials.first
         self._here = isinstance(launcher, BasicLauncher)
-        self._side_by_side = getattr(launcher, "width", 1)
+        self._side_by_side = side_by_side
 
     def run(self) -> None:
         for tasks in self._batches():

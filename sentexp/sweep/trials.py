@@ -45,8 +45,9 @@ class Trials:
         self._driver = asked.manifest.id
         known = ledger.trials(self._driver)
         numbers = [entry["number"] for trial in known for entry in entries(trial).values()]
-        self.next_number = max(numbers, default=-1) + 1
-        """Of the next job."""
+        self.first = max(numbers, default=-1) + 1
+        """Number of the first job of this driver's start: failures before it are over."""
+        self._next_number = self.first
         self._known = newest(known)
         settings = asked.settings
         self._seeds = _seeds(asked)
@@ -114,7 +115,7 @@ class Trials:
     def _jobs(self, indices: Any) -> dict[int, Entry]:
         found = {}
         for index in indices:
-            number, self.next_number = self.next_number, self.next_number + 1
+            number, self._next_number = self._next_number, self._next_number + 1
             found[index] = {
                 "number": number,
                 "folder": str(number),
@@ -137,7 +138,7 @@ class Trials:
         overrides = self._asked.plan.overrides_of(point)
         if seed is not None:
             overrides.append(f"seed={seed}")
-        told = {JOB: f"{trial}/{index}"}
+        told = {JOB: f"{trial}/{index}/{self.first}"}
         if self._parent is not None:
             told[PARENT] = self._parent.run_id
         return [*overrides, *(f"++hydra.job.env_set.{name}='{value}'" for name, value in told.items())]

@@ -254,6 +254,24 @@ def test_mistakes_end_with_one_line_before_anything_is_left_behind(app, argument
     assert not (app.folder / "multirun").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
+        (["hydra/launcher=submitit_slurm"], "this machine has no srun"),
+    ],
+    ids=["joblib", "submitit_slurm"],
+)
+def test_a_launcher_that_cannot_work_leaves_neither_a_folder_nor_a_recorded_run(
+    app, arguments: list[str], words: str
+) -> None:
+    before = sorted(app.folder.rglob("*"))
+    ended = app("x=1,2", "+tracking=mlflow", *arguments)
+    assert ended.status == 2
+    assert words in ended.refused
+    assert sorted(app.folder.rglob("*")) == before
+
+
 TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.dim=8", "trainer.processes=1"]
 
 
