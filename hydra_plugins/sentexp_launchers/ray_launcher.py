@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from sentexp.errors import SentexpError
 
 if TYPE_CHECKING:
     from ray import ObjectRef
+
+CONNECT_SECONDS = 3.0
+"""For a cluster to answer. Ray itself would try for minutes."""
 
 PATIENCE_SECONDS = 3.0
 """For jobs that have been told to end, so that they can record it."""
@@ -53,13 +57,12 @@ class RayLauncher(Launcher):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # the user's own choice wins
         if not ray.is_initialized():
             cores = available_cores()[0] if self._address is None else None
+            if self._address is not None:
+                _knock(os.environ.get("RAY_ADDRESS", "auto") if self._address == "auto" else self._address)
             try:
                 ray.init(self._address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR)
             except ConnectionError as error:
-                raise SentexpError(
-                    f"hydra.launcher.address={self._address}: no Ray cluster answers; expected HOST:PORT of "
-                    "`ray start --head`, or null for a Ray of this machine alone"
-                ) from error
+                raise _no_cluster(str(self._address), "no Ray cluster answers") from error
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         asked = {kind: amount for kind, amount in self._each.items() if amount}
         width = sum(min(int(node.get(kind, 0) / amount) for kind, amount in asked.items()) for node in nodes)
@@ -94,6 +97,24 @@ class RayLauncher(Launcher):
             ray.wait(references, num_returns=len(references), timeout=PATIENCE_SECONDS)
             ray.shutdown()
             raise
+
+
+def _knock(address: str) -> None:
+    """Raises SentexpError if nobody listens at `address`, HOST:PORT; what Ray would find by itself is left to it."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise _no_cluster(address, "no address")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _no_cluster(address, f"no Ray cluster answers ({error})") from error
+
+
+def _no_cluster(address: str, why: str) -> SentexpError:
+    way_out = "expected HOST:PORT of `ray start --head`, or null for a Ray of this machine alone"
+    return SentexpError(f"hydra.launcher.address={address}: {why}; {way_out}")
 
 
 def _collected(reference: ObjectRef[bytes], overrides: Sequence[str]) -> JobReturn:

@@ -259,8 +259,9 @@ def test_mistakes_end_with_one_line_before_anything_is_left_behind(app, argument
     [
         (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "hydra.launcher.n_jobs=0"),
         (["hydra/launcher=submitit_slurm"], "this machine has no srun"),
+        (["hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1"], "hydra"),
     ],
-    ids=["joblib", "submitit_slurm"],
+    ids=["joblib", "submitit_slurm", "ray"],
 )
 def test_a_launcher_that_cannot_work_leaves_neither_a_folder_nor_a_recorded_run(
     app, arguments: list[str], words: str
