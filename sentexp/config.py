@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from sentexp.embedding import catalogue, dimension
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.schema import METRICS, OPTIONS, Config
+from sentexp.tracking.parameters import without_passwords
 
 SINGULARS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 PLURALS = {float: "numbers, such as [0.9,0.99]", str: "texts, such as [a,b]"}
@@ -118,7 +119,7 @@ def _assign(typed: DictConfig, field: dataclasses.Field, kind: Any, full_key: st
 
 
 def _shown(value: Any) -> Any:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else without_passwords(value)
 
 
 BOUNDS = {"at_least": ("from", operator.ge), "above": ("above", operator.gt)}

@@ -439,8 +439,12 @@ class SweepConfig:
     """Failed runs after which the sweep stops."""
     n_jobs: Optional[int] = key(at_least=1)
     """Points that a guided search asks for at a time."""
-    storage: Optional[str] = key()
-    """Journal file or database URL of a search that several drivers share."""
+    storage: Optional[str] = key(
+        pattern=r"(?i)(?!.*://[^:/@]*:[^@]*@)(?!.*[?&]\w*passw\w*=).*",
+        expected="a database URL without its password (which SENTEXP_STORAGE_PASSWORD holds), a journal file",
+    )
+    """Journal file or database URL of a search that several drivers share. A sweep is recorded, so it is no place for
+    a password."""
     study_name: Optional[str] = key()
     """Of the study in the storage."""
     resume: Optional[str] = key()

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sentexp.cores import available_cores
 from sentexp.errors import SentexpError, Terminated
+from sentexp.tracking.parameters import without_passwords
 
 CARRIED = ("SENTEXP_", "MLFLOW_")
 """Variables of the driver's environment that a process on another machine would not see."""
@@ -46,12 +47,20 @@ class Sweep:
     environment: dict[str, str]
 
     @staticmethod
-    def packed(hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> bytes:
+    def packed(
+        hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig, *, on_disk: bool = False
+    ) -> bytes:
+        """What is to lie on a disk goes without passwords."""
         import cloudpickle
 
-        environment = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
+        carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
+        environment = {name: value for name, value in carried.items() if not (on_disk and _is_secret(name, value))}
         sweep = Sweep(hydra_context, task_function, config, Singleton.get_state(), os.getcwd(), environment)
         return cloudpickle.dumps(sweep)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return name.endswith(("PASSWORD", "TOKEN")) or without_passwords(value) != value
 
 
 @functools.lru_cache(maxsize=1)  # a process may run many jobs, and Hydra's state brings a scan of all its plugins

@@ -71,7 +71,8 @@ class SubmititLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from submitit import AutoExecutor
 
-        packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared)
+        # a job inherits the passwords in the driver's environment; the file that submitit writes need not hold them
+        packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared, on_disk=True)
         executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
         waiting = deque(enumerate(job_overrides))

@@ -18,6 +18,7 @@ from sentexp.errors import SentexpError
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
 from sentexp.sweep.plan import Plan, Point
 from sentexp.sweep.settings import Settings
+from sentexp.tracking.parameters import without_passwords
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     without_hydra = config.copy()
     with open_dict(without_hydra):
         without_hydra.pop("hydra", None)
-    return OmegaConf.to_container(without_hydra, resolve=True)  # type: ignore[return-value]
+    plain: dict[str, Any] = OmegaConf.to_container(without_hydra, resolve=True)  # type: ignore[assignment]
+    return without_passwords(plain)  # the environment may have brought one into an address
 
 
 def _varying(plan: Plan) -> dict[str, str]:

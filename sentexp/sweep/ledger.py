@@ -22,6 +22,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from sentexp.errors import SentexpError
@@ -31,6 +32,9 @@ from sentexp.tracking.parameters import without_passwords
 Entry = dict[str, Any]
 """Of a job: number, folder, seed, state (waiting, running, finished, failed, pruned); once it has begun: host, pid,
 process_start, began; at its end: values, metrics, history, seconds, error, run_id."""
+
+PASSWORD = "SENTEXP_STORAGE_PASSWORD"
+"""Variable that holds the password to a database. It is part of no sweep, so whoever opens the ledger must have it."""
 
 ENDED = ("finished", "failed", "pruned")
 DONE = ("finished", "pruned")
@@ -150,11 +154,16 @@ def open_ledger(
     except KeyError as error:
         raise SentexpError(f"sweep.study_name={name}: no such study in {shown}") from error
     except (OSError, ValueError, ImportError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        raise SentexpError(f"sweep.storage={shown}: {str(error).splitlines()[0]}") from error
+        where_from = f" (a password is read from {PASSWORD}, which is not set)" if _may_want_password(storage) else ""
+        raise SentexpError(f"sweep.storage={shown}: {str(error).splitlines()[0]}{where_from}") from error
     recorded = tuple(direction.name.lower() for direction in study.directions)
     if directions is not None and recorded != tuple(directions):
         raise SentexpError(f"sweep.study_name={name}: its direction is {','.join(recorded)} in {shown}")
     return Ledger(opened, study)
+
+
+def _may_want_password(storage: str) -> bool:
+    return "://" in storage and not storage.startswith("sqlite") and PASSWORD not in os.environ
 
 
 @functools.lru_cache(maxsize=4)
@@ -165,7 +174,8 @@ def _storage(address: str, _process: int) -> BaseStorage:
         with FileLock(f"{address.removeprefix('sqlite:///')}.lock"):
             return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 60}})
     if "://" in address:
-        return RDBStorage(address)
+        url, password = make_url(address), os.environ.get(PASSWORD)
+        return RDBStorage((url if password is None else url.set(password=password)).render_as_string(False))
     Path(address).parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(address, lock_obj=_JournalLock(address)))
 

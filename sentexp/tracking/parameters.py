@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 Nested = TypeVar("Nested")
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^/@\s]+@")
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):(?!\d+/)[^@\s]+@")  # a slash may be part of it, as of no port
+_PASSWORD_IN_QUERY = re.compile(r"([?&]\w*passw\w*=)[^&\s]+", re.IGNORECASE)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -25,10 +26,11 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def without_passwords(value: Nested) -> Nested:
-    """The same texts, lists and mappings with `://user:password@` turned into `://user:***@`."""
+    """The same texts, lists and mappings with `://user:password@` turned into `://user:***@`, and
+    `?password=...` likewise."""
     cleaned: Any = value
     if isinstance(value, str):
-        cleaned = _PASSWORD.sub(r"\1:***@", value)
+        cleaned = _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value))
     elif isinstance(value, Mapping):
         cleaned = {key: without_passwords(inner) for key, inner in value.items()}
     elif isinstance(value, (list, tuple)):

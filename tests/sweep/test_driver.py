@@ -189,6 +189,19 @@ def test_drivers_share_a_search(app, storage: str) -> None:
 
 
 @pytest.mark.slow
+def test_passwords_of_the_environment_are_in_no_file(app, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTEXP_STORAGE_PASSWORD", "opensesame")
+    monkeypatch.setenv("SENTEXP_ADDRESS", "https://me:opensesame@host")
+    shared = ["sweep.storage=sqlite:///shared.db", "sweep.study_name=ours"]
+    search = ["x=interval(0.0,9.0)", "sweep.sampler=random", "sweep.n_trials=1", "+cache_dir=${oc.env:SENTEXP_ADDRESS}"]
+    assert app(*search, *shared, "hydra/launcher=submitit_local").status == 0
+    assert len(app.record.jobs) == 1
+    files = [path for path in app.folder.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".pkl" for path in files)
+    assert not [path for path in files if b"opensesame" in path.read_bytes()]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_says_how_to_go_on(app, number: signal.Signals, status: int) -> None:
     program = app.start("x=range(0,9)", "sleep=1")

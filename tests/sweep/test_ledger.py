@@ -54,6 +54,23 @@ def test_a_trial_ends_with_its_last_job(ledger: Ledger, states: list[str], state
     assert [entry["state"] for entry in entries(trial).values()] == states
 
 
+def test_the_password_of_a_database_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def refuse(url: str) -> None:
+        opened.append(url)
+        raise ValueError("no")
+
+    monkeypatch.setattr("sentexp.sweep.ledger.RDBStorage", refuse)
+    with pytest.raises(SentexpError, match=r"read from SENTEXP_STORAGE_PASSWORD, which is not set"):
+        open_ledger("postgresql://me@db/x", "s")
+    monkeypatch.setenv("SENTEXP_STORAGE_PASSWORD", "a@b/c")
+    with pytest.raises(SentexpError) as error:
+        open_ledger("postgresql://me@db/x", "s")
+    assert str(error.value) == "sweep.storage=postgresql://me@db/x: no"
+    assert opened == ["postgresql://me@db/x", "postgresql://me:a%40b%2Fc@db/x"]
+
+
 def test_another_process_reads_what_this_one_wrote(ledger: Ledger, tmp_path: Path) -> None:
     number = add(ledger)
     program = f"""

@@ -35,6 +35,8 @@ def test_one_metric_or_several() -> None:
         (["sweep.metric=[a,b]", "sweep.direction=[maximize,maximize]", "sweep.sampler=cmaes"], "knows one metric"),
         (["sweep.storage=x.journal"], "a grid is one driver's"),
         (["sweep.storage=x.journal", "sweep.sampler=tpe"], "sweep.study_name"),
+        (["sweep.storage=db://me:a/b@c/d"], "sweep.storage=db://me:***@c/d: expected a database URL without"),
+        (["sweep.storage='db://c/d?passwd=a'"], "sweep.storage=db://c/d?passwd=***: expected a database URL without"),
         (["+sweep.space.a=1"], "each with a text"),
         (["+sweep.trials=3"], "no such key; did you mean n_trials?"),
     ],

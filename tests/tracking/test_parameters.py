@@ -32,6 +32,8 @@ def test_every_leaf_has_its_dotted_key_and_reads_as_on_the_command_line() -> Non
     ("given", "shown"),
     [
         ("postgresql://anna:secret@db/runs", "postgresql://anna:***@db/runs"),
+        ("postgresql://anna:sec/ret@db/runs", "postgresql://anna:***@db/runs"),
+        ("postgresql://anna@db/runs?a=b&Password=secret&c=d", "postgresql://anna@db/runs?a=b&Password=***&c=d"),
         ("tracking.uri=https://:secret@server", "tracking.uri=https://:***@server"),
         ("sqlite:////home/a:b/mlflow.db", "sqlite:////home/a:b/mlflow.db"),
         ("http://server:5000/@x", "http://server:5000/@x"),
