@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -22,12 +24,33 @@ def shown(record: made_up.SweepRecord, width: int = 120) -> str:
 def test_the_points_are_a_table_with_the_best_first_and_marked(tmp_path: Path) -> None:
     lines = shown(made_up.seeds(tmp_path / "night")).splitlines()
     assert lines[0].strip() == "Sweep night: 6 finished, 1 pruned, 1 failed, 1 waiting"
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines if " 0." in line]
     assert rows == [
-        ["best", "b", "0.8000 ± 0.0100", "3", "3 4 5"],
-        ["", "a", "0.7500 ± 0.0707", "2", "0 1 2 (2 finished, 1 failed)"],
-        ["", "c", "0.6000", "1", "6 7 8 (1 finished, 1 pruned, 1 waiting)"],
+        ["best", "b", "0.8000 ± 0.0100", "3 finished", "3 4 5"],
+        ["a", "0.7500 ± 0.0707", "2 finished, 1 failed", "0 1 2"],
+        ["c", "0.6000", "1 finished, 1 pruned, 1 waiting", "6 7 8"],
     ]
+
+
+@pytest.mark.parametrize("shape", [made_up.grid, made_up.search, made_up.two_objectives], ids=lambda s: s.__name__)
+def test_each_point_of_a_usual_sweep_has_one_line_of_a_narrow_terminal(shape: type, tmp_path: Path) -> None:
+    record = shape(tmp_path)
+    lines = [line.split() for line in shown(record, width=80).splitlines()]
+    rule = next(index for index, words in enumerate(lines) if words and set(words[0]) == {"─"})
+    states = {str(job.number): job.state for job in record.jobs}
+    assert {words[-1]: words[-2] for words in lines[rule + 1 :]} == states
+
+
+def test_the_printed_command_can_be_pasted_whatever_the_folder_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "last night's"
+    best = folder / "experiment" / "best.yaml"
+    monkeypatch.setattr("sentexp.report.SweepRecord.load", made_up.grid)
+    monkeypatch.setattr("sentexp.reports.sweep_folder.write_sweep_report", lambda record, folder: [best])
+    assert main([str(folder)]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].removeprefix("run the best again: ")
+    assert shlex.split(command) == ["python", "-m", "sentexp", "--config-dir", str(folder), "experiment=best"]
 
 
 @pytest.mark.parametrize("shape", made_up.SHAPES, ids=lambda shape: shape.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _heading(record: SweepRecord, best: Point, job: JobRecord) -> str:
     lines = [
         f"The best point of the sweep {record.name}, job {job.number}: {describe(best, record.swept)}",
         f"{figures}{seeds}",
-        f"python -m sentexp --config-dir {record.folder} experiment=best",
+        shlex.join(["python", "-m", "sentexp", "--config-dir", str(record.folder), "experiment=best"]),
     ]
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)
 

@@ -99,10 +99,14 @@ def values(point: Point) -> dict[str, tuple[Any, str]]:
 
 def describe(point: Point, swept: Sequence[str]) -> str:
     """The point in few words: the end of each key where that is clear, and its value."""
-    ends = Counter(key.rpartition(".")[2] for key in swept)
     given = values(point)
-    named = {key: key.rpartition(".")[2] if ends[key.rpartition(".")[2]] == 1 else key for key in swept}
-    return ", ".join(f"{named[key]}={number(*given[key])}" for key in swept if key in given)
+    return ", ".join(f"{name}={number(*given[key])}" for key, name in short_names(swept).items() if key in given)
+
+
+def short_names(swept: Sequence[str]) -> dict[str, str]:
+    """The end of each key, or all of it where two end alike."""
+    ends = Counter(key.rpartition(".")[2] for key in swept)
+    return {key: key.rpartition(".")[2] if ends[key.rpartition(".")[2]] == 1 else key for key in swept}
 
 
 def number(value: Any, text: str) -> str:

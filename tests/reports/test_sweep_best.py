@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,13 @@ def test_the_preset_pins_every_group_and_every_value(tmp_path: Path) -> None:
     assert {"override /data": "imdb"} in defaults  # chosen by the preset, not on the command line
     assert defaults[-1] == "_self_"
     assert set(written) == {*groups, "defaults", "seed", "shapes", "text"}
+
+
+def test_the_command_in_its_heading_can_be_pasted(tmp_path: Path) -> None:
+    folder = tmp_path / "last night's"
+    ran(folder / "0", "model=gru")
+    (command,) = (line for line in write(folder, made_up.job(0, ["model=gru"], 0.5)).splitlines() if "python" in line)
+    assert shlex.split(command[2:]) == ["python", "-m", "sentexp", "--config-dir", str(folder), "experiment=best"]
 
 
 def test_an_option_of_the_users_own_comes_along(tmp_path: Path) -> None:
