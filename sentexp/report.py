@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("sweep", metavar="SWEEP", help="the sweep's folder, or latest: the newest one in multirun/")
     given = parser.parse_args(arguments)
     try:
-        record = SweepRecord.load(_folder(given.sweep))
+        record = SweepRecord.load(find(given.sweep, Path("multirun")))
         from sentexp.reports.sweep_folder import write_sweep_report
 
         written = write_sweep_report(record, record.folder / "report")
@@ -74,15 +74,6 @@ def show(record: SweepRecord, console: Console) -> None:
     console.print(table)
     if len(points) > MOST_SHOWN:
         console.print(f"{len(points) - MOST_SHOWN:,} more points in points.csv", highlight=False)
-
-
-def _folder(given: str) -> Path:
-    if given != "latest":
-        return Path(given)
-    try:
-        return find("latest", Path("multirun"))
-    except SentexpError as error:
-        raise SentexpError("latest: there is no sweep under multirun/ here; expected the folder of one") from error
 
 
 def _pictures(written: Sequence[Path]) -> str:

@@ -45,6 +45,8 @@ def test_the_printed_command_can_be_pasted_whatever_the_folder_is_called(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "last night's"
+    folder.mkdir()
+    (folder / "sweep.yaml").touch()
     best = folder / "experiment" / "best.yaml"
     monkeypatch.setattr("sentexp.report.SweepRecord.load", made_up.grid)
     monkeypatch.setattr("sentexp.reports.sweep_folder.write_sweep_report", lambda record, folder: [best])

@@ -47,7 +47,7 @@ def asked(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) ->
 
 
 def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) -> Asked:
-    folder = find(resume, root=Path("multirun"))
+    folder = find(resume, Path("multirun"), "sweep.resume=")
     manifest = Manifest.read(folder)
     if Path(manifest.cwd) != Path.cwd():
         raise SentexpError(f"sweep.resume={resume}: was started in {manifest.cwd}; expected to be resumed there")

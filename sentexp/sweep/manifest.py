@@ -65,15 +65,18 @@ class Manifest:
         return replace(self, parent_run_id=run_id)
 
 
-def find(resume: str, root: Path) -> Path:
-    """The folder that sweep.resume names; `latest` is the newest one under `root`."""
-    if resume != "latest":
-        if not (Path(resume) / FILE).is_file():
-            raise SentexpError(f"sweep.resume={resume}: no sweep; expected a folder that holds {FILE}, or latest")
-        return Path(resume).absolute()
+def find(given: str, root: Path, key: str = "") -> Path:
+    """The folder that `given` names; `latest` is the newest one under `root`.
+
+    Raises SentexpError, which shows it behind `key`, as it was given.
+    """
+    if given != "latest":
+        if not (Path(given) / FILE).is_file():
+            raise SentexpError(f"{key}{given}: no sweep; expected a folder that holds {FILE}, or latest")
+        return Path(given).absolute()
     found = sorted(root.glob(f"**/{FILE}"), key=lambda path: path.parent.stat().st_ctime)
     if not found:
-        raise SentexpError(f"sweep.resume=latest: there is no sweep under {root}")
+        raise SentexpError(f"{key}latest: there is no sweep under {root}/; expected a folder that holds {FILE}")
     return found[-1].parent.absolute()
 
 

@@ -35,8 +35,13 @@ def test_latest_is_the_newest(tmp_path: Path) -> None:
         ONE.write(tmp_path / name)
     assert find("latest", tmp_path) == tmp_path / "2021" / "a"
     assert find(str(tmp_path / "2020" / "b"), tmp_path) == tmp_path / "2020" / "b"
-    with pytest.raises(SentexpError, match="no sweep under"):
-        find("latest", tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("given", ["latest", "nowhere"])
+@pytest.mark.parametrize("key", ["", "sweep.resume="])
+def test_what_names_no_sweep_is_shown_as_it_was_given(tmp_path: Path, given: str, key: str) -> None:
+    with pytest.raises(SentexpError, match=rf"^{key}{given}: .*no sweep.*; expected a folder that holds sweep.yaml"):
+        find(given, tmp_path, key)
 
 
 def test_given_arguments_take_the_place_of_recorded_ones() -> None:
