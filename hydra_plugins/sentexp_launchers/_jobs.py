@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
@@ -29,6 +30,10 @@ CARRIED = ("SENTEXP_", "MLFLOW_")
 
 THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
 """Libraries that read <name>_NUM_THREADS once, when they are imported."""
+
+
+Handle = TypeVar("Handle")
+"""Of a job that a launcher has started."""
 
 
 class JobDied(RuntimeError):
@@ -139,6 +144,34 @@ def _output_to(path: Path) -> Iterator[None]:
         for descriptor, copy in kept.items():
             os.dup2(copy, descriptor)
             os.close(copy)
+
+
+def side_by_side(
+    job_overrides: Iterable[Sequence[str]],
+    at_once: int | None,
+    start: Callable[[list[tuple[int, Sequence[str]]]], Iterable[Handle]],
+    wait: Callable[[list[Handle]], Iterable[Handle]],
+) -> Iterator[tuple[int, Sequence[str], Handle]]:
+    """Each job's place, overrides and handle when it has ended.
+
+    The next job is asked for when fewer than `at_once` are under way (None: any number). `start` is given jobs with
+    their places, `wait` what is under way, and gives those, at least one, that have ended.
+    """
+    coming = enumerate(job_overrides)
+    under_way: dict[Handle, tuple[int, Sequence[str]]] = {}
+    while True:
+        batch = list(itertools.islice(coming, None if at_once is None else at_once - len(under_way)))
+        if batch:
+            under_way |= zip(start(batch), batch, strict=True)
+        if not under_way:
+            return
+        for handle in wait(list(under_way)):
+            yield *under_way.pop(handle), handle
+
+
+def in_order(ended: Iterable[tuple[int, JobReturn]]) -> list[JobReturn]:
+    """What Hydra expects of a launcher."""
+    return [result for _, result in sorted(ended, key=lambda one: one[0])]
 
 
 def returned(outcome: bytes) -> JobReturn:

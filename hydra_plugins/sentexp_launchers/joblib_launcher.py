@@ -11,7 +11,8 @@ import os
 import signal
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +45,25 @@ class JoblibLauncher(Launcher):
         self._shared = (hydra_context, task_function, config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        return _jobs.in_order(self.stream(job_overrides, initial_job_idx))
+
+    def stream(
+        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+    ) -> Generator[tuple[int, JobReturn], None, None]:
         packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared)
         pool = self._running_pool()
-        try:
-            futures = [
-                pool.schedule(_run, args=(packed, list(overrides), number))
-                for number, overrides in enumerate(job_overrides, start=initial_job_idx)
+        if at_once is None:
+            at_once = 2 * self.width  # so that a worker finds its next job waiting
+
+        def start(jobs: list[tuple[int, Sequence[str]]]) -> list[ProcessFuture[bytes]]:
+            return [
+                pool.schedule(_run, args=(packed, list(overrides), initial_job_idx + place))
+                for place, overrides in jobs
             ]
-            return [_collected(future, overrides) for future, overrides in zip(futures, job_overrides, strict=True)]
+
+        try:
+            for place, overrides, future in _jobs.side_by_side(job_overrides, at_once, start, _ended):
+                yield place, _collected(future, overrides)
         except BaseException:  # Ctrl-C, SIGTERM
             self._end_pool()
             raise
@@ -111,6 +123,11 @@ def _run(packed: bytes, overrides: Sequence[str], number: int) -> bytes:
         os._exit(int(str(end.code)))
     finally:  # between jobs, and while Python ends, there is nothing to unwind
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _ended(futures: list[ProcessFuture[bytes]]) -> Iterable[ProcessFuture[bytes]]:
+    done = wait(futures, return_when=FIRST_COMPLETED).done
+    return [future for future in futures if future in done]
 
 
 def _collected(future: ProcessFuture[bytes], overrides: Sequence[str]) -> JobReturn:

@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn
@@ -82,19 +82,34 @@ class RayLauncher(Launcher):
         return ray.put(_jobs.Sweep.packed(*self._shared))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        return _jobs.in_order(self.stream(job_overrides, initial_job_idx))
+
+    def stream(
+        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+    ) -> Generator[tuple[int, JobReturn], None, None]:
         assert self.width  # asking connects
         import ray
 
         task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(_jobs.run)
-        references: list[ObjectRef[bytes]] = []
+        started: list[ObjectRef[bytes]] = []
+
+        def start(jobs: list[tuple[int, Sequence[str]]]) -> list[ObjectRef[bytes]]:
+            new = [task.remote(self._packed, list(overrides), initial_job_idx + place) for place, overrides in jobs]
+            started.extend(new)
+            return new
+
+        def ended(references: list[ObjectRef[bytes]]) -> list[ObjectRef[bytes]]:
+            return ray.wait(references, num_returns=1)[0]
+
         try:
-            for number, overrides in enumerate(job_overrides, start=initial_job_idx):
-                references.append(task.remote(self._packed, list(overrides), number))
-            return [_collected(*pair) for pair in zip(references, job_overrides, strict=True)]
+            for place, overrides, reference in _jobs.side_by_side(job_overrides, at_once, start, ended):
+                started.remove(reference)
+                yield place, _collected(reference, overrides)
         except BaseException:  # Ctrl-C, SIGTERM
-            for reference in references:
+            for reference in started:
                 ray.cancel(reference)
-            ray.wait(references, num_returns=len(references), timeout=PATIENCE_SECONDS)
+            if started:
+                ray.wait(started, num_returns=len(started), timeout=PATIENCE_SECONDS)
             ray.shutdown()
             raise
 

@@ -11,8 +11,7 @@ import threading
 import time
 import uuid
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,34 +68,46 @@ class SubmititLauncher(Launcher):
         """Tells the jobs to end."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        return _jobs.in_order(self.stream(job_overrides, initial_job_idx))
+
+    def stream(
+        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+    ) -> Generator[tuple[int, JobReturn], None, None]:
         from submitit import AutoExecutor
 
         # a job inherits the passwords in the driver's environment; the file that submitit writes need not hold them
         packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared, on_disk=True)
         executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
-        waiting = deque(enumerate(job_overrides))
-        running: dict[int, Job[bytes]] = {}
-        ended: dict[int, float] = {}
-        returns: dict[int, JobReturn] = {}
-        try:
-            while len(returns) < len(job_overrides):
-                batch = [waiting.popleft() for _ in range(min(len(waiting), self.at_once - len(running)))]
-                if batch:
-                    jobs = self._submit(
-                        executor, [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in batch]
-                    )
-                    running |= {place: job for (place, _), job in zip(batch, jobs, strict=True)}
-                for place, job in list(running.items()):
-                    if job.done():
-                        since = time.monotonic() - ended.setdefault(place, time.monotonic())
-                        if job.paths.result_pickle.exists() or since >= self.late_seconds:
-                            returns[place] = _collected(running.pop(place), job_overrides[place])
+        under_way: list[Job[bytes]] = []
+        since: dict[str, float] = {}
+
+        def start(jobs: list[tuple[int, Sequence[str]]]) -> list[Job[bytes]]:
+            new = self._submit(
+                executor, [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in jobs]
+            )
+            under_way.extend(new)
+            return new
+
+        def is_over(job: Job[bytes]) -> bool:
+            if not job.done():
+                return False
+            waited = time.monotonic() - since.setdefault(job.job_id, time.monotonic())
+            return job.paths.result_pickle.exists() or waited >= self.late_seconds
+
+        def ended(jobs: list[Job[bytes]]) -> list[Job[bytes]]:
+            while not (over := [job for job in jobs if is_over(job)]):
                 time.sleep(POLL_SECONDS)
+            return over
+
+        most = self.at_once if at_once is None else min(self.at_once, at_once)
+        try:
+            for place, overrides, job in _jobs.side_by_side(job_overrides, most, start, ended):
+                under_way.remove(job)
+                yield place, _collected(job, overrides)
         except BaseException:  # Ctrl-C, SIGTERM
-            self._end(list(running.values()))
+            self._end(under_way)
             raise
-        return [returns[place] for place in range(len(job_overrides))]
 
     def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
         return executor.map_array(_run, *zip(*arguments, strict=True))
@@ -124,12 +135,14 @@ class LocalLauncher(SubmititLauncher):
         with env_override(self._threads), interrupts_ignored():
             return super()._submit(executor, arguments)
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+    def stream(
+        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+    ) -> Generator[tuple[int, JobReturn], None, None]:
         self._folder.mkdir(parents=True, exist_ok=True)
         # a new one each time: a later driver in the same folder must not keep jobs of this one alive
         with FileLock(self._folder / f"{uuid.uuid4().hex}.lock") as lock:
             self.lock = str(lock.lock_file)
-            return super().launch(job_overrides, initial_job_idx)
+            yield from super().stream(job_overrides, initial_job_idx, at_once)
 
     def _end(self, jobs: Sequence[Job[bytes]]) -> None:
         for job in jobs:

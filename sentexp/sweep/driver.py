@@ -52,7 +52,7 @@ def sweep(
     launcher = _launcher(asked, context, task_function)
     side_by_side = getattr(launcher, "width", 1)  # why so early: to ask for it may mean to connect, and to be refused
     with _alone(asked.folder):
-        ledger = _open(asked)
+        ledger = _open(asked, side_by_side)
         if not asked.resumed:
             asked.manifest.write(asked.folder)
         if asked.resumed:
@@ -123,14 +123,14 @@ def resume_command(asked: Asked) -> str:
     return shlex.join([program(), "-m", *added, f"sweep.resume={asked.folder}"])
 
 
-def _open(asked: Asked) -> Ledger:
+def _open(asked: Asked, side_by_side: int) -> Ledger:
     settings, manifest = asked.settings, asked.manifest
     storage = manifest.storage_of(asked.folder)
     ledger = open_ledger(storage, manifest.study, directions=settings.directions)
     seed = OmegaConf.select(asked.config, "seed")
     if seed is not None:  # a resumed search must not draw the same points again, nor another driver those of this one
         seed = None if settings.storage is not None else seed + len(ledger.study.get_trials(deepcopy=False))
-    ledger.study.sampler = search.sampler(settings, seed, settings.n_jobs or 1)
+    ledger.study.sampler = search.sampler(settings, seed, settings.n_jobs or side_by_side)
     return ledger
 
 

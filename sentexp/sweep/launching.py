@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus
@@ -39,54 +39,100 @@ class Launching:
         self._side_by_side = side_by_side
 
     def run(self) -> None:
-        for tasks in self._batches():
-            if self._stopped():
-                log.info("stopped: sweep.max_failures=%d", self._settings.max_failures)
-                break
-            self._launch(tasks)
+        if hasattr(self._launcher, "stream"):
+            self._stream(self._launcher.stream)
+        else:
+            for tasks in self._batches():
+                if self._stopped():
+                    break
+                self._launch(tasks)
+        now = self._tally()
+        if self._stopped() and now.ended < now.total:
+            log.info("stopped: sweep.max_failures=%d", self._settings.max_failures)
+
+    def _stream(self, stream: Callable[..., Generator[tuple[int, JobReturn], None, None]]) -> None:
+        """A launcher of this project is asked for results one by one, and asks for jobs one by one.
+
+        So a guided search chooses each point from all that is known by then, and no core waits for the slowest of a
+        group.
+        """
+        tasks: list[Task] = []
+        settled: set[int] = set()
+        errors: list[Exception] = []
+
+        def overrides() -> Iterator[list[str]]:
+            try:
+                for task in itertools.chain.from_iterable(self._trials.missing()):
+                    if self._stopped():
+                        return
+                    tasks.append(task)
+                    yield task.overrides
+            except Exception as raised:  # no fault of the jobs that run
+                errors.append(raised)
+
+        with self._watched(), self._interruptible(tasks):
+            failure: Exception | None = None
+            try:
+                with closing(stream(overrides(), self._trials.first, self._at_once())) as ended:
+                    for place, returned in ended:
+                        self._settle(tasks[place], returned)
+                        settled.add(place)
+            except Exception as raised:
+                failure = raised
+            for place, task in enumerate(tasks):
+                if place not in settled:
+                    self._settle(task, None, failure)
+        self._parent.end_children("its process ended without a word")
+        if errors:
+            raise errors[0]
+
+    def _at_once(self) -> int | None:
+        return (self._settings.n_jobs or self._side_by_side) if self._settings.guided else None
 
     def _batches(self) -> Iterator[list[Task]]:
         """One job at a time where they run in this process: each is settled before the next, and none is kept.
 
-        Elsewhere a grid is launched in one go, and a guided search asks for as many points as run side by side.
+        Of another launcher all that is known is that it takes a list: a grid is launched in one go, and a guided search
+        asks for as many points as run side by side.
         """
         missing = self._trials.missing()
         if self._here:
             yield from ([task] for tasks in missing for task in tasks)
-        elif not self._settings.guided:
-            if every := list(itertools.chain.from_iterable(missing)):
-                yield every
         else:
-            at_a_time = self._settings.n_jobs or self._side_by_side
-            while some := list(itertools.chain.from_iterable(itertools.islice(missing, at_a_time))):
+            while some := list(itertools.chain.from_iterable(itertools.islice(missing, self._at_once()))):
                 yield some
 
     def _launch(self, tasks: list[Task]) -> None:
-        overrides = [task.overrides for task in tasks]
         if self._here:
             self._announce(tasks[0])
-            watching: AbstractContextManager[None] = nullcontext()
-        else:
-            watching = watched(self._tally, self._newest, self._side_by_side)
         error: Exception | None = None
         returns: Sequence[JobReturn | None] = [None] * len(tasks)
+        with nullcontext() if self._here else self._watched(), self._interruptible(tasks):
+            try:
+                returns = self._launcher.launch([task.overrides for task in tasks], initial_job_idx=tasks[0].number)
+            except Exception as raised:
+                error = raised
+            for task, returned in zip(tasks, returns, strict=True):
+                self._settle(task, returned, error)
+        if not self._here:
+            self._parent.end_children("its process ended without a word")
+
+    def _watched(self) -> AbstractContextManager[None]:
+        return watched(self._tally, self._newest, self._side_by_side)
+
+    @contextmanager
+    def _interruptible(self, tasks: list[Task]) -> Iterator[None]:
+        """What runs when the sweep is interrupted waits for a resume."""
         try:
-            with watching:
-                returns = self._launcher.launch(overrides, initial_job_idx=tasks[0].number)
+            yield
         except (KeyboardInterrupt, SystemExit):
             for task in tasks:
                 entry = entries(self._ledger.trial(task.trial))[task.index]
                 if entry["state"] == "running":
                     self._ledger.write(task.trial, task.index, entry | {"state": "waiting", "error": "interrupted"})
             raise
-        except Exception as raised:
-            error = raised
-        for task, returned in zip(tasks, returns, strict=True):
-            self._settle(task, returned, error)
-        if not self._here:
-            self._parent.end_children("its process ended without a word")
 
-    def _settle(self, task: Task, returned: JobReturn | None, error: Exception | None) -> None:
+    def _settle(self, task: Task, returned: JobReturn | None, error: Exception | None = None) -> None:
         """Writes the end of a job that could not, and sees to it that a failure shows in its recorded run."""
         entry = entries(self._ledger.trial(task.trial))[task.index]
         if returned is not None and returned.status == JobStatus.FAILED:
@@ -96,8 +142,6 @@ class Launching:
             entry = entry | {"state": "failed", "error": why}
             self._ledger.write(task.trial, task.index, entry)
             self._write_log(entry, error)
-            if not self._here:
-                log.info(ended_line(task.point, entry))
         if entry["state"] == "failed":
             if entry.get("run_id") is not None:
                 self._parent.end_child(entry["run_id"], entry["error"])

@@ -26,3 +26,28 @@ def test_a_missing_extra_is_named(monkeypatch):
     assert str(refused.value) == (
         "hydra/launcher=ray: needs the extra ray: pip install -c constraints.txt -e '.[ray]'"
     )
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, None])
+def test_the_next_job_is_asked_for_when_one_has_ended(at_once):
+    told = []
+
+    def jobs():
+        for place in range(6):
+            told.append(f"asked {place}")
+            yield [f"x={place}"]
+
+    def wait(handles):
+        told.append(f"{len(handles)} under way")
+        return [max(handles)]
+
+    ended = list(_jobs.side_by_side(jobs(), at_once, lambda jobs: [place for place, _ in jobs], wait))
+    most = at_once or 6
+    assert sorted(ended) == [(place, [f"x={place}"], place) for place in range(6)]
+    assert told[: most + 1] == [*(f"asked {place}" for place in range(most)), f"{most} under way"]
+    assert told[most + 1 : most + 2] == (["asked " + str(most)] if most < 6 else ["5 under way"])
+
+
+def test_results_come_in_the_order_of_the_jobs():
+    first, second = (_jobs.failed([f"x={place}"], ValueError(place)) for place in range(2))
+    assert _jobs.in_order(iter([(1, second), (0, first)])) == [first, second]

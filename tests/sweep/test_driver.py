@@ -150,6 +150,14 @@ def test_guided_search(app, sampler: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_guided_search_asks_for_a_point_whenever_a_job_ends(app) -> None:
+    pytest.importorskip("pebble", reason="needs the extra joblib")
+    search = ["x=choice(0,3)", "sweep.sampler=random", "sweep.n_trials=6", "seed=2"]  # x: 0, 0, 0, 3, 0, 0
+    assert app("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sleep=${x}", *search).status == 0
+    assert [line.split()[0] for line in app.ran] == ["0", "0", "0", "0", "0", "3"]  # in the order of their ends
+
+
+@pytest.mark.slow
 def test_several_metrics(app) -> None:
     several = ["pair=true", "sweep.metric=[gain,cost]", "sweep.direction=[maximize,minimize]"]
     assert app("x=interval(0.0,1.0)", "y=interval(0.0,1.0)", "sweep.sampler=nsgaii", *several).status == 0
