@@ -100,9 +100,8 @@ def merged_hydra(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """`key: then -> now` for each value that has changed and must not."""
-    free = {f"sweep.{key}" for key in (*MAY_CHANGE, "resume")}
     old, new = flatten(then), flatten(now)
-    keys = [key for key in dict.fromkeys([*old, *new]) if key not in free]
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in MAY_CHANGE]
     return [
         f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}" for key in keys if old.get(key) != new.get(key)
     ]

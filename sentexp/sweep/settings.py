@@ -14,8 +14,8 @@ from sentexp.schema import SweepConfig
 
 DIRECTIONS = ("maximize", "minimize")
 
-MAY_CHANGE = ("n_trials", "max_failures", "n_jobs")
-"""Keys that may have another value when a sweep is resumed."""
+MAY_CHANGE = ("sweep.n_trials", "sweep.max_failures", "sweep.n_jobs", "sweep.resume", "cache_dir")
+"""Keys that may have another value when a sweep is resumed: no result depends on them."""
 
 
 @dataclass(frozen=True)

@@ -62,3 +62,9 @@ def test_differences_name_key_then_and_now() -> None:
     then = {"a": {"b": 1, "c": True}, "sweep": {"n_trials": 3, "sampler": "tpe"}}
     now = {"a": {"b": 2, "d": None}, "sweep": {"n_trials": 4, "sampler": "tpe"}}
     assert differences(then, now) == ["a.b: 1 -> 2", "a.c: true -> (none)", "a.d: (none) -> null"]
+
+
+def test_what_no_result_depends_on_may_change() -> None:
+    then = {"cache_dir": "a", "sweep": {"n_trials": 3, "resume": None, "seeds": 1}}
+    now = {"cache_dir": "b", "sweep": {"n_trials": 5, "resume": "latest", "seeds": 2}}
+    assert differences(then, now) == ["sweep.seeds: 1 -> 2"]
