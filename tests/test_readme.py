@@ -26,6 +26,7 @@ SMALL = {  # what makes an example small, by the words that tell it apart
     "data.path=folder": [],
     "--help": None,
     "shapes=true": ["data.size=200"],
+    "sentexp -m": ["data.size=100", "tracking=none"],  # a recorded sweep is seen in the tests of its driver
     "": ["data.size=200"],
 }
 OFFLINE = ("data=hub", "data=imdb", "experiment=imdb")
