@@ -62,7 +62,8 @@ class RayLauncher(Launcher):
             try:
                 ray.init(self._address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR)
             except ConnectionError as error:
-                raise _no_cluster(str(self._address), "no Ray cluster answers") from error
+                why = "no Ray cluster lets this driver in (one that wants a token finds it in RAY_AUTH_TOKEN)"
+                raise _no_cluster(str(self._address), why) from error
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         asked = {kind: amount for kind, amount in self._each.items() if amount}
         width = sum(min(int(node.get(kind, 0) / amount) for kind, amount in asked.items()) for node in nodes)
