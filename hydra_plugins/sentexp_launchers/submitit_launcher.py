@@ -54,9 +54,11 @@ class SubmititLauncher(Launcher):
     """File that is locked as long as this process lives; the jobs end with it."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from sentexp.sweep.leftovers import FOLDER
+
         _jobs.require("submitit", "submitit", config)
         self._shared = (hydra_context, task_function, config)
-        self._folder = Path(config.hydra.sweep.dir).absolute() / ".submitit"
+        self._folder = Path(config.hydra.sweep.dir).absolute() / FOLDER / self.cluster
         self._packed: bytes | None = None
 
     @abstractmethod

@@ -81,7 +81,7 @@ def ray_cluster(num_cpus: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[RayC
 def slurm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Its commands are on the PATH, and its jobs end with the block."""
     (folder / "bin").mkdir()
-    for name in ("sbatch", "srun", "sacct", "scancel"):
+    for name in ("sbatch", "srun", "squeue", "sacct", "scancel"):
         command = folder / "bin" / name
         command.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(STANDIN), name])} "$@"\n')
         command.chmod(0o755)

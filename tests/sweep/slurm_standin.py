@@ -1,4 +1,4 @@
-"""A Slurm for tests, as far as submitit uses it: `slurm_standin.py sbatch|srun|sacct|scancel ...`.
+"""A Slurm for tests, as far as submitit uses it: `slurm_standin.py sbatch|srun|squeue|sacct|scancel ...`.
 
 Jobs are processes of this machine that outlive whoever has submitted them. What is known of the task T of the job J
 lies in the folder that STANDIN_SLURM names, under J_T: its state and, while it runs, the process group that it has.
@@ -57,8 +57,8 @@ def _control(job: int, tasks: list[str], at_once: int) -> None:
             status = process.poll()
             if status is not None:
                 del running[task]
-                if (FOLDER / task).read_text() != "CANCELLED":
-                    (FOLDER / task).write_text("COMPLETED" if status == 0 else "FAILED")
+                cancelled = (FOLDER / task).read_text().startswith("CANCELLED")
+                (FOLDER / task).write_text("CANCELLED" if cancelled else "COMPLETED" if status == 0 else "FAILED")
         time.sleep(0.05)
 
 
@@ -72,6 +72,13 @@ def srun(*arguments: str) -> None:
     os.execvp(arguments[5], arguments[5:])
 
 
+def squeue(*_arguments: str) -> None:
+    for path in FOLDER.glob("*[0-9]"):
+        state, _, group = path.read_text().partition(" ")
+        if state == "PENDING" or group:
+            print(path.name.partition("_")[0])
+
+
 def sacct(*arguments: str) -> None:
     print("JobID|State|NodeList")
     for job in arguments[arguments.index("-j") + 1 :: 2]:
@@ -83,7 +90,7 @@ def scancel(*jobs: str) -> None:
     for path in [path for job in jobs for path in _tasks(job)]:
         state, _, group = path.read_text().partition(" ")
         if state in ("PENDING", "RUNNING"):
-            path.write_text("CANCELLED")
+            path.write_text(f"CANCELLED {group}".strip())
         if state == "RUNNING":
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(int(group), signal.SIGTERM)
@@ -94,4 +101,5 @@ def _tasks(job: str) -> list[Path]:
 
 
 if __name__ == "__main__":
-    {"sbatch": sbatch, "srun": srun, "sacct": sacct, "scancel": scancel}[sys.argv[1]](*sys.argv[2:])
+    commands = {"sbatch": sbatch, "srun": srun, "squeue": squeue, "sacct": sacct, "scancel": scancel}
+    commands[sys.argv[1]](*sys.argv[2:])

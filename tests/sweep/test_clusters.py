@@ -16,6 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `clusters`
 
 import clusters
 
+from sentexp.errors import SentexpError
+from sentexp.sweep.leftovers import cancel_on_slurm
+
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra ray")
 needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra submitit")
 
@@ -80,5 +83,30 @@ def test_ctrl_c_cancels_the_jobs_on_slurm(app, slurm) -> None:
     said, _ = program.communicate(timeout=60)
     assert program.returncode == 130
     assert "sweep.resume=" in said.splitlines()[-1]
-    assert {path.read_text() for path in (app.folder / "slurm").glob("100_*")} == {"CANCELLED"}
+    until(lambda: {path.read_text() for path in (app.folder / "slurm").glob("100_*")} == {"CANCELLED"})
     assert {job.state for job in app.record.jobs} == {"waiting"}
+
+
+@pytest.mark.slow
+@needs_submitit
+def test_no_job_that_a_killed_driver_left_on_slurm_runs_beside_the_one_that_resume_starts(app, slurm) -> None:
+    program = app.start("x=range(0,5)", "sleep=3", *slurm)
+    until(lambda: all(any(app.folder.glob(f"multirun/*/*/{number}/app.log")) for number in range(3)))
+    program.kill()
+    program.communicate()
+    ended = app("sweep.resume=latest")
+    assert ended.status == 0, ended.refused
+    assert "ending what an earlier driver has left on Slurm: 100" in ended.said
+    assert sorted(app.ran) == [f"{x} 0 0" for x in range(5)]
+    assert {job.state for job in app.record.jobs} == {"finished"}
+
+
+@needs_submitit
+def test_jobs_on_slurm_that_cannot_be_asked_for_are_a_reason_not_to_resume(tmp_path, monkeypatch) -> None:
+    cancel_on_slurm(tmp_path)  # there is none
+    (tmp_path / ".submitit" / "slurm" / "100_0").mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SentexpError, match=r"squeue cannot tell \(.*\); expected a machine of that cluster, or "):
+        cancel_on_slurm(tmp_path)
+    (tmp_path / ".submitit" / "slurm" / "100_0" / "100_0_0_result.pkl").touch()
+    cancel_on_slurm(tmp_path)  # it has ended
