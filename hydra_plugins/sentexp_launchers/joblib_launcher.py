@@ -5,7 +5,6 @@ Named after Hydra's launcher of the same purpose; the processes are a pool of Pe
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -28,7 +27,8 @@ from sentexp.interrupts import interrupts_ignored
 if TYPE_CHECKING:
     from pebble import ProcessFuture, ProcessPool
 
-log = logging.getLogger(__name__)
+PATIENCE_SECONDS = 5.0
+"""For workers that are told to end."""
 
 
 class JoblibLauncher(Launcher):
@@ -65,7 +65,8 @@ class JoblibLauncher(Launcher):
             for place, overrides, future in _jobs.side_by_side(job_overrides, at_once, start, _ended):
                 yield place, _collected(future, overrides)
         except BaseException:  # Ctrl-C, SIGTERM
-            self._end_pool()
+            self._close_pool.detach()
+            _stop(pool, self._context)
             raise
 
     def _running_pool(self) -> ProcessPool:
@@ -73,9 +74,9 @@ class JoblibLauncher(Launcher):
         from pebble import ProcessPool
 
         if self._pool is None or not self._pool.active:
-            context = _Context()
-            self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=context)
-            self._end_pool = weakref.finalize(self, _end, self._pool, context)
+            self._context = _Context()
+            self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=self._context)
+            self._close_pool = weakref.finalize(self, _close, self._pool, self._context)
             with interrupts_ignored():
                 assert self._pool.active  # asking starts it
         return self._pool
@@ -93,7 +94,16 @@ class _Context(SpawnContext):
         return process
 
 
-def _end(pool: ProcessPool, context: _Context) -> None:
+def _close(pool: ProcessPool, context: _Context) -> None:
+    """Lets workers without a job end by themselves: of what they hold, Python would say that they leaked it."""
+    pool.close()
+    try:
+        pool.join(PATIENCE_SECONDS)
+    except TimeoutError:
+        _stop(pool, context)
+
+
+def _stop(pool: ProcessPool, context: _Context) -> None:
     """All at once: the pool itself would wait for one after the other."""
     pool.stop()
     for process in context.started:
