@@ -15,9 +15,10 @@ from rich.table import Table
 
 from sentexp import terminal
 from sentexp.errors import SentexpError
-from sentexp.reports.sweep_points import counts, number, short_names, values
+from sentexp.reports.sweep_points import counts, number, values
 from sentexp.reports.sweep_tables import mean_and_deviation, ranked
 from sentexp.sweep.manifest import find
+from sentexp.sweep.plan import short_names
 from sentexp.sweep.record import SweepRecord
 
 MOST_SHOWN = 30

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from sentexp.reports.style import plain
+from sentexp.sweep.plan import short_names
 from sentexp.sweep.record import Point, SweepRecord
 
 # Shapes: P points
@@ -102,11 +103,6 @@ def describe(point: Point, swept: Sequence[str]) -> str:
     given = values(point)
     return ", ".join(f"{name}={number(*given[key])}" for key, name in short_names(swept).items() if key in given)
 
-
-def short_names(swept: Sequence[str]) -> dict[str, str]:
-    """The end of each key, or all of it where two end alike."""
-    ends = Counter(key.rpartition(".")[2] for key in swept)
-    return {key: key.rpartition(".")[2] if ends[key.rpartition(".")[2]] == 1 else key for key in swept}
 
 
 def number(value: Any, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,12 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from sentexp.errors import SentexpError
 
 Point = tuple[str, ...]
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The end of each key, or all of it where two end alike."""
+    ends = Counter(key.rpartition(".")[2] for key in keys)
+    return {key: key.rpartition(".")[2] if ends[key.rpartition(".")[2]] == 1 else key for key in keys}
 
 
 @dataclass(frozen=True)

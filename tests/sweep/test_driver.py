@@ -335,10 +335,10 @@ def test_one_parent_and_a_child_for_every_job(tmp_path: Path) -> None:
         return parent.info.status, {run.info.run_name: run.info.status for run in children}
 
     expected = {
-        "0 model.num_layers=1 model.dropout=0": "FINISHED",
-        "1 model.num_layers=1 model.dropout=0.5": "FAILED",
-        "2 model.num_layers=2 model.dropout=0": "FINISHED",
-        "3 model.num_layers=2 model.dropout=0.5": "FINISHED",
+        "0 num_layers=1 dropout=0": "FINISHED",
+        "1 num_layers=1 dropout=0.5": "FAILED",
+        "2 num_layers=2 dropout=0": "FINISHED",
+        "3 num_layers=2 dropout=0.5": "FINISHED",
     }
     assert runs() == ("FAILED", expected)
     typo = sentexp(*TINY, "model.pooling=max,maen")
