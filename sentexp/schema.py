@@ -11,6 +11,8 @@ from typing import Any, Optional
 
 from omegaconf import MISSING
 
+from sentexp.tracking.parameters import PASSWORD
+
 
 def key(
     *,
@@ -438,9 +440,9 @@ class SweepConfig:
     max_failures: Optional[int] = key(at_least=1)
     """Failed runs after which the sweep stops."""
     n_jobs: Optional[int] = key(at_least=1)
-    """Points that a guided search asks for at a time."""
+    """Runs of a guided search that are under way at a time."""
     storage: Optional[str] = key(
-        pattern=r"(?i)(?!.*://[^:/@]*:[^@]*@)(?!.*[?&]\w*passw\w*=).*",
+        pattern=rf"(?!.*{PASSWORD}).*",
         expected="a database URL without its password (which SENTEXP_STORAGE_PASSWORD holds), a journal file",
     )
     """Journal file or database URL of a search that several drivers share. A sweep is recorded, so it is no place for

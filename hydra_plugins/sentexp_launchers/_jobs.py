@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
+import logging
 import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from sentexp.cores import available_cores
 from sentexp.errors import SentexpError, Terminated
 from sentexp.tracking.parameters import without_passwords
+
+log = logging.getLogger(__name__)
 
 CARRIED = ("SENTEXP_", "MLFLOW_")
 """Variables of the driver's environment that a process on another machine would not see."""
@@ -55,7 +58,7 @@ class Sweep:
     def packed(
         hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig, *, on_disk: bool = False
     ) -> bytes:
-        """What is to lie on a disk goes without passwords."""
+        """What is to lie on a disk goes without the passwords of the environment."""
         import cloudpickle
 
         carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
@@ -149,24 +152,35 @@ def _output_to(path: Path) -> Iterator[None]:
 def side_by_side(
     job_overrides: Iterable[Sequence[str]],
     at_once: int | None,
+    *,
     start: Callable[[list[tuple[int, Sequence[str]]]], Iterable[Handle]],
     wait: Callable[[list[Handle]], Iterable[Handle]],
-) -> Iterator[tuple[int, Sequence[str], Handle]]:
+    end: Callable[[list[Handle]], None],
+) -> Generator[tuple[int, Sequence[str], Handle], None, None]:
     """Each job's place, overrides and handle when it has ended.
 
     The next job is asked for when fewer than `at_once` are under way (None: any number). `start` is given jobs with
-    their places, `wait` what is under way, and gives those, at least one, that have ended.
+    their places, and `wait` what is under way, of which it gives those, at least one, that have ended. `end` is told to
+    end what is under way when anything goes wrong: Ctrl-C, SIGTERM, or nobody wants the rest.
     """
     coming = enumerate(job_overrides)
     under_way: dict[Handle, tuple[int, Sequence[str]]] = {}
-    while True:
-        batch = list(itertools.islice(coming, None if at_once is None else at_once - len(under_way)))
-        if batch:
-            under_way |= zip(start(batch), batch, strict=True)
-        if not under_way:
-            return
-        for handle in wait(list(under_way)):
-            yield *under_way.pop(handle), handle
+    try:
+        while True:
+            batch = list(itertools.islice(coming, None if at_once is None else at_once - len(under_way)))
+            if batch:
+                for handle, job in zip(start(batch), batch, strict=True):
+                    under_way[handle] = job
+            if not under_way:
+                return
+            for handle in wait(list(under_way)):
+                yield *under_way.pop(handle), handle
+    except BaseException:
+        try:
+            end(list(under_way))
+        except Exception as error:  # it must not hide what went wrong
+            log.warning("could not end the jobs that run: %s", error)
+        raise
 
 
 def in_order(ended: Iterable[tuple[int, JobReturn]]) -> list[JobReturn]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import weakref
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import closing
 from multiprocessing.context import SpawnContext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -26,9 +28,6 @@ from sentexp.interrupts import interrupts_ignored
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture, ProcessPool
-
-PATIENCE_SECONDS = 5.0
-"""For workers that are told to end."""
 
 
 class JoblibLauncher(Launcher):
@@ -55,28 +54,25 @@ class JoblibLauncher(Launcher):
         if at_once is None:
             at_once = 2 * self.width  # so that a worker finds its next job waiting
 
-        def start(jobs: list[tuple[int, Sequence[str]]]) -> list[ProcessFuture[bytes]]:
-            return [
-                pool.schedule(_run, args=(packed, list(overrides), initial_job_idx + place))
-                for place, overrides in jobs
-            ]
+        def start(jobs: list[tuple[int, Sequence[str]]]) -> Iterator[ProcessFuture[bytes]]:
+            for place, overrides in jobs:
+                yield pool.schedule(_run, args=(packed, list(overrides), initial_job_idx + place))
 
-        try:
-            for place, overrides, future in _jobs.side_by_side(job_overrides, at_once, start, _ended):
+        ended = _jobs.side_by_side(
+            job_overrides, at_once, start=start, wait=_ended, end=lambda futures: self._end_pool()
+        )
+        with closing(ended):
+            for place, overrides, future in ended:
                 yield place, _collected(future, overrides)
-        except BaseException:  # Ctrl-C, SIGTERM
-            self._close_pool.detach()
-            _stop(pool, self._context)
-            raise
 
     def _running_pool(self) -> ProcessPool:
         """Kept from one call to the next, so that a guided search imports torch once in each worker."""
         from pebble import ProcessPool
 
         if self._pool is None or not self._pool.active:
-            self._context = _Context()
-            self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=self._context)
-            self._close_pool = weakref.finalize(self, _close, self._pool, self._context)
+            context = _Context()
+            self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=context)
+            self._end_pool = weakref.finalize(self, _end, self._pool, context)
             with interrupts_ignored():
                 assert self._pool.active  # asking starts it
         return self._pool
@@ -94,16 +90,7 @@ class _Context(SpawnContext):
         return process
 
 
-def _close(pool: ProcessPool, context: _Context) -> None:
-    """Lets workers without a job end by themselves: of what they hold, Python would say that they leaked it."""
-    pool.close()
-    try:
-        pool.join(PATIENCE_SECONDS)
-    except TimeoutError:
-        _stop(pool, context)
-
-
-def _stop(pool: ProcessPool, context: _Context) -> None:
+def _end(pool: ProcessPool, context: _Context) -> None:
     """All at once: the pool itself would wait for one after the other."""
     pool.stop()
     for process in context.started:
@@ -131,8 +118,14 @@ def _run(packed: bytes, overrides: Sequence[str], number: int) -> bytes:
         return _jobs.run(packed, overrides, number)
     except Terminated as end:  # the pool would take it for the job's result and go on
         os._exit(int(str(end.code)))
-    finally:  # between jobs, and while Python ends, there is nothing to unwind
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(signal_number: int, _frame: Any) -> NoReturn:
+    """Between jobs there is nothing to unwind, but Python lets go of semaphores that it else says were leaked."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def _ended(futures: list[ProcessFuture[bytes]]) -> Iterable[ProcessFuture[bytes]]:

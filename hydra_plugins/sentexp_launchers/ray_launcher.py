@@ -6,7 +6,8 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn
@@ -92,27 +93,32 @@ class RayLauncher(Launcher):
         import ray
 
         task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(_jobs.run)
-        started: list[ObjectRef[bytes]] = []
 
-        def start(jobs: list[tuple[int, Sequence[str]]]) -> list[ObjectRef[bytes]]:
-            new = [task.remote(self._packed, list(overrides), initial_job_idx + place) for place, overrides in jobs]
-            started.extend(new)
-            return new
+        def start(jobs: list[tuple[int, Sequence[str]]]) -> Iterator[ObjectRef[bytes]]:
+            for place, overrides in jobs:
+                yield task.remote(self._packed, list(overrides), initial_job_idx + place)
 
-        def ended(references: list[ObjectRef[bytes]]) -> list[ObjectRef[bytes]]:
+        def wait(references: list[ObjectRef[bytes]]) -> list[ObjectRef[bytes]]:
             return ray.wait(references, num_returns=1)[0]
 
-        try:
-            for place, overrides, reference in _jobs.side_by_side(job_overrides, at_once, start, ended):
-                started.remove(reference)
+        ended = _jobs.side_by_side(job_overrides, at_once, start=start, wait=wait, end=self._end)
+        with closing(ended):
+            for place, overrides, reference in ended:
                 yield place, _collected(reference, overrides)
-        except BaseException:  # Ctrl-C, SIGTERM
-            for reference in started:
+
+    def _end(self, references: list[ObjectRef[bytes]]) -> None:
+        """Cancels the jobs and lets go of Ray: who launches again connects again."""
+        import ray
+
+        try:
+            for reference in references:
                 ray.cancel(reference)
-            if started:
-                ray.wait(started, num_returns=len(started), timeout=PATIENCE_SECONDS)
+            if references:
+                ray.wait(references, num_returns=len(references), timeout=PATIENCE_SECONDS)
+        finally:
             ray.shutdown()
-            raise
+            for name in ("width", "_packed"):
+                self.__dict__.pop(name, None)
 
 
 def _knock(address: str) -> None:

@@ -12,6 +12,7 @@ import time
 import uuid
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,15 +82,12 @@ class SubmititLauncher(Launcher):
         packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared, on_disk=True)
         executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
-        under_way: list[Job[bytes]] = []
         since: dict[str, float] = {}
 
         def start(jobs: list[tuple[int, Sequence[str]]]) -> list[Job[bytes]]:
-            new = self._submit(
+            return self._submit(
                 executor, [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in jobs]
             )
-            under_way.extend(new)
-            return new
 
         def is_over(job: Job[bytes]) -> bool:
             if not job.done():
@@ -97,19 +95,17 @@ class SubmititLauncher(Launcher):
             waited = time.monotonic() - since.setdefault(job.job_id, time.monotonic())
             return job.paths.result_pickle.exists() or waited >= self.late_seconds
 
-        def ended(jobs: list[Job[bytes]]) -> list[Job[bytes]]:
+        def wait(jobs: list[Job[bytes]]) -> list[Job[bytes]]:
             while not (over := [job for job in jobs if is_over(job)]):
                 time.sleep(POLL_SECONDS)
             return over
 
-        most = self.at_once if at_once is None else min(self.at_once, at_once)
-        try:
-            for place, overrides, job in _jobs.side_by_side(job_overrides, most, start, ended):
-                under_way.remove(job)
+        # of jobs that come one by one each is an array of its own, so their parallelism is kept here
+        most = self.at_once if at_once is None else min(at_once, self.width)
+        ended = _jobs.side_by_side(job_overrides, most, start=start, wait=wait, end=self._end)
+        with closing(ended):
+            for place, overrides, job in ended:
                 yield place, _collected(job, overrides)
-        except BaseException:  # Ctrl-C, SIGTERM
-            self._end(under_way)
-            raise
 
     def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
         return executor.map_array(_run, *zip(*arguments, strict=True))

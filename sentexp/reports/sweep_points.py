@@ -104,7 +104,6 @@ def describe(point: Point, swept: Sequence[str]) -> str:
     return ", ".join(f"{name}={number(*given[key])}" for key, name in short_names(swept).items() if key in given)
 
 
-
 def number(value: Any, text: str) -> str:
     """Of a long fraction the first four digits; anything else as it is on the command line."""
     return f"{value:.4g}" if isinstance(value, float) and len(text) > 8 else text

@@ -56,7 +56,7 @@ def sweep(
         if not asked.resumed:
             asked.manifest.write(asked.folder)
         if asked.resumed:
-            leftovers.cancel_on_slurm(asked.folder)
+            leftovers.cancel_on_slurm(asked.folder, str(asked.config.hydra.job.name))
             leftovers.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
         with _tracker(asked.config).run(name=f"sweep {asked.manifest.name}", key=asked.manifest.id) as parent:
             _run(asked, ledger, parent, launcher, side_by_side)

@@ -1,4 +1,4 @@
-"""Hands jobs to the launcher and settles what has become of them. A launcher's failure never ends the sweep."""
+"""Hands jobs to the launcher and settles what has become of them. A launcher's failure costs the jobs that it took."""
 
 from __future__ import annotations
 
@@ -54,37 +54,57 @@ class Launching:
         """A launcher of this project is asked for results one by one, and asks for jobs one by one.
 
         So a guided search chooses each point from all that is known by then, and no core waits for the slowest of a
-        group.
+        group. A launcher that fails has failed the jobs that it took, and is asked again for the rest.
         """
-        tasks: list[Task] = []
-        settled: set[int] = set()
+        tasks = itertools.chain.from_iterable(self._trials.missing())
+        first = self._trials.first
+        with self._watched():
+            while (taken := self._stream_some(stream, tasks, first)) is not None:
+                first += taken
+        self._parent.end_children("its process ended without a word")
+
+    def _stream_some(
+        self, stream: Callable[..., Generator[tuple[int, JobReturn], None, None]], tasks: Iterator[Task], first: int
+    ) -> int | None:
+        """Until all jobs have ended, or the launcher fails: then it gives how many it took.
+
+        Raises what the launcher does if it took none, and what the sampler does once the jobs that run have ended.
+        """
+        taken: list[Task] = []
         errors: list[Exception] = []
 
         def overrides() -> Iterator[list[str]]:
             try:
-                for task in itertools.chain.from_iterable(self._trials.missing()):
-                    if self._stopped():
-                        return
-                    tasks.append(task)
+                while not self._stopped() and (task := next(tasks, None)) is not None:
+                    taken.append(task)
                     yield task.overrides
             except Exception as raised:  # no fault of the jobs that run
                 errors.append(raised)
 
-        with self._watched(), self._interruptible(tasks):
-            failure: Exception | None = None
-            try:
-                with closing(stream(overrides(), self._trials.first, self._at_once())) as ended:
-                    for place, returned in ended:
-                        self._settle(tasks[place], returned)
-                        settled.add(place)
-            except Exception as raised:
-                failure = raised
-            for place, task in enumerate(tasks):
+        settled: set[int] = set()
+        failure: Exception | None = None
+        with self._interruptible(taken), closing(stream(overrides(), first, self._at_once())) as ended:
+            while True:
+                try:
+                    place, returned = next(ended)
+                except StopIteration:
+                    break
+                except Exception as raised:
+                    failure = raised
+                    break
+                self._settle(taken[place], returned)
+                settled.add(place)
+            for place, task in enumerate(taken):
                 if place not in settled:
                     self._settle(task, None, failure)
-        self._parent.end_children("its process ended without a word")
         if errors:
             raise errors[0]
+        if failure is None:
+            return None
+        if not taken:
+            raise failure
+        log.warning("the launcher failed: %s", one_line(failure))
+        return len(taken)
 
     def _at_once(self) -> int | None:
         return (self._settings.n_jobs or self._side_by_side) if self._settings.guided else None
@@ -122,10 +142,10 @@ class Launching:
 
     @contextmanager
     def _interruptible(self, tasks: list[Task]) -> Iterator[None]:
-        """What runs when the sweep is interrupted waits for a resume."""
+        """What runs when the sweep is interrupted, or fails itself, waits for a resume."""
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):
+        except BaseException:
             for task in tasks:
                 entry = entries(self._ledger.trial(task.trial))[task.index]
                 if entry["state"] == "running":

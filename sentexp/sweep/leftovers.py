@@ -45,8 +45,8 @@ def kill(entries: Iterable[Mapping[str, Any]]) -> None:
         time.sleep(0.05)
 
 
-def cancel_on_slurm(sweep: Path) -> None:
-    """Ends the jobs of the sweep that Slurm still runs or is still to run, and waits until they are gone.
+def cancel_on_slurm(sweep: Path, name: str) -> None:
+    """Ends the jobs of the sweep, called `name`, that Slurm still runs or is to run, and waits until they are gone.
 
     Raises SentexpError if that cannot be done: what they run would be run twice.
     """
@@ -55,22 +55,24 @@ def cancel_on_slurm(sweep: Path) -> None:
     if not jobs:
         return
     begun = {path.name.partition("_")[0] for path in jobs}
-    until = time.monotonic() + SLURMS_PATIENCE_SECONDS
-    while left := sorted(begun & _on_slurm(folder)):
-        if time.monotonic() > until:
-            raise SentexpError(f"sweep.resume={sweep}: Slurm's jobs {' '.join(left)} do not end; expected them gone")
+    left = sorted(begun & _on_slurm(folder, name))
+    if left:
         log.info("ending what an earlier driver has left on Slurm: %s", " ".join(left))
         subprocess.run(["scancel", *left], capture_output=True, check=False)  # one that has ended meanwhile is an error
+    until = time.monotonic() + SLURMS_PATIENCE_SECONDS
+    while left := sorted(begun & _on_slurm(folder, name)):
+        if time.monotonic() > until:
+            raise SentexpError(f"sweep.resume={sweep}: Slurm's jobs {' '.join(left)} do not end; expected them gone")
         time.sleep(1)
 
 
-def _on_slurm(folder: Path) -> set[str]:
-    """The user's jobs that wait or run, an array as one."""
-    command = ["squeue", f"--user={os.getuid()}", "--noheader", "--format=%F"]
+def _on_slurm(folder: Path, name: str) -> set[str]:
+    """The user's jobs of that name that wait or run, an array as one."""
+    command = ["squeue", f"--user={os.getuid()}", f"--name={name}", "--noheader", "--format=%F"]
     try:
         return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     except (OSError, subprocess.CalledProcessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
+        said = " ".join((getattr(error, "stderr", None) or str(error)).split())
         raise SentexpError(
             f"sweep.resume: jobs may still be on Slurm and squeue cannot tell ({said}); expected a machine of that "
             f"cluster, or {folder} removed if none is there"

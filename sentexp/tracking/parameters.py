@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 Nested = TypeVar("Nested")
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):(?!\d+/)[^@\s]+@")  # a slash may be part of it, as of no port
-_PASSWORD_IN_QUERY = re.compile(r"([?&]\w*passw\w*=)[^&\s]+", re.IGNORECASE)
+PASSWORD = r"(?i:(?<=://)(?!/)([^:@?\s]*):[^?\s]*@|([?&]\w*(?:passw|pwd)\w*=)[^&\s]+)"
+"""In an address, `user:password@` up to the last @ (a slash or an @ may be part of it) and `?password=...`."""
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -30,7 +30,7 @@ def without_passwords(value: Nested) -> Nested:
     `?password=...` likewise."""
     cleaned: Any = value
     if isinstance(value, str):
-        cleaned = _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value))
+        cleaned = re.sub(PASSWORD, lambda at: f"{at[1]}:***@" if at[1] is not None else f"{at[2]}***", value)
     elif isinstance(value, Mapping):
         cleaned = {key: without_passwords(inner) for key, inner in value.items()}
     elif isinstance(value, (list, tuple)):

@@ -13,7 +13,9 @@ DENORMAL = 2.0**-140
 
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """This thread, and those that start inside, compute with denormal numbers as zeros; restored afterwards.
+    """This thread computes with denormal numbers as zeros; restored afterwards.
+
+    So do threads that it starts inside, for as long as they live, but none that PyTorch has started before.
 
     The gradient of the last state shrinks with every token that it goes back, and soon below what a normal float can
     hold. Many processors compute such numbers in microcode: there the backward pass of float32 took twenty times as
@@ -31,4 +33,4 @@ def denormals_flushed() -> Iterator[None]:
 
 def flushes_denormals() -> bool:
     """Whether this thread does so now."""
-    return bool(torch.tensor(DENORMAL) * 1.0 == 0.0)
+    return bool(torch.tensor(DENORMAL, dtype=torch.float32, device="cpu") * 1.0 == 0.0)

@@ -41,11 +41,32 @@ def test_the_next_job_is_asked_for_when_one_has_ended(at_once):
         told.append(f"{len(handles)} under way")
         return [max(handles)]
 
-    ended = list(_jobs.side_by_side(jobs(), at_once, lambda jobs: [place for place, _ in jobs], wait))
+    ended = list(
+        _jobs.side_by_side(
+            jobs(), at_once, start=lambda batch: [place for place, _ in batch], wait=wait, end=lambda handles: None
+        )
+    )
     most = at_once or 6
     assert sorted(ended) == [(place, [f"x={place}"], place) for place in range(6)]
     assert told[: most + 1] == [*(f"asked {place}" for place in range(most)), f"{most} under way"]
     assert told[most + 1 : most + 2] == (["asked " + str(most)] if most < 6 else ["5 under way"])
+
+
+def test_who_wants_no_more_results_ends_the_jobs_that_run(caplog):
+    ended = []
+
+    def end(handles):
+        ended.extend(handles)
+        raise OSError("gone")
+
+    def start(batch):
+        return [place for place, _ in batch]
+
+    results = _jobs.side_by_side([["x=0"], ["x=1"], ["x=2"]], None, start=start, wait=lambda handles: [0], end=end)
+    assert next(results) == (0, ["x=0"], 0)
+    results.close()
+    assert ended == [1, 2]
+    assert "could not end the jobs that run: gone" in caplog.text
 
 
 def test_results_come_in_the_order_of_the_jobs():

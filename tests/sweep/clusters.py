@@ -33,10 +33,13 @@ class RayCluster:
         self._num_cpus = num_cpus
         self._folder = folder
         port = self.address.rpartition(":")[2]
-        self._nodes = [self._start("--head", f"--port={port}", f"--temp-dir={folder}", "--include-dashboard=false")]
-        self._wait()
-        self._nodes.append(self._start(f"--address={self.address}"))
-        self._wait()
+        self._head = ("--head", f"--port={port}", f"--temp-dir={folder}", "--include-dashboard=false")
+        self._nodes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        for arguments in (self._head, (f"--address={self.address}",)):
+            self._nodes.append(self._start(*arguments))
+            self._wait()
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
@@ -71,6 +74,7 @@ def ray_cluster(num_cpus: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[RayC
     folder = Path(tempfile.mkdtemp(prefix="ray"))  # pytest's own are too long for the names of Ray's sockets
     cluster = RayCluster(num_cpus, folder)
     try:
+        cluster.start()
         yield cluster
     finally:
         cluster.end()

@@ -72,11 +72,13 @@ def srun(*arguments: str) -> None:
     os.execvp(arguments[5], arguments[5:])
 
 
-def squeue(*_arguments: str) -> None:
+def squeue(*arguments: str) -> None:
+    (name,) = (argument.removeprefix("--name=") for argument in arguments if argument.startswith("--name="))
     for path in FOLDER.glob("*[0-9]"):
         state, _, group = path.read_text().partition(" ")
-        if state == "PENDING" or group:
-            print(path.name.partition("_")[0])
+        job = path.name.partition("_")[0]
+        if (state == "PENDING" or group) and f"--job-name={name}\n" in (FOLDER / f"{job}.sh").read_text():
+            print(job)
 
 
 def sacct(*arguments: str) -> None:
