@@ -231,6 +231,7 @@ def picture(table: pandas.DataFrame) -> Figure:
         label = {"none": "without pruning", "median": "with median pruning"}[pruner] if seed == 0 else None
         axes.step(epochs, best, where="post", color=COLOURS[pruner], linewidth=1.5, alpha=0.8, label=label)
         axes.plot(epochs.iloc[-1], best.iloc[-1], "o", color=COLOURS[pruner], markersize=5)
+    axes.set_ylim(bottom=0.96)
     axes.set_xlabel("epochs used by all trials so far")
     axes.set_ylabel("best validation accuracy so far")
     axes.set_title(f"A line a search of {table['trial'].max() + 1} trials; the dot is its end")
