@@ -22,6 +22,9 @@ from sentexp.tracking.interface import Run
 
 log = logging.getLogger(__name__)
 
+Stream = Callable[..., Generator[tuple[int, JobReturn], None, None]]
+"""Of a launcher of this project: each job's place and result when it has ended."""
+
 
 class Launching:
     def __init__(
@@ -50,7 +53,7 @@ class Launching:
         if self._stopped() and now.ended < now.total:
             log.info("stopped: sweep.max_failures=%d", self._settings.max_failures)
 
-    def _stream(self, stream: Callable[..., Generator[tuple[int, JobReturn], None, None]]) -> None:
+    def _stream(self, stream: Stream) -> None:
         """A launcher of this project is asked for results one by one, and asks for jobs one by one.
 
         So a guided search chooses each point from all that is known by then, and no core waits for the slowest of a
@@ -63,9 +66,7 @@ class Launching:
                 first += taken
         self._parent.end_children("its process ended without a word")
 
-    def _stream_some(
-        self, stream: Callable[..., Generator[tuple[int, JobReturn], None, None]], tasks: Iterator[Task], first: int
-    ) -> int | None:
+    def _stream_some(self, stream: Stream, tasks: Iterator[Task], first: int) -> int | None:
         """Until all jobs have ended, or the launcher fails: then it gives how many it took.
 
         Raises what the launcher does if it took none, and what the sampler does once the jobs that run have ended.

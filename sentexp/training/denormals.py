@@ -18,8 +18,8 @@ def denormals_flushed() -> Iterator[None]:
     So do threads that it starts inside, for as long as they live, but none that PyTorch has started before.
 
     The gradient of the last state shrinks with every token that it goes back, and soon below what a normal float can
-    hold. Many processors compute such numbers in microcode: there the backward pass of float32 took twenty times as
-    long (measured on an Intel Xeon, 64 reviews of 272 words). What is lost is less than 1e-38.
+    hold. Many processors compute such numbers in microcode: there the backward pass of float32 took sixteen times as
+    long (measured on one core of an Intel Xeon, 64 reviews of 272 words). What is lost is less than 1e-38.
 
     Does nothing where PyTorch cannot set it.
     """
