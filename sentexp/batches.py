@@ -108,9 +108,7 @@ def _pool_size(padded_lengths: Tensor, batch_size: int | None, max_tokens: int |
     return max(1, int(POOL * max_tokens / mean))
 
 
-def _cut(
-    rows: Tensor, padded_lengths: Tensor, batch_size: int | None, max_tokens: int | None
-) -> list[Tensor]:
+def _cut(rows: Tensor, padded_lengths: Tensor, batch_size: int | None, max_tokens: int | None) -> list[Tensor]:
     """`rows` cut into batches, in their order, each as large as the bounds allow."""
     if max_tokens is None:
         assert batch_size is not None, "a batch needs a bound: batch_size or max_tokens"
@@ -120,9 +118,7 @@ def _cut(
     while start < len(rows):
         most = max(1, max_tokens // int(lengths[start]))  # of any batch with this review in it
         window = lengths[start : start + (most if batch_size is None else min(most, batch_size))]
-        words = numpy.maximum.accumulate(window) * numpy.arange(
-            1, len(window) + 1
-        )  # of the first 1, 2, ... reviews
+        words = numpy.maximum.accumulate(window) * numpy.arange(1, len(window) + 1)  # of the first 1, 2, ... reviews
         count = max(1, int((words <= max_tokens).sum()))
         batches.append(rows[start : start + count])
         start += count

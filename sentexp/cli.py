@@ -24,7 +24,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from sentexp.config import check, conf_dir
 from sentexp.errors import SentexpError, Terminated, did_you_mean
-from sentexp.ranks import rank
+from sentexp.machine.torchrun import rank
 from sentexp.schema import Config
 
 

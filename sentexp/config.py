@@ -16,8 +16,8 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from sentexp.embedding import catalogue, dimension
 from sentexp.errors import SentexpError, did_you_mean
+from sentexp.redact import without_passwords
 from sentexp.schema import METRICS, OPTIONS, Config
-from sentexp.tracking.parameters import without_passwords
 
 SINGULARS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 PLURALS = {float: "numbers, such as [0.9,0.99]", str: "texts, such as [a,b]"}
@@ -147,9 +147,7 @@ def _within(field: dataclasses.Field, value: Any) -> bool:
 
 def _impossible(config: DictConfig) -> Iterator[str]:
     """What cannot work although each value alone is fine."""
-    model, embedding, text, trainer, data = (
-        config[name] for name in ("model", "embedding", "text", "trainer", "data")
-    )
+    model, embedding, text, trainer, data = (config[name] for name in ("model", "embedding", "text", "trainer", "data"))
     if model.get("dropout", 0) > 0 and model.get("num_layers") == 1:
         yield (
             f"model.dropout={model.dropout}: acts between stacked layers and model.num_layers=1 has none; "

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from sentexp.batches import Batch, Batches, Encoded, evaluation_plan
-from sentexp.ranks import under_torchrun
-from sentexp.training.heap import keep_heap
-from sentexp.training.machine import Machine, limited_threads
+from sentexp.machine.choose import Machine, limited_threads
+from sentexp.machine.heap import keep_heap
+from sentexp.machine.torchrun import under_torchrun
 from sentexp.training.objective import loss_sum, probabilities
 
 # Shapes: N reviews in the corpus, B reviews in a batch, T words in the longest of them, C classes

@@ -15,22 +15,22 @@ from torch import nn
 
 from sentexp import evaluation, terminal
 from sentexp.batches import Batches, plan
-from sentexp.building import build, build_model, build_pipeline, factory
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import Coverage
 from sentexp.errors import Pruned, SentexpError
+from sentexp.instantiate import build, build_model, build_pipeline, factory
+from sentexp.machine.choose import available_cores
+from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
 from sentexp.model.bag_of_words import BagOfWordsClassifier
 from sentexp.model.classifier import RecurrentClassifier
-from sentexp.ranks import rank
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.tracking import environment
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.none import NoTracking
-from sentexp.trained import TrainedModel
+from sentexp.trained_model import TrainedModel
 from sentexp.training import FitResult, Machine, Progress, Work, choose_machine, fit
-from sentexp.training.machine import available_cores
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def run(
         metrics, predictions = _test(plain, prepared, machine, fitted)
         record.log_metrics(metrics, step=fitted.best_epoch)
 
-        from sentexp.reports.folder import write_reports  # matplotlib, which no step of the training waits for
+        from sentexp.report.run.folder import write_reports  # matplotlib, which no step of the training waits for
 
         write_reports(
             output_dir / "reports",

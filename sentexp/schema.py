@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from omegaconf import MISSING
 
-from sentexp.tracking.parameters import PASSWORD
+from sentexp.redact import PASSWORD
 
 
 def key(

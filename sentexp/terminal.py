@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sentexp.ranks import rank
+from sentexp.machine.torchrun import rank
 
 if TYPE_CHECKING:
     from rich.console import Console

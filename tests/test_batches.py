@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from sentexp import batches
 from sentexp.batches import Batches, evaluation_plan, gather, plan, seed_of
 
-LENGTHS = st.lists(st.integers(1, 40), max_size=200).map(
-    lambda lengths: torch.tensor(lengths, dtype=torch.long)
-)
+LENGTHS = st.lists(st.integers(1, 40), max_size=200).map(lambda lengths: torch.tensor(lengths, dtype=torch.long))
 BOUNDS = st.sampled_from([(1, None), (7, None), (None, 1), (None, 60), (7, 60), (3, 1000)])
 PAD = 1
 
@@ -34,9 +32,7 @@ def as_lists(planned: list[torch.Tensor]) -> list[list[int]]:
 @settings(max_examples=100, deadline=None)
 def test_a_plan_holds_each_row_once_within_its_bounds(lengths, bounds, bucket, width):
     batch_size, max_tokens = bounds
-    planned = plan(
-        lengths, batch_size=batch_size, max_tokens=max_tokens, bucket=bucket, seed=3, epoch=2, width=width
-    )
+    planned = plan(lengths, batch_size=batch_size, max_tokens=max_tokens, bucket=bucket, seed=3, epoch=2, width=width)
     assert sorted(row for rows in as_lists(planned) for row in rows) == list(range(len(lengths)))
     for rows in planned:
         padded = len(rows) * (width or int(lengths[rows].max()))

@@ -152,8 +152,6 @@ def test_a_target_of_the_users_own_is_theirs_to_check() -> None:
     assert compose("model._target_=my.models.Transformer").model._target_ == "my.models.Transformer"
 
 
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     key=st.sampled_from(["seed", "shapes", "text.max_length", "model.hidden_size", "optimizer.lr", "trainer.device"]),

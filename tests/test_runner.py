@@ -10,10 +10,10 @@ import torch
 from omegaconf import OmegaConf
 
 from sentexp import runner
-from sentexp.building import factory
 from sentexp.config import compose
 from sentexp.errors import Pruned, SentexpError
-from sentexp.trained import TrainedModel
+from sentexp.instantiate import factory
+from sentexp.trained_model import TrainedModel
 from sentexp.training import choose_machine, fit
 
 TINY = ["data.size=300", "tracking=none", "trainer.processes=1", "trainer.precision=fp32", "trainer.device=cpu"]

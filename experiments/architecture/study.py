@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
-from sentexp.reports.style import BLUE, GREEN, VERMILION, new_figure, save, styled
-from sentexp.sweep.record import SweepRecord
+from sentexp.report.style import BLUE, GREEN, VERMILION, new_figure, save, styled
+from sentexp.sweep.results import SweepResults
 
 HERE = Path(__file__).resolve().parent
 DEPTH, DIRECTION, EMBEDDING = "model.num_layers", "model.bidirectional", "embedding"
@@ -59,7 +59,7 @@ def main() -> None:
     runs = HERE / "runs" / ("quick" if arguments.quick else "full")
     if not arguments.report:
         run_sweep(runs, arguments.seeds, [*(QUICK if arguments.quick else []), *overrides])
-    write_report(SweepRecord.load(runs / "sweep"), store_of(runs), runs if arguments.quick else HERE)
+    write_report(SweepResults.load(runs / "sweep"), store_of(runs), runs if arguments.quick else HERE)
 
 
 def run_sweep(runs: Path, seeds: int, overrides: list[str]) -> None:
@@ -98,7 +98,7 @@ def merged(settings: list[str], overrides: list[str]) -> list[str]:
     return list({text.partition("=")[0]: text for text in [*settings, *overrides]}.values())
 
 
-def write_report(record: SweepRecord, store: str, output: Path) -> None:
+def write_report(record: SweepResults, store: str, output: Path) -> None:
     """Copies what the parent run holds, and adds one table and one picture made from the copies."""
     assert record.parent_run_id is not None
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
@@ -113,7 +113,7 @@ def write_report(record: SweepRecord, store: str, output: Path) -> None:
     print((output / "results.md").read_text(encoding="utf-8"))
 
 
-def about(record: SweepRecord, store: str) -> str:
+def about(record: SweepResults, store: str) -> str:
     """What all runs shared, and what they ran on."""
     config = record.config
     run = MlflowClient(store).get_run(next(job.run_id for job in record.jobs if job.run_id is not None))

@@ -21,9 +21,9 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from sentexp import evaluation, runner
-from sentexp.building import factory
 from sentexp.config import compose
 from sentexp.errors import SentexpError
+from sentexp.instantiate import factory
 from sentexp.tracking import environment
 from sentexp.training import FitResult, Machine, choose_machine, fit
 

@@ -25,8 +25,8 @@ import pandas
 from matplotlib.figure import Figure
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 
-from sentexp.reports.style import GREY, VERMILION, new_figure, save, styled
-from sentexp.sweep.record import SweepRecord
+from sentexp.report.style import GREY, VERMILION, new_figure, save, styled
+from sentexp.sweep.results import SweepResults
 from sentexp.tracking import environment
 
 HERE = Path(__file__).resolve().parent
@@ -81,7 +81,7 @@ def run_sweep(runs: Path, pruner: str, seed: int, overrides: list[str]) -> None:
             [sys.executable, "-m", "sentexp", "-m", *arguments], stdout=log, stderr=subprocess.STDOUT, cwd=runs,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         ).returncode  # fmt: skip
-    states = [job.state for job in SweepRecord.load(folder).jobs] if (folder / "sweep.yaml").is_file() else []
+    states = [job.state for job in SweepResults.load(folder).jobs] if (folder / "sweep.yaml").is_file() else []
     counted = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     print(f"pruner {pruner}, seed {seed}: {counted or 'no trial'}", flush=True)
     if ended not in (0, 1) or not states or {"waiting", "running"} & set(states):  # 1: a run has failed, and counts
@@ -89,7 +89,7 @@ def run_sweep(runs: Path, pruner: str, seed: int, overrides: list[str]) -> None:
 
 
 def trials_of(runs: Path, pruner: str, seed: int) -> Iterable[dict[str, object]]:
-    for job in SweepRecord.load(folder_of(runs, pruner, seed)).jobs:
+    for job in SweepResults.load(folder_of(runs, pruner, seed)).jobs:
         yield {
             "seed": seed,
             "pruner": pruner,
@@ -105,7 +105,7 @@ def trials_of(runs: Path, pruner: str, seed: int) -> Iterable[dict[str, object]]
 
 
 def about(runs: Path) -> str:
-    config = SweepRecord.load(folder_of(runs, PRUNERS[0], 0)).config
+    config = SweepResults.load(folder_of(runs, PRUNERS[0], 0)).config
     found = environment.describe()
     return (
         f"Demo corpus of {config['data']['size']:,} reviews, {config['trainer']['epochs']} epochs at most, hidden size "

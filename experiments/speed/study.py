@@ -27,8 +27,8 @@ from report import write_report
 
 from sentexp.config import compose
 from sentexp.errors import SentexpError
+from sentexp.machine.choose import resolve_device
 from sentexp.tracking import environment
-from sentexp.training.machine import resolve_device
 
 HERE = Path(__file__).resolve().parent
 JOINT_BATCH = 64

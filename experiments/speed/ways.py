@@ -19,15 +19,15 @@ from torch import Tensor, nn, optim
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from sentexp.batches import Batch, Batches, plan
-from sentexp.building import build, build_model, factory
 from sentexp.config import compose
 from sentexp.evaluation import predict
+from sentexp.instantiate import build, build_model, factory
+from sentexp.machine.choose import available_cores
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import VOCABULARY
 from sentexp.text.vocabulary import Vocabulary
 from sentexp.training import Machine, Work, choose_machine, fit
 from sentexp.training.loop import build_optimizer
-from sentexp.training.machine import available_cores
 
 # Shapes: B reviews in a batch, T words in the longest of them, E embedding dim, H hidden size, D directions (1 or 2)
 

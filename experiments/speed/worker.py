@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-Asked = dict[str, Any]
+SweepRequest = dict[str, Any]
 Found = dict[str, Any]
 
 MARK = "RESULT "
@@ -28,7 +28,7 @@ def main() -> None:
         print(MARK + json.dumps(found), flush=True)
 
 
-def speed(asked: Asked) -> Iterator[Found]:
+def speed(asked: SweepRequest) -> Iterator[Found]:
     """Inference, then training, of one way; in this order, for training takes more memory."""
     import torch
     import ways
@@ -58,7 +58,7 @@ def speed(asked: Asked) -> Iterator[Found]:
         }
 
 
-def profile(asked: Asked) -> Iterator[Found]:
+def profile(asked: SweepRequest) -> Iterator[Found]:
     """Where the time of this project's training goes, by kind of operator."""
     import ways
 
@@ -67,7 +67,7 @@ def profile(asked: Asked) -> Iterator[Found]:
         yield {"kind": kind, "seconds": seconds}
 
 
-def products(asked: Asked) -> Iterator[Found]:
+def products(asked: SweepRequest) -> Iterator[Found]:
     """The rate of matrix products, square ones and those of a step of the LSTM; waits for a line on stdin to begin."""
     import torch
     import ways
@@ -99,14 +99,14 @@ def products(asked: Asked) -> Iterator[Found]:
     yield found
 
 
-def prepare(asked: Asked) -> Iterator[Found]:
+def prepare(asked: SweepRequest) -> Iterator[Found]:
     """Reviews to encoded corpora. Falls back to the demo corpus, and says so, where there is no IMDB."""
     from omegaconf import OmegaConf
 
-    from sentexp.building import build, build_pipeline
     from sentexp.config import compose
     from sentexp.errors import SentexpError
-    from sentexp.training.machine import available_cores
+    from sentexp.instantiate import build, build_pipeline
+    from sentexp.machine.choose import available_cores
 
     note = None
     plain: Any = OmegaConf.to_container(compose(*asked["overrides"]), resolve=True)
@@ -152,7 +152,7 @@ def repeated(reviews: Any, count: int) -> Any:
     return Reviews(datasets.DatasetDict(train=copies), reviews.labels, {"train": digest}, reviews.source)
 
 
-def first_step(asked: Asked) -> Iterator[Found]:
+def first_step(asked: SweepRequest) -> Iterator[Found]:
     """The command line with these arguments, ended after its first training step; seconds since `began`."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 

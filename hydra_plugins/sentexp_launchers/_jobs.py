@@ -22,9 +22,9 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sentexp.cores import available_cores
 from sentexp.errors import SentexpError, Terminated
-from sentexp.tracking.parameters import without_passwords
+from sentexp.machine.cores import available_cores
+from sentexp.redact import without_passwords
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.sentexp_launchers import _jobs
-from sentexp.cores import available_cores
 from sentexp.errors import SentexpError
+from sentexp.machine.cores import available_cores
 
 if TYPE_CHECKING:
     from ray import ObjectRef

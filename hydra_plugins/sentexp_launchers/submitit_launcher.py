@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.sentexp_launchers import _jobs
 from sentexp.errors import SentexpError
-from sentexp.interrupts import interrupts_ignored
+from sentexp.machine.signals import interrupts_ignored
 
 if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
@@ -55,7 +55,7 @@ class SubmititLauncher(Launcher):
     """File that is locked as long as this process lives; the jobs end with it."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from sentexp.sweep.leftovers import FOLDER
+        from sentexp.sweep.orphans import FOLDER
 
         _jobs.require("submitit", "submitit", config)
         self._shared = (hydra_context, task_function, config)

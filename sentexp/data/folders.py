@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sentexp.data.labels import name_of, sort_names
-from sentexp.data.tables import ROWS_A_BATCH, text_lines
+from sentexp.data.tables import ROWS_PER_BATCH, text_lines
 from sentexp.errors import SentexpError
 
 SPLIT_NAMES = {"train": ("train", "training"), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
@@ -43,8 +43,8 @@ def review_files(folder: Path) -> list[Path]:
 
 def read_folder(folder: Path, files: list[Path], encoding: str) -> Iterator[pa.RecordBatch]:
     """Batches of text, label (the folder's name) and `file` (its name within `folder`)."""
-    for start in range(0, len(files), ROWS_A_BATCH):
-        chunk = files[start : start + ROWS_A_BATCH]
+    for start in range(0, len(files), ROWS_PER_BATCH):
+        chunk = files[start : start + ROWS_PER_BATCH]
         unlabelled = [file.parent.name.lower() in UNLABELLED for file in chunk]
         texts = [
             None if skip else "".join(text_lines(file, encoding)) for file, skip in zip(chunk, unlabelled, strict=True)

@@ -21,7 +21,7 @@ from sentexp.data.labels import name_of
 from sentexp.data.reviews import check_columns, no_column
 from sentexp.errors import SentexpError
 
-ROWS_A_BATCH = 1000
+ROWS_PER_BATCH = 1000
 SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string()), ("line", pa.int64())])
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -58,7 +58,7 @@ def read_parquet(path: Path, text_column: str, label_column: str, _encoding: str
     kept = datasets.Features({column: features[column] for column in (text_column, label_column)})
     row = 0
     try:
-        for batch in file.iter_batches(ROWS_A_BATCH, columns=list(kept)):
+        for batch in file.iter_batches(ROWS_PER_BATCH, columns=list(kept)):
             batch = pa.record_batch([_plain(batch.column(column)) for column in kept], schema=kept.arrow_schema)
             _check_utf8(batch.column(0), path, row)
             yield batch
@@ -76,7 +76,7 @@ ENDINGS = {
 def batches(path: Path, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
     """Rows of (text, label, line) as Arrow batches."""
     rows = iter(rows)
-    while chunk := list(islice(rows, ROWS_A_BATCH)):
+    while chunk := list(islice(rows, ROWS_PER_BATCH)):
         texts, labels, lines = zip(*chunk, strict=True)
         try:
             yield pa.record_batch([pa.array(texts, pa.string()), pa.array(labels, pa.string()), lines], schema=SCHEMA)

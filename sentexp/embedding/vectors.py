@@ -19,7 +19,7 @@ Progress = Callable[[int, "int | None", str], None]
 
 LARGEST = float(np.finfo(np.float32).max)
 LONGEST_WORD = 10_000  # bytes; beyond that a binary file is out of step
-LINES_A_REPORT = 8192
+LINES_PER_REPORT = 8192
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _text(source: Source, shape: Layout, missing: dict[bytes, str], progress: Pr
     index: dict[str, int] = {}
     rows: list[np.ndarray] = []
     for number, line in enumerate(source.stream, start=shape.first_row):
-        if progress is not None and number % LINES_A_REPORT == 0:
+        if progress is not None and number % LINES_PER_REPORT == 0:
             progress(source.done(), source.total, f"reading {source.called}")
         line = line.rstrip()
         if not line:

@@ -15,13 +15,13 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sentexp.errors import SentexpError, SweepFailed
-from sentexp.sweep import asked as asking
-from sentexp.sweep import leftovers, search
-from sentexp.sweep.asked import Asked
+from sentexp.sweep import orphans, search
+from sentexp.sweep import request as asking
 from sentexp.sweep.job import Job
 from sentexp.sweep.launching import Launching
-from sentexp.sweep.ledger import Ledger, entries, open_ledger
-from sentexp.sweep.record import SweepRecord
+from sentexp.sweep.request import SweepRequest
+from sentexp.sweep.results import SweepResults
+from sentexp.sweep.storage import SweepStorage, entries, open_storage
 from sentexp.sweep.summary import summary
 from sentexp.sweep.trials import Trials
 from sentexp.tracking.environment import program
@@ -56,13 +56,13 @@ def sweep(
         if not asked.resumed:
             asked.manifest.write(asked.folder)
         if asked.resumed:
-            leftovers.cancel_on_slurm(asked.folder, str(asked.config.hydra.job.name))
-            leftovers.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
+            orphans.cancel_on_slurm(asked.folder, str(asked.config.hydra.job.name))
+            orphans.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
         with _tracker(asked.config).run(name=f"sweep {asked.manifest.name}", key=asked.manifest.id) as parent:
             _run(asked, ledger, parent, launcher, side_by_side)
 
 
-def _launcher(asked: Asked, context: HydraContext, task_function: TaskFunction) -> Launcher:
+def _launcher(asked: SweepRequest, context: HydraContext, task_function: TaskFunction) -> Launcher:
     """Raises SentexpError if it cannot work here."""
     job = Job(
         task=task_function,
@@ -76,7 +76,7 @@ def _launcher(asked: Asked, context: HydraContext, task_function: TaskFunction) 
     return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=asked.config)
 
 
-def _run(asked: Asked, ledger: Ledger, parent: Run, launcher: Launcher, side_by_side: int) -> None:
+def _run(asked: SweepRequest, ledger: SweepStorage, parent: Run, launcher: Launcher, side_by_side: int) -> None:
     location, manifest = parent.location(), asked.manifest
     if location is not None and manifest.parent_run_id is None:
         manifest = manifest.with_parent(location.run_id)
@@ -97,10 +97,10 @@ def _run(asked: Asked, ledger: Ledger, parent: Run, launcher: Launcher, side_by_
     _report(asked, parent)
 
 
-def _report(asked: Asked, parent: Run) -> None:
-    from sentexp.reports.sweep_folder import write_sweep_report
+def _report(asked: SweepRequest, parent: Run) -> None:
+    from sentexp.report.sweep.folder import write_sweep_report
 
-    record = SweepRecord.load(asked.folder)
+    record = SweepResults.load(asked.folder)
     write_sweep_report(record, asked.folder / "report")
     parent.log_folder(asked.folder / "report", "sweep")
     if (asked.folder / "experiment").is_dir():
@@ -118,16 +118,16 @@ def _report(asked: Asked, parent: Run) -> None:
         raise SweepFailed(f"{failed} of {len(states)} runs failed; again: {resume_command(asked)}")
 
 
-def resume_command(asked: Asked) -> str:
+def resume_command(asked: SweepRequest) -> str:
     sources = asked.config.hydra.runtime.config_sources
     added = [word for source in sources if source.provider == "command-line" for word in ("--config-dir", source.path)]
     return shlex.join([program(), "-m", *added, f"sweep.resume={asked.folder}"])
 
 
-def _open(asked: Asked, side_by_side: int) -> Ledger:
+def _open(asked: SweepRequest, side_by_side: int) -> SweepStorage:
     settings, manifest = asked.settings, asked.manifest
     storage = manifest.storage_of(asked.folder)
-    ledger = open_ledger(storage, manifest.study, directions=settings.directions)
+    ledger = open_storage(storage, manifest.study, directions=settings.directions)
     seed = OmegaConf.select(asked.config, "seed")
     if seed is not None:  # a resumed search must not draw the same points again, nor another driver those of this one
         seed = None if settings.storage is not None else seed + len(ledger.study.get_trials(deepcopy=False))
@@ -138,7 +138,7 @@ def _open(asked: Asked, side_by_side: int) -> Ledger:
 def _tracker(config: DictConfig) -> Tracker:
     if "tracking" not in config:
         return NoTracking()
-    from sentexp.building import build
+    from sentexp.instantiate import build
 
     return build(OmegaConf.to_container(config.tracking, resolve=True))  # type: ignore[arg-type]
 

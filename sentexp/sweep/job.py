@@ -20,17 +20,17 @@ from sentexp.sweep.plan import short_names
 from sentexp.tracking.interface import Location
 
 if TYPE_CHECKING:
-    from sentexp.sweep.ledger import Entry, Ledger
+    from sentexp.sweep.storage import Entry, SweepStorage
 
 JOB = "SENTEXP_SWEEP_JOB"
 """Tells a run which job it is and from which job on failures count, as TRIAL/INDEX/NUMBER."""
 
 PARENT = "SENTEXP_PARENT_RUN_ID"
 
-_current: Watch | None = None
+_current: JobReporter | None = None
 
 
-def current() -> Watch | None:
+def current() -> JobReporter | None:
     """Whom to tell how the run in this process goes; None outside of a sweep."""
     return _current
 
@@ -53,16 +53,16 @@ class Job:
     max_failures: int | None
 
     def __call__(self, config: DictConfig) -> Any:
-        from sentexp.sweep.ledger import entries, open_ledger, point_of, this_process
+        from sentexp.sweep.storage import entries, open_storage, point_of, this_process
 
-        ledger = open_ledger(self.storage, self.study, pruner=self.pruner)
+        ledger = open_storage(self.storage, self.study, pruner=self.pruner)
         number, index, first = map(int, os.environ[JOB].split("/"))
         trial = ledger.trial(number)
         entry = entries(trial)[index]
         if self._too_many_failures(ledger, first):
             return None
         watched = self.metrics[0] if self.pruner is not None else None
-        watch = Watch(ledger, number, index, point_of(trial), entry, watched)
+        watch = JobReporter(ledger, number, index, point_of(trial), entry, watched)
         if watch.pruned_elsewhere():
             watch.end("pruned")
             return None
@@ -72,7 +72,7 @@ class Job:
         with _watched_by(watch):
             return self._run(config, watch)
 
-    def _run(self, config: DictConfig, watch: Watch) -> Any:
+    def _run(self, config: DictConfig, watch: JobReporter) -> Any:
         try:
             try:
                 returned = self.task(config)
@@ -96,22 +96,22 @@ class Job:
         watch.end("finished", values=values)
         return returned
 
-    def _too_many_failures(self, ledger: Ledger, first: int) -> bool:
+    def _too_many_failures(self, ledger: SweepStorage, first: int) -> bool:
         """Failures of jobs before `first` are over."""
         if self.max_failures is None:
             return False
-        from sentexp.sweep.ledger import entries, newest
+        from sentexp.sweep.storage import entries, newest
 
         found = (entry for trial in newest(ledger.trials(self.driver)) for entry in entries(trial).values())
         failed = sum(entry["state"] == "failed" and entry["number"] >= first for entry in found)
         return failed >= self.max_failures
 
 
-class Watch:
+class JobReporter:
     """What a run tells of itself while it runs."""
 
     def __init__(
-        self, ledger: Ledger, number: int, index: int, point: Sequence[str], entry: Entry, watched: str | None
+        self, ledger: SweepStorage, number: int, index: int, point: Sequence[str], entry: Entry, watched: str | None
     ) -> None:
         self._ledger = ledger
         self._number = number
@@ -164,7 +164,7 @@ class Watch:
 
 
 @contextmanager
-def _watched_by(watch: Watch) -> Iterator[None]:
+def _watched_by(watch: JobReporter) -> Iterator[None]:
     global _current
     _current = watch
     try:

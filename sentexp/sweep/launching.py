@@ -13,10 +13,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from optuna.trial import FrozenTrial
 
-from sentexp.sweep.asked import Asked
 from sentexp.sweep.job import one_line, run_name
-from sentexp.sweep.ledger import ENDED, Entry, Ledger, entries, newest
-from sentexp.sweep.tally import Tally, ended_line, tally, watched
+from sentexp.sweep.progress import SweepProgress, ended_line, tally, watched
+from sentexp.sweep.request import SweepRequest
+from sentexp.sweep.storage import ENDED, Entry, SweepStorage, entries, newest
 from sentexp.sweep.trials import Task, Trials
 from sentexp.tracking.interface import Run
 
@@ -28,7 +28,13 @@ Stream = Callable[..., Generator[tuple[int, JobReturn], None, None]]
 
 class Launching:
     def __init__(
-        self, asked: Asked, ledger: Ledger, launcher: Launcher, side_by_side: int, trials: Trials, parent: Run
+        self,
+        asked: SweepRequest,
+        ledger: SweepStorage,
+        launcher: Launcher,
+        side_by_side: int,
+        trials: Trials,
+        parent: Run,
     ) -> None:
         self._asked = asked
         self._settings = asked.settings
@@ -185,7 +191,7 @@ class Launching:
         log.info("")
         log.info("  ".join(words))
 
-    def _tally(self) -> Tally:
+    def _tally(self) -> SweepProgress:
         return tally(self._newest(), self._trials.total, self._settings.directions[0], self._first)
 
     def _newest(self) -> list[FrozenTrial]:

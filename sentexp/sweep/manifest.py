@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from sentexp.errors import SentexpError
+from sentexp.redact import flatten
 from sentexp.sweep.settings import MAY_CHANGE
-from sentexp.tracking.parameters import flatten
 
 FILE = "sweep.yaml"
 JOURNAL = "study.journal"

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from sentexp.sweep.record import SweepRecord
+from sentexp.sweep.results import SweepResults
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import Location
 
@@ -14,7 +14,7 @@ WIDEST = 100
 """Characters of a reason; the whole of it is in the job's log and in jobs.csv."""
 
 
-def summary(record: SweepRecord, location: Location | None, resume: str) -> list[str]:
+def summary(record: SweepResults, location: Location | None, resume: str) -> list[str]:
     """Lines to print."""
     states = [job.state for job in record.jobs]
     counted = [f"{states.count(state)} {state}" for state in ("finished", "pruned", "failed") if state in states]

@@ -13,10 +13,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sentexp.errors import SentexpError
 from sentexp.sweep import search
-from sentexp.sweep.asked import Asked
 from sentexp.sweep.job import JOB, PARENT
-from sentexp.sweep.ledger import DONE, Entry, Ledger, entries, newest, point_of
 from sentexp.sweep.plan import Point
+from sentexp.sweep.request import SweepRequest
+from sentexp.sweep.storage import DONE, Entry, SweepStorage, entries, newest, point_of
 from sentexp.tracking.interface import Location
 
 
@@ -38,7 +38,7 @@ class Trials:
     numbers and folders never collide, and a launcher always gets consecutive numbers.
     """
 
-    def __init__(self, asked: Asked, ledger: Ledger, parent: Location | None) -> None:
+    def __init__(self, asked: SweepRequest, ledger: SweepStorage, parent: Location | None) -> None:
         self._asked = asked
         self._ledger = ledger
         self._parent = parent
@@ -170,7 +170,7 @@ def _kind(jobs: list[Entry]) -> str | None:
     return "failed" if all(entry["state"] == "failed" for entry in open_jobs) else "interrupted"
 
 
-def _seeds(asked: Asked) -> list[int | None]:
+def _seeds(asked: SweepRequest) -> list[int | None]:
     count = asked.settings.seeds
     if count == 1:
         return [None]

@@ -14,12 +14,12 @@ import torch
 
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.text.cache import Cache, Draft, key_of
+from sentexp.text.chunk_tokenizer import Chunk, SpanReader, TextReader, reader
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.corpus import UNLABELLED, Corpus
 from sentexp.text.encoding import DROPPED, Layout
 from sentexp.text.raw_tokens import VERSION as RAW_VERSION
 from sentexp.text.raw_tokens import Progress, RawTokens, chunks, raw_tokens
-from sentexp.text.reading import Chunk, SpanReader, TextReader, reader
 from sentexp.text.tokenizers import Tokenizer
 from sentexp.text.vocabulary import PAD, UNK, Vocabulary
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 VERSION = 1  # of the files and of what encoding does
 VOCABULARY = "vocab.txt"
 TRUNCATIONS = ("head", "tail", "head_tail")
-TEXTS_A_CHUNK = 1000
+TEXTS_PER_CHUNK = 1000
 _one_reader = threading.Lock()  # readers remember what they met, and spaCy's tokenizer is not for two threads at once
 
 
@@ -140,8 +140,8 @@ class TextPipeline:
         if isinstance(texts, str):
             raise TypeError("encode takes a list of texts, not one text")
         layout, parts = self._layout(self.vocabulary), []
-        for start in range(0, len(texts), TEXTS_A_CHUNK):
-            chunk = self._read([_whole(text) for text in texts[start : start + TEXTS_A_CHUNK]])
+        for start in range(0, len(texts), TEXTS_PER_CHUNK):
+            chunk = self._read([_whole(text) for text in texts[start : start + TEXTS_PER_CHUNK]])
             parts.append(layout.encode(chunk.numbers, chunk.lengths, self._table(chunk.words, self.vocabulary)))
         lengths = np.concatenate([np.empty(0, np.int64), *(part.lengths for part in parts)])
         ids = np.concatenate([np.empty(0, np.int32), *(part.ids for part in parts)])

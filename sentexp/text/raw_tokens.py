@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from sentexp.text import workers
 from sentexp.text.cache import Cache, Draft, key_of
+from sentexp.text.chunk_tokenizer import Numbering
 from sentexp.text.cleaning import Cleaning
-from sentexp.text.reading import Numbering
 from sentexp.text.tokenizers import Tokenizer
 
 # Shapes: N reviews of the split, N_tokens words in all of them, W distinct words
@@ -141,7 +141,7 @@ def _read(
 ) -> None:
     """One pool of processes for all splits; each becomes an entry as soon as it is through."""
     total = sum(len(split) for split in splits.values())
-    if sum(len(split) * _bytes_a_review(split) for split in splits.values()) <= SMALL_BYTES:
+    if sum(len(split) * _bytes_per_review(split) for split in splits.values()) <= SMALL_BYTES:
         processes = 1
     unique = {keys[name]: split for name, split in splits.items()}  # two splits of the same content are one entry
     chunks = (texts for split in unique.values() for texts in _texts(split))
@@ -172,12 +172,12 @@ def _finish(draft: Draft, numbering: Numbering) -> None:
 
 def _texts(split: Any) -> Iterator[list[str]]:
     """The texts in chunks of about CHUNK_BYTES."""
-    batch_size = max(1, min(5000, int(CHUNK_BYTES / max(1.0, _bytes_a_review(split)))))
+    batch_size = max(1, min(5000, int(CHUNK_BYTES / max(1.0, _bytes_per_review(split)))))
     for batch in split.select_columns(["text"]).with_format("arrow").iter(batch_size):
         yield batch.column("text").to_pylist()
 
 
-def _bytes_a_review(split: Any) -> float:
+def _bytes_per_review(split: Any) -> float:
     """Mean of some of the texts, spread over the split."""
     if not len(split):
         return 0.0

@@ -8,12 +8,12 @@ from typing import Any
 
 from sentexp.text import language_data
 from sentexp.text.cleaning import lemma
-from sentexp.text.joints import Joints
+from sentexp.text.spanned_spaces import SpannedSpaces
 
 STRINGS = 500_000
 """Distinct strings after which spaCy starts with an empty vocabulary; it would keep each one for ever."""
 
-SPANS_A_DOC = 1000
+SPANS_PER_DOC = 1000
 
 
 class SpacyTokenizer:
@@ -27,7 +27,7 @@ class SpacyTokenizer:
         self.language = language
         self.lemmas = lemmas
         self._spacy: Any = None
-        self._joints: Joints | None = None
+        self._joints: SpannedSpaces | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SpacyTokenizer, (self.language, self.lemmas)
@@ -53,9 +53,9 @@ class SpacyTokenizer:
         """The words of each span. Many go into one document, since making a document costs as much as reading a span;
         the line breaks between them are tokens of their own, across which no exception matches."""
         words: list[list[str]] = []
-        for start in range(0, len(spans), SPANS_A_DOC):
+        for start in range(0, len(spans), SPANS_PER_DOC):
             part: list[str] = []
-            for token in self._tokenizer()("\n".join(spans[start : start + SPANS_A_DOC])):
+            for token in self._tokenizer()("\n".join(spans[start : start + SPANS_PER_DOC])):
                 text = token.text
                 if text == "\n":
                     words.append(self._lemmas(part))
@@ -67,10 +67,10 @@ class SpacyTokenizer:
         return words
 
     @property
-    def joints(self) -> Joints:
+    def spanned_spaces(self) -> SpannedSpaces:
         if self._joints is None:
             rules = self._tokenizer().rules
-            self._joints = Joints(self._neighbours(), {word for rule in rules.values() for word in _texts(rule)})
+            self._joints = SpannedSpaces(self._neighbours(), {word for rule in rules.values() for word in _texts(rule)})
         return self._joints
 
     def _neighbours(self) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ Besides, for speed and caching, each has
     key               what its words depend on, versions included
     by_span           whether each part between white spaces can be read by itself, once for the whole corpus
     split(spans)      the words of each such part
-    joints            None, or where neighbouring parts have to be read together after all (see joints.py)
+    spanned_spaces    None, or where neighbouring parts have to be read together after all (see spanned_spaces.py)
     language          of its word lists, where it has one
 """
 
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sentexp.errors import SentexpError
-from sentexp.text.joints import Joints
 from sentexp.text.spacy_tokenizer import SpacyTokenizer
+from sentexp.text.spanned_spaces import SpannedSpaces
 
 __all__ = ["BasicTokenizer", "CallableTokenizer", "SpacyTokenizer", "Tokenizer", "WhitespaceTokenizer"]
 
@@ -33,7 +33,7 @@ class Tokenizer(Protocol):
     @property
     def by_span(self) -> bool: ...
     @property
-    def joints(self) -> Joints | None: ...
+    def spanned_spaces(self) -> SpannedSpaces | None: ...
     def split(self, spans: Sequence[str]) -> list[list[str]]: ...
     def __call__(self, text: str) -> list[str]: ...
 
@@ -43,7 +43,7 @@ class WhitespaceTokenizer:
 
     key = "whitespace"
     by_span = True
-    joints = None
+    spanned_spaces = None
 
     def __call__(self, text: str) -> list[str]:
         return text.split()
@@ -61,7 +61,7 @@ class BasicTokenizer:
     """
 
     by_span = True
-    joints = None
+    spanned_spaces = None
 
     WORDS = re.compile(
         r"""  [^\W_]+(?=n['’]t\b)                           # do of don't
@@ -93,7 +93,7 @@ class CallableTokenizer:
     """
 
     by_span = False
-    joints = None
+    spanned_spaces = None
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -22,9 +22,9 @@ from sentexp.text.spacy_tokenizer import SpacyTokenizer
 from sentexp.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from sentexp.text.reading import Chunk
+    from sentexp.text.chunk_tokenizer import Chunk
 
-CHUNKS_A_PROCESS = 3
+CHUNKS_PER_PROCESS = 3
 """Chunks under way for each process: one being read, one waiting, one read and waiting for its turn."""
 
 
@@ -37,7 +37,7 @@ def read_all(
     processes end with it.
     """
     if processes <= 1 or multiprocessing.current_process().daemon:  # a daemon may have no children
-        from sentexp.text.reading import reader
+        from sentexp.text.chunk_tokenizer import reader
 
         here = reader(tokenizer, cleaning)
         yield from (here.read(texts) for texts in chunks)
@@ -50,7 +50,7 @@ def read_all(
     try:
         for texts in chunks:
             under_way.append(pool.submit(_read, texts))
-            if len(under_way) >= CHUNKS_A_PROCESS * processes:
+            if len(under_way) >= CHUNKS_PER_PROCESS * processes:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
@@ -91,7 +91,7 @@ def _start(tokenizer: Tokenizer, cleaning: Cleaning) -> None:
         os.environ[f"{name}_NUM_THREADS"] = "1"
     if isinstance(tokenizer, SpacyTokenizer):
         _without_frameworks()
-    from sentexp.text.reading import reader
+    from sentexp.text.chunk_tokenizer import reader
 
     _reader = reader(tokenizer, cleaning)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sentexp
-from sentexp.tracking.parameters import without_passwords
+from sentexp.redact import without_passwords
 
 LIBRARIES = ("torch", "hydra-core", "omegaconf", "datasets", "spacy", "mlflow", "numpy", "scikit-learn")
 

@@ -43,7 +43,7 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
 
-    from sentexp.trained import CONFIG, LABELS, read_labels
+    from sentexp.trained_model import CONFIG, LABELS, read_labels
 
     labels = read_labels(folder / LABELS)
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sentexp.errors import SentexpError
-from sentexp.interrupts import interrupts_later
+from sentexp.machine.signals import interrupts_later
+from sentexp.redact import flatten, without_passwords
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import Location
-from sentexp.tracking.parameters import flatten, without_passwords
 from sentexp.tracking.store import Store, brief_patience, explained, open_store
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ LONGEST_NAME = 250  # characters
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_DIGEST = 36
-PARAMS_A_CALL = 100
-METRICS_A_CALL = 1000
+PARAMS_PER_CALL = 100
+METRICS_PER_CALL = 1000
 
 CUT = "... (cut; see config/config.yaml)"
 
@@ -135,7 +135,7 @@ class MlflowRun:
         }
         self._params |= flat
         with _writing(self._store.uri):
-            for some in _chunks([Param(key, value) for key, value in flat.items()], PARAMS_A_CALL):
+            for some in _chunks([Param(key, value) for key, value in flat.items()], PARAMS_PER_CALL):
                 self._client.log_batch(self.run_id, params=some)
 
     def log_dataset(self, name: str, split: str, digest: str, source: str, rows: int) -> None:
@@ -167,7 +167,7 @@ class MlflowRun:
         now = int(time.time() * 1000)
         points = [Metric(name, float(value), now, step) for name, value in metrics.items()]
         with _writing(self._store.uri):
-            for some in _chunks(points, METRICS_A_CALL):
+            for some in _chunks(points, METRICS_PER_CALL):
                 self._client.log_batch(self.run_id, metrics=some)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
@@ -177,7 +177,7 @@ class MlflowRun:
             _name(key): _at_most(value, LONGEST_TAG, key) for key, value in flatten(without_passwords(tags)).items()
         }
         with _writing(self._store.uri):
-            for some in _chunks([RunTag(key, value) for key, value in flat.items()], PARAMS_A_CALL):
+            for some in _chunks([RunTag(key, value) for key, value in flat.items()], PARAMS_PER_CALL):
                 self._client.log_batch(self.run_id, tags=some)
 
     def log_text(self, text: str, file: str) -> None:

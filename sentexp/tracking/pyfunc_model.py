@@ -12,7 +12,7 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 class SentimentModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
-        from sentexp.trained import TrainedModel
+        from sentexp.trained_model import TrainedModel
 
         self._trained = TrainedModel.load(Path(context.artifacts["model"]))
 

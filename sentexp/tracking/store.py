@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from sentexp.errors import SentexpError
-from sentexp.tracking.parameters import without_passwords
+from sentexp.redact import without_passwords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

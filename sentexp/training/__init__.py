@@ -1,7 +1,7 @@
 """From a model and encoded reviews to trained weights."""
 
+from sentexp.machine.choose import Machine, Work, choose_machine
 from sentexp.training.loop import FitResult, fit
-from sentexp.training.machine import Machine, Work, choose_machine
 from sentexp.training.processes import ProcessDied
 from sentexp.training.progress import Progress
 

@@ -16,9 +16,9 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from sentexp.batches import Batches, Encoded, evaluation_plan, plan, seed_of
 from sentexp.errors import SentexpError, TrainingDiverged
-from sentexp.training.denormals import denormals_flushed
-from sentexp.training.heap import keep_heap
-from sentexp.training.machine import Machine, limited_threads
+from sentexp.machine.choose import Machine, limited_threads
+from sentexp.machine.denormals import denormals_flushed
+from sentexp.machine.heap import keep_heap
 from sentexp.training.objective import correct, loss_sum
 from sentexp.training.processes import Group, device_of, together
 from sentexp.training.progress import Progress
@@ -174,9 +174,7 @@ def _fit(
 
 
 def _begin(model: nn.Module, lengths: Tensor, recipe: _Recipe) -> TrainState:
-    counts = [
-        len(recipe.plan(lengths, epoch)) for epoch in range(1, recipe.epochs + 1)
-    ]  # max_tokens: not all equal
+    counts = [len(recipe.plan(lengths, epoch)) for epoch in range(1, recipe.epochs + 1)]  # max_tokens: not all equal
     optimizer = build_optimizer(recipe.optimizer, model, recipe.machine.device)
     schedule = recipe.schedule(optimizer, steps=sum(counts), steps_per_epoch=counts[0])
     return TrainState(model, optimizer, schedule, steps=sum(counts))
@@ -332,14 +330,10 @@ class _Tally:
             self._right += right
         self._reviews += new_reviews
         if self._progress is not None:
-            self._progress.step(
-                len(read), new_reviews, self._loss / self._reviews, self._right / self._reviews
-            )
+            self._progress.step(len(read), new_reviews, self._loss / self._reviews, self._right / self._reviews)
 
 
-def _diverged(
-    what: str, value: float, state: TrainState, recipe: _Recipe, step: int | None = None
-) -> TrainingDiverged:
+def _diverged(what: str, value: float, state: TrainState, recipe: _Recipe, step: int | None = None) -> TrainingDiverged:
     rate = state.optimizer.param_groups[0].get("initial_lr", state.optimizer.defaults["lr"])
     knobs = [f"a lower optimizer.lr (now {rate:g})"]
     if recipe.clip_norm == 0:

@@ -30,8 +30,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn import Parameter
 
-from sentexp.interrupts import interrupts_ignored
-from sentexp.ranks import under_torchrun
+from sentexp.machine.signals import interrupts_ignored
+from sentexp.machine.torchrun import under_torchrun
 
 TIMEOUT = timedelta(minutes=30)
 """A process that keeps the others waiting for longer is taken for dead."""
@@ -75,20 +75,16 @@ class Group:
         if self.size == 1:
             return figures
         gradients = [
-            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            for parameter in parameters
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in parameters
         ]
         rows = self._rows_in_use(gradients)
         parts = [
-            gradient if where is None else gradient[where]
-            for gradient, where in zip(gradients, rows, strict=True)
+            gradient if where is None else gradient[where] for gradient, where in zip(gradients, rows, strict=True)
         ]
         buffer = torch.cat([part.reshape(-1) for part in [*parts, figures]])
         self.sum_(buffer)
         *sums, summed_figures = buffer.split([part.numel() for part in [*parts, figures]])
-        for parameter, gradient, where, part, total in zip(
-            parameters, gradients, rows, parts, sums, strict=True
-        ):
+        for parameter, gradient, where, part, total in zip(parameters, gradients, rows, parts, sums, strict=True):
             if where is None:
                 parameter.grad = total.view_as(parameter)
             else:
@@ -101,9 +97,7 @@ class Group:
         A batch has few of the vocabulary's words, so most rows of the word vectors' gradient need not be
         sent. On a GPU all are sent: that is quick, and to ask for the rows would wait for the device.
         """
-        tall = [
-            gradient.dim() == 2 and len(gradient) >= TALL and not gradient.is_cuda for gradient in gradients
-        ]
+        tall = [gradient.dim() == 2 and len(gradient) >= TALL and not gradient.is_cuda for gradient in gradients]
         if not any(tall):
             return [None] * len(gradients)
         marks = [
@@ -118,9 +112,7 @@ class Group:
 
 
 @contextmanager
-def together(
-    processes: int, device: torch.device, work: Callable[..., object], *arguments: Any
-) -> Iterator[Group]:
+def together(processes: int, device: torch.device, work: Callable[..., object], *arguments: Any) -> Iterator[Group]:
     """This process as the first of `processes`; the others are started, run `work(group, *arguments)` and
     end.
 

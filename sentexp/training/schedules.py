@@ -28,9 +28,7 @@ def cosine(
     """
     growing = int(warmup * steps)
     falling = max(1, steps - 1 - growing)
-    return _by_step(
-        optimizer, _warmed(growing, lambda step: _between(1.0, final_fraction, (step - growing) / falling))
-    )
+    return _by_step(optimizer, _warmed(growing, lambda step: _between(1.0, final_fraction, (step - growing) / falling)))
 
 
 def one_cycle(

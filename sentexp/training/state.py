@@ -44,7 +44,5 @@ class TrainState:
         """Remembers the present weights if they are the best so far."""
         best = self.best
         if best is None or (accuracy, -loss) > (best.accuracy, -best.loss):
-            weights = {
-                name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()
-            }
+            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
             self.best = Best(self.epoch, accuracy, loss, weights)

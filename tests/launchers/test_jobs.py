@@ -23,9 +23,7 @@ def test_a_missing_extra_is_named(monkeypatch):
     config = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": "ray"}}}})
     with pytest.raises(SentexpError) as refused:
         _jobs.require("ray", "ray", config)
-    assert str(refused.value) == (
-        "hydra/launcher=ray: needs the extra ray: pip install -c constraints.txt -e '.[ray]'"
-    )
+    assert str(refused.value) == ("hydra/launcher=ray: needs the extra ray: pip install -c constraints.txt -e '.[ray]'")
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, None])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sentexp.config import conf_dir
-from sentexp.sweep.record import SweepRecord
+from sentexp.sweep.results import SweepResults
 
 PROGRAM = '''
 """A program whose runs cost nothing and fail as they are told."""
@@ -111,8 +111,8 @@ class App:
         return found.parent
 
     @property
-    def record(self) -> SweepRecord:
-        return SweepRecord.load(self.sweep)
+    def record(self) -> SweepResults:
+        return SweepResults.load(self.sweep)
 
     @property
     def ran(self) -> list[str]:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `clusters`
 import clusters
 
 from sentexp.errors import SentexpError
-from sentexp.sweep.leftovers import cancel_on_slurm
+from sentexp.sweep.orphans import cancel_on_slurm
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra ray")
 needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra submitit")

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sentexp.sweep.record import SweepRecord
+from sentexp.sweep.results import SweepResults
 
 TWENTY = "range(0,20)"
 
 
-def states(record: SweepRecord) -> dict[str, str]:
+def states(record: SweepResults) -> dict[str, str]:
     return {" ".join(job.point): job.state for job in record.jobs}
 
 
@@ -166,9 +166,9 @@ def test_a_guided_search_goes_on_with_more_trials(app) -> None:
 
 
 FLAKY = """
-from hydra_plugins.sentexp_launchers.joblib_launcher import JoblibLauncher
+from hydra_plugins.sentexp_launchers.pool_launcher import PoolLauncher
 
-class Flaky(JoblibLauncher):
+class Flaky(PoolLauncher):
     calls = 0
 
     def __init__(self, takes):

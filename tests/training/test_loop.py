@@ -76,9 +76,7 @@ def test_training_figures_are_means_over_reviews():
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, batch.labels.float())
     accuracy = ((logits > 0) == batch.labels).double().mean()
     rate = partial(torch.optim.SGD, lr=1e-12)
-    result, _ = trained(
-        model, reviews, reviews, optimizer=rate, epochs=1, batch_size=16
-    )  # last batch: 2 reviews
+    result, _ = trained(model, reviews, reviews, optimizer=rate, epochs=1, batch_size=16)  # last batch: 2 reviews
     for split in ("train", "valid"):
         assert result.history[0][f"{split}/loss"] == pytest.approx(float(expected.detach()), rel=1e-5)
         assert result.history[0][f"{split}/accuracy"] == pytest.approx(float(accuracy))
@@ -141,9 +139,7 @@ def test_the_best_epoch_is_kept_and_restored():
 
     valid = corpus(60, seed=1)
     valid.labels = 1 - valid.labels  # the better it learns, the worse it does here
-    result, _ = trained(
-        model, valid=valid, epochs=4, optimizer=partial(torch.optim.Adam, lr=0.05), on_epoch=keep
-    )
+    result, _ = trained(model, valid=valid, epochs=4, optimizer=partial(torch.optim.Adam, lr=0.05), on_epoch=keep)
     entries = result.history
     best = max(entries, key=lambda entry: (entry["valid/accuracy"], -entry["valid/loss"]))
     assert result.best_epoch == best["epoch"] < 4
@@ -182,9 +178,7 @@ def test_the_schedule_moves_the_rate(schedule, expected):
 def test_clipping_bounds_the_step(clip_norm, moved):
     before = fresh()
     _, after = trained(epochs=1, batch_size=100, clip_norm=clip_norm)
-    step = torch.cat(
-        [(a - b).flatten() for a, b in zip(after.parameters(), before.parameters(), strict=True)]
-    )
+    step = torch.cat([(a - b).flatten() for a, b in zip(after.parameters(), before.parameters(), strict=True)])
     assert (float(step.detach().norm()) <= 0.5e-6 * 1.2) is moved
 
 
@@ -200,9 +194,7 @@ def test_label_smoothing_raises_the_training_loss_alone():
 
 
 def test_a_loss_that_is_not_finite_ends_the_run():
-    with pytest.raises(
-        TrainingDiverged, match=r"loss is (nan|inf) at epoch \d+, step \d+ of 21; likely"
-    ) as raised:
+    with pytest.raises(TrainingDiverged, match=r"loss is (nan|inf) at epoch \d+, step \d+ of 21; likely") as raised:
         trained(optimizer=partial(torch.optim.SGD, lr=1e38))
     assert "a lower optimizer.lr (now 1e+38), trainer.clip_norm=1 (now 0, no clipping)" in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -37,7 +37,5 @@ def test_more_classes():
 
 
 def test_low_precision_logits_are_summed_in_float32():
-    assert (
-        loss_sum(torch.ones(3, dtype=torch.bfloat16), torch.ones(3, dtype=torch.long)).dtype == torch.float32
-    )
+    assert loss_sum(torch.ones(3, dtype=torch.bfloat16), torch.ones(3, dtype=torch.long)).dtype == torch.float32
     assert probabilities(torch.ones(3, dtype=torch.bfloat16)).dtype == torch.float32

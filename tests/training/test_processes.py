@@ -117,9 +117,7 @@ def test_processes_that_torchrun_has_started_train_together(tmp_path):
 def test_the_same_processes_are_the_same_run_bit_for_bit():
     one, two = fresh(dropout=0.5), fresh(dropout=0.5)
     first, second = trained(one, 2), trained(two, 2)
-    assert [entry["train/loss"] for entry in first.history] == [
-        entry["train/loss"] for entry in second.history
-    ]
+    assert [entry["train/loss"] for entry in first.history] == [entry["train/loss"] for entry in second.history]
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 

@@ -23,9 +23,7 @@ def test_an_epochs_line():
     )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.04, "0.0 s"), (2.34, "2.3 s"), (9.96, "10.0 s"), (3601, "3601 s")]
-)
+@pytest.mark.parametrize(("seconds", "shown"), [(0.04, "0.0 s"), (2.34, "2.3 s"), (9.96, "10.0 s"), (3601, "3601 s")])
 def test_seconds(seconds, shown):
     assert epoch_line(1, 1, METRICS | {"seconds": seconds}).endswith(f"  {shown}")
 

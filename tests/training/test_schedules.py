@@ -47,9 +47,7 @@ def test_cosine_warms_up_first():
 
 @pytest.mark.parametrize(("steps", "pct_start"), [(20, 0.3), (100, 0.25), (7, 0.5)])
 def test_one_cycle_is_torchs(steps, pct_start):
-    ours = schedules.one_cycle(
-        optimizer(), steps, steps, pct_start=pct_start, div_factor=10, final_div_factor=50
-    )
+    ours = schedules.one_cycle(optimizer(), steps, steps, pct_start=pct_start, div_factor=10, final_div_factor=50)
     theirs = OneCycleLR(
         optimizer(), PEAK, total_steps=steps, pct_start=pct_start, div_factor=10, final_div_factor=50,
         cycle_momentum=False,

@@ -1,0 +1,1 @@
+"""Pictures, tables and pages of what was recorded: of one run in `run`, of a sweep in `sweep`."""

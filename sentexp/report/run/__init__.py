@@ -1,0 +1,1 @@
+"""The report of one run. Each picture is a function of data."""

@@ -1,0 +1,61 @@
+"""Calibration: is the model right as often as it is sure?"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, styled, wilson
+
+# Shapes: N reviews
+
+BINS = 10
+
+
+def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, lowest: float) -> float:
+    """ECE (Guo et al., 2017) over the picture's bins: the mean gap between confidence and accuracy, from 0 to 1."""
+    if not len(confidence):
+        return 0.0
+    bins = _bins(confidence, lowest)
+    gaps = np.bincount(bins, confidence - right, BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+@styled
+def reliability(confidence: np.ndarray, right: np.ndarray, num_classes: int) -> Figure:
+    """Accuracy by confidence: from the probability of each given answer [N] and whether it was right [N].
+
+    Equal bins from 1/C, the least that the likeliest class can have, to 1; 95 % intervals.
+    """
+    lowest = 1 / num_classes
+    edges = 100 * np.linspace(lowest, 1, BINS + 1)
+    figure, (top, bottom) = new_figure(6.6, 6.4, rows=2, heights=[3, 1], sharex=True)
+    bins = _bins(confidence, lowest)
+    counts = np.bincount(bins, minlength=BINS)
+    filled = counts > 0
+    hits = np.bincount(bins, right.astype(float), BINS)[filled]
+    sureness = np.bincount(bins, confidence, BINS)[filled] / counts[filled]
+    accuracy = hits / counts[filled]
+    low, high = wilson(hits, counts[filled])
+    error = expected_calibration_error(confidence, right, lowest)
+
+    top.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1.4, label="as sure as right")
+    top.errorbar(
+        100 * sureness, 100 * accuracy, yerr=100 * np.abs([accuracy - low, high - accuracy]),
+        fmt="o", color=BLUE, capsize=3, linewidth=1.6, label="model, 95 % interval",
+    )  # fmt: skip
+    top.set_ylabel("accuracy in the bin (%)")
+    top.set_title(f"Calibration: ECE {100 * error:.1f} points")
+    top.set_ylim(min(100 * lowest, 100 * float(low.min(initial=1))) - 3, 103)
+    top.legend(loc="lower right")
+
+    bottom.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=SKY, edgecolor="white")
+    count_axis(bottom)
+    bottom.set_xlabel("confidence: probability of the predicted label (%)")
+    bottom.set_xlim(100 * lowest - 1, 101)
+    return figure
+
+
+def _bins(confidence: np.ndarray, lowest: float) -> np.ndarray:
+    scaled = (np.asarray(confidence, dtype=float) - lowest) / (1 - lowest) * BINS
+    return np.clip(scaled.astype(int), 0, BINS - 1)

@@ -1,0 +1,1 @@
+"""The report of a sweep. Each picture is a function of its results."""

@@ -1,0 +1,47 @@
+"""All reports of a sweep as files in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sentexp.report.style import save
+from sentexp.report.sweep.best import write_best
+from sentexp.report.sweep.by_parameter import metric_by_parameter
+from sentexp.report.sweep.curves import sweep_curves
+from sentexp.report.sweep.history import optimisation_history
+from sentexp.report.sweep.importance import parameter_importance
+from sentexp.report.sweep.page import jobs_page
+from sentexp.report.sweep.parallel import parallel_coordinates
+from sentexp.report.sweep.pareto import pareto_front
+from sentexp.report.sweep.tables import jobs_table, points_table
+from sentexp.sweep.results import SweepResults
+
+
+def write_sweep_report(record: SweepResults, folder: Path) -> list[Path]:
+    """Writes into `folder`, and returns what it wrote:
+
+    - jobs.csv and jobs.html, a row a job; points.csv, a row a point with mean and standard deviation over its seeds,
+    - optimisation_history.png, parallel_coordinates.png, parameter_importance.png, learning_curves.png,
+      metric_by_parameter.png, and with several metrics pareto_front.png
+
+    and into the sweep's folder experiment/best.yaml, where there is a best point. The sweep may be at any stage.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs_table(record).to_csv(folder / "jobs.csv", index=False)
+    points_table(record).to_csv(folder / "points.csv", index=False)
+    (folder / "jobs.html").write_text(jobs_page(record), encoding="utf-8")
+    written = [folder / "jobs.csv", folder / "points.csv", folder / "jobs.html"]
+    pictures = {
+        "optimisation_history": optimisation_history,
+        "parallel_coordinates": parallel_coordinates,
+        "parameter_importance": parameter_importance,
+        "learning_curves": sweep_curves,
+        "metric_by_parameter": metric_by_parameter,
+    }
+    if len(record.metrics) > 1:
+        pictures["pareto_front"] = pareto_front
+    for name, picture in pictures.items():
+        save(picture(record), folder / f"{name}.png")
+        written.append(folder / f"{name}.png")
+    best = write_best(record)
+    return sorted([*written, best] if best is not None else written)

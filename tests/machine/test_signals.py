@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from sentexp.machine.signals import interrupts_later
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_what_has_begun_is_done_before_the_interrupt_takes_effect():
+    done = []
+
+    def write():
+        with interrupts_later():
+            interrupt()
+            done.append("written")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert done == ["written"]
+
+
+def test_a_second_interrupt_does_not_wait():
+    done = []
+
+    def write():
+        with interrupts_later():
+            interrupt()
+            interrupt()
+            done.append("written")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert done == []
+
+
+def test_without_an_interrupt_the_handlers_are_as_before():
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_later():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import torch
+import yaml
+
+from sentexp.embedding.table import Embedding, OneHot
+from sentexp.errors import SentexpError
+from sentexp.instantiate import build_model, build_pipeline
+from sentexp.text.vocabulary import Vocabulary
+from sentexp.tracking.mlflow_tracker import MlflowTracker
+from sentexp.trained_model import TrainedModel
+
+TEXTS = ["A good film, and not a bad one!", "bad", "", "good " * 50, "unheard <br /> words"]
+
+BASIC = {"_target_": "sentexp.text.tokenizers.BasicTokenizer"}
+
+RECURRENT = {
+    "_target_": "sentexp.model.classifier.RecurrentClassifier", "cell": "lstm", "hidden_size": 6, "num_layers": 2,
+    "bidirectional": True, "dropout": 0.5, "pooling": "attention", "word_dropout": 0.1, "embedding_dropout": 0.1,
+    "output_dropout": 0.5, "ignore_padding": True,
+}  # fmt: skip
+BAG_OF_WORDS = {
+    "_target_": "sentexp.model.bag_of_words.BagOfWordsClassifier", "pooling": "mean", "word_dropout": 0.1,
+    "embedding_dropout": 0.1, "output_dropout": 0.5,
+}  # fmt: skip
+
+
+def trained(
+    model: dict[str, Any] = RECURRENT,
+    labels: tuple[str, ...] = ("neg", "pos"),
+    one_hot: bool = False,
+    tokenizer: dict[str, Any] = BASIC,
+    fix_length: int | None = None,
+) -> TrainedModel:
+    """A model of random weights, which is as good as any other to save."""
+    config: dict[str, Any] = {
+        "seed": 0,
+        "text": {
+            "clean": {"html": True, "lowercase": True, "punctuation": False, "numbers": False, "stop_words": False,
+                      "lemmas": False},
+            "init_token": None, "eos_token": None, "max_length": None, "truncate": "head", "head_fraction": 0.25,
+            "fix_length": fix_length,
+        },
+        "tokenizer": tokenizer,
+        "vocab": {"max_size": 10, "min_freq": 1, "specials": ["<unk>", "<pad>"]},
+        "model": model,
+        "tracking": {"uri": "mysql://a:secret@b/runs"},
+    }  # fmt: skip
+    torch.manual_seed(0)
+    vocabulary = Vocabulary(["<unk>", "<pad>", "a", "good", "bad", "film", "not", "\u2028", "back\\slash"])
+    embedding = OneHot(len(vocabulary)) if one_hot else Embedding(torch.randn(len(vocabulary), 5))
+    network = build_model(config, embedding, len(labels), vocabulary.unk_index)
+    return TrainedModel(build_pipeline(config, vocabulary), network, list(labels), config)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        trained(),
+        trained(BAG_OF_WORDS, labels=("1", "2", "3")),
+        trained(one_hot=True),
+        trained(fix_length=8, labels=("à \u2028 b", "two\nlines", "back\\nslash", "", "$x\r")),
+    ],
+    ids=["lstm", "bag of words", "one-hot", "fixed length"],
+)
+def test_a_loaded_model_predicts_what_the_saved_one_did(model: TrainedModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    loaded = TrainedModel.load(tmp_path / "model")
+    assert loaded.labels == model.labels
+    assert torch.equal(loaded.predict(TEXTS), model.predict(TEXTS))
+    assert loaded.predict(TEXTS).shape == (len(TEXTS), len(model.labels))
+    torch.testing.assert_close(loaded.predict(TEXTS).sum(1), torch.ones(len(TEXTS)))
+
+
+def test_four_readable_files_are_saved_and_no_password(tmp_path: Path) -> None:
+    trained().save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "labels.txt", "vocab.txt", "weights.pt"]
+    assert (tmp_path / "labels.txt").read_text() == "neg\npos\n"
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["tracking"] == {"uri": "mysql://a:***@b/runs"}
+
+
+def test_saving_again_takes_the_place_of_the_earlier_model(tmp_path: Path) -> None:
+    trained().save(tmp_path)
+    other = trained(BAG_OF_WORDS, labels=("x", "y", "z"))
+    other.save(tmp_path)
+    assert torch.equal(TrainedModel.load(tmp_path).predict(TEXTS), other.predict(TEXTS))
+
+
+def test_a_review_is_judged_alone_as_among_others() -> None:
+    model = trained()
+    together = model.predict(TEXTS * 30)
+    alone = torch.cat([model.predict([text]) for text in TEXTS])
+    torch.testing.assert_close(together[: len(TEXTS)], alone)
+
+
+def test_no_text_has_no_prediction_and_a_bare_text_is_no_list_of_texts() -> None:
+    assert trained().predict([]).shape == (0, 2)
+    with pytest.raises(TypeError, match="a list of texts"):
+        trained().predict("good")
+
+
+def _cut_short(folder: Path) -> None:
+    weights = (folder / "weights.pt").read_bytes()
+    (folder / "weights.pt").write_bytes(weights[: len(weights) // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "weights.pt").unlink(), r"expected weights\.pt in it"),
+        (lambda folder: (folder / "config.yaml").unlink(), r"expected config\.yaml in it"),
+        (_cut_short, r"weights\.pt: damaged"),
+        (lambda folder: (folder / "weights.pt").write_bytes(b""), r"weights\.pt: damaged"),
+        (lambda folder: (folder / "weights.pt").write_bytes(b"not a file of torch's"), r"weights\.pt: damaged"),
+        (lambda folder: torch.save([1], folder / "weights.pt"), r"weights\.pt: holds no state_dict"),
+        (lambda folder: torch.save({"a": torch.zeros(1)}, folder / "weights.pt"), r"weights\.pt: does not fit"),
+        (lambda folder: torch.save(trained, folder / "weights.pt"), r"weights\.pt: damaged"),  # would run code
+        (lambda folder: (folder / "config.yaml").write_text("model: [1"), r"config\.yaml: damaged"),
+        (lambda folder: (folder / "config.yaml").write_text("- 1"), r"config\.yaml: not a configuration"),
+        (lambda folder: (folder / "labels.txt").write_text("only\n"), r"labels\.txt: holds 1 label"),
+        (lambda folder: (folder / "labels.txt").write_bytes(b"\xff\n\xfe\n"), r"labels\.txt: damaged"),
+        (lambda folder: (folder / "labels.txt").write_text("a\nb\nc\n"), r"weights\.pt: does not fit"),
+        (lambda folder: (folder / "vocab.txt").write_text("<unk>\n<pad>\n"), r"vocab\.txt: holds 2 words; expected 9"),
+    ],
+)
+def test_a_folder_that_is_damaged_is_refused_in_one_line_with_the_file(
+    tmp_path: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    trained().save(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(SentexpError, match=message) as refusal:
+        TrainedModel.load(tmp_path)
+    assert str(refusal.value).startswith(str(tmp_path))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SentexpError, match="not a trained model"):
+        TrainedModel.load(tmp_path / "nowhere")
+
+
+LOAD = """
+import sys
+import mlflow
+import pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+for uri in sys.argv[2:]:
+    model = mlflow.pyfunc.load_model(uri)
+    print(model.predict(pd.DataFrame({"text": ["A good film, and not a bad one!", "bad"]})).to_json(orient="records"))
+import sentexp
+print(sentexp.__file__)
+"""
+
+
+@pytest.mark.slow
+def test_a_logged_model_loads_in_a_fresh_process_elsewhere_with_pickle_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    (tmp_path / "words_of_mine.py").write_text("def split(text):\n    return text.lower().split()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    model = trained(tokenizer={"_target_": "sentexp.text.tokenizers.CallableTokenizer", "path": "words_of_mine.split"})
+    model.save(tmp_path / "model")
+    before = (mlflow.get_tracking_uri(), mlflow.active_run())
+    with MlflowTracker(uri).run() as run:
+        run.log_params({"seed": 0})
+        model_uri = run.log_model(tmp_path / "model")
+    assert (mlflow.get_tracking_uri(), mlflow.active_run()) == before
+
+    (tmp_path / "elsewhere").mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, uri, model_uri, f"runs:/{run.run_id}/model"],
+        cwd=tmp_path / "elsewhere", env={**environment, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    *tables, imported_from = done.stdout.splitlines()
+    assert tables[0] == tables[1]
+    rows = yaml.safe_load(tables[0])
+    expected = model.predict(TEXTS[:2])
+    found = torch.tensor([[row["probability_neg"], row["probability_pos"]] for row in rows])
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    assert [row["label"] for row in rows] == [model.labels[answer] for answer in expected.argmax(1)]
+    assert "code" in Path(imported_from).parts  # the copy that went with the model
+
+    client = mlflow.MlflowClient(uri)
+    logged = client.get_logged_model(str(model_uri).removeprefix("models:/"))
+    assert (logged.status.value, logged.source_run_id, logged.params) == ("READY", run.run_id, {"seed": "0"})
+    requirements = (Path(logged.artifact_location) / "requirements.txt").read_text().split()
+    assert f"torch=={torch.__version__.partition('+')[0]}" in requirements
+    assert not list(Path(logged.artifact_location).rglob("*.pkl"))
