@@ -8,6 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_REASON = 300
+"""Characters of another library's message that `one_line` keeps."""
+
 
 class SentexpError(Exception):
     """A mistake in what the user gave us: a key, a value, a file, a row. The message names it and the way out."""
@@ -22,7 +25,7 @@ class TrainingDiverged(SentexpError):
 
 
 class SweepFailed(SentexpError):
-    """Some runs of a sweep failed, and it has told which and why."""
+    """Some jobs of a sweep failed, and the sweep has said which and why."""
 
     exit_status = 1
 
@@ -40,6 +43,21 @@ class Terminated(SystemExit):
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """The tail of an error message: `; did you mean X?` with the nearest valid name, or nothing if none is near."""
+    """Return the tail of an error message: `; did you mean X?` with the nearest valid name, or "" if none is near."""
     near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as one line, to stand in a message or a record.
+
+    Our own exceptions say it all in their message. Any other gets its type in front: `KeyError: 'x'`.
+    """
+    message = " ".join(str(error).split())
+    if len(message) > LONGEST_REASON:
+        message = f"{message[: LONGEST_REASON - 3]}..."
+    name = type(error).__name__
+    if not message:
+        return name
+    ours = type(error).__module__.startswith(("sentexp.", "hydra_plugins.sentexp"))
+    return message if ours else f"{name}: {message}"

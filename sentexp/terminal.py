@@ -1,4 +1,4 @@
-"""What is shown on a terminal while something takes its time; without a terminal, nothing."""
+"""What a terminal shows while something takes time; without a terminal, nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from sentexp.machine.torchrun import rank
 if TYPE_CHECKING:
     from rich.console import Console
 
+ProgressCallback = Callable[[int, "int | None", str], None]
+"""Called with (units done, units in all or None where not known, what is being done)."""
+
 
 @functools.cache
 def console() -> Console:
@@ -21,8 +24,8 @@ def console() -> Console:
 
 
 @contextmanager
-def bar() -> Iterator[Callable[[int, int | None, str], None]]:
-    """A function (done, total, what) that moves a bar for each `what`; the bars are gone after the block."""
+def bar() -> Iterator[ProgressCallback]:
+    """Yield a callback that moves one bar per `what`; the bars are gone after the block."""
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM where they would come at a wrong moment or to a wrong process."""
+"""Ctrl-C and SIGTERM: as exceptions that unwind, held back at wrong moments, kept from wrong processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+from sentexp.errors import Terminated
+
+
+def unwind_on_sigterm() -> None:
+    """From now on, SIGTERM raises Terminated in the main thread: it unwinds like Ctrl-C, so that ends are recorded."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+
+
+def _raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated(128 + number)
 
 
 @contextmanager

@@ -1,0 +1,28 @@
+"""Files that appear whole or not at all: written under another name, then renamed."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; at the end of the block it is renamed to `path`, replacing an older file.
+
+    If the block fails, nothing is left and an older file stays as it was. Of two processes that write the same file
+    at once, the last to end wins. Raises OSError as writing and renaming do.
+
+        with whole_file(folder / "config.yaml") as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    """
+    # hidden, and with the ending of the final name: some libraries choose their format by it
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.unfinished.{path.name}")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""Child processes: started fresh, remembered, and ended with the process that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.context import SpawnContext
+from typing import Any
+
+
+class RememberingContext(SpawnContext):
+    """Starts fresh processes and remembers them, so that they can be ended even while a pool waits for them.
+
+    Fresh, because a fork of a process with threads (torch has some) can hang.
+    """
+
+    def __init__(self) -> None:
+        self.started: list[Any] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        process = SpawnContext.Process(*args, **kwargs)
+        self.started = [*(before for before in self.started if before.is_alive()), process]
+        return process
+
+    def terminate(self) -> None:
+        """Send SIGTERM to those that still live."""
+        for process in self.started:
+            if process.is_alive():
+                process.terminate()
+
+
+def end_with_parent() -> None:
+    """Call in a child: from now on it ends as soon as its parent does, even one that is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def how_it_ended(exitcode: int) -> str:
+    """Say how a process ended: `ended with status 3`, `was ended by SIGKILL (out of memory?)`."""
+    if exitcode >= 0:
+        return f"ended with status {exitcode}"
+    name = signal.Signals(-exitcode).name
+    return f"was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
