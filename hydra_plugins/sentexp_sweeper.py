@@ -1,4 +1,4 @@
-"""The sweeper by which Hydra knows ours. Hydra imports this module at every start, so it imports nothing heavy."""
+"""The class by which Hydra finds our sweeper. Hydra imports this module at every start: nothing heavy here."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class SentexpSweeper(Sweeper):
         self._config = config
 
     def sweep(self, arguments: list[str]) -> Any:
+        from sentexp.report.sweep.folder import write_sweep_report
         from sentexp.sweep.driver import sweep
 
-        return sweep(arguments, self._config, self._context, self._task_function, self._check)
+        return sweep(
+            arguments, self._config, self._context, self._task_function, self._check, write_report=write_sweep_report
+        )

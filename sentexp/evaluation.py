@@ -1,27 +1,38 @@
-"""What a trained model says of each review, and how good that is."""
+"""Predict a corpus with a trained model, and score the predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentexp.batches import Batch, Batches, Encoded, evaluation_plan
-from sentexp.machine.choose import Machine, limited_threads
+from sentexp.batches import Batch, Batches, evaluation_plan
+from sentexp.errors import one_line
+from sentexp.machine.choose import Machine, choose_machine, limited_threads
 from sentexp.machine.heap import keep_heap
 from sentexp.machine.torchrun import under_torchrun
+from sentexp.terminal import ProgressCallback
+from sentexp.text.corpus import Corpus
 from sentexp.training.objective import loss_sum, probabilities
 
-# Shapes: N reviews in the corpus, B reviews in a batch, T words in the longest of them, C classes
+# Shapes: N reviews in the corpus, B reviews in a batch, T tokens in the longest of them, C classes
+
+log = logging.getLogger(__name__)
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+"""A further metric: called with the labels int64 [N] and the probabilities float64 [N, C], as scikit-learn's are."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of N reviews, in the order of their corpus."""
+    """Predictions for N reviews, in the order of their corpus."""
 
     probabilities: Tensor
     """float32 [N, C] on the CPU; each row sums to 1."""
@@ -36,68 +47,98 @@ class Predictions:
         return self.probabilities.argmax(1)
 
 
+def evaluate(model: nn.Module, corpus: Corpus, machine: Machine | None = None) -> dict[str, float]:
+    """Return loss, accuracy, f1 and roc_auc of `model` on a labelled corpus.
+
+    `machine` must be where the model is; None is the model's device, in the precision that suits it. A metric that
+    cannot be computed is left out, and the log says why; see `metrics`.
+
+    >>> from sentexp import build_model, compose, evaluate, prepare
+    >>> config = compose("data.size=200")
+    >>> prepared = prepare(config)
+    >>> model = build_model(config, prepared)
+    >>> sorted(evaluate(model, prepared.corpora["test"]))
+    ['accuracy', 'f1', 'loss', 'roc_auc']
+    """
+    if machine is None:
+        device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+        machine = choose_machine(device=str(device))
+    found, notes = metrics(predict(model, corpus, machine=machine))
+    for note in notes:
+        log.warning(note)
+    return found
+
+
 def predict(
     model: nn.Module,
-    corpus: Encoded,
+    corpus: Corpus,
     *,
     machine: Machine,
-    pad_index: int,
-    width: int | None = None,
-    num_classes: int = 2,
     planned: list[Tensor] | None = None,
     workers: int | None = None,
-    progress: Callable[[int], object] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Predictions:
-    """Runs `model`, which must be on `machine.device`, over all reviews, without dropout.
+    """Run `model`, which must be on `machine.device`, over all reviews of the corpus, without dropout.
 
-    `planned` holds the row numbers of each batch; by default reviews of like length go together.
-    On a CPU `workers` batches are computed at a time, each with `machine.threads` threads; None takes as
-    many as the training has processes. The result does not depend on it. `progress` is called with the
-    number of reviews of each finished batch.
+    `planned` holds the row numbers of each batch; by default reviews of similar length go together.
+
+    On a CPU `workers` batches are computed at a time, each with `machine.threads` threads; None takes as many as the
+    training has processes. The result does not depend on it. `progress` is called after each batch.
     """
     if workers is None:
         workers = 1 if under_torchrun() else machine.processes
     if machine.device.type == "cpu":
         keep_heap()
     if planned is None:
-        planned = evaluation_plan(corpus.lengths, device=machine.device, width=width)
-    batches = Batches(corpus, pad_index=pad_index, width=width, device=machine.device)
-    known = len(corpus.labels) > 0 and bool((corpus.labels >= 0).all())
-    found = torch.empty(len(corpus.labels), num_classes)
+        planned = evaluation_plan(corpus, device=machine.device)
+    known = len(corpus) > 0 and bool((corpus.labels >= 0).all())
+    found: Tensor | None = None
     loss = torch.zeros((), dtype=torch.float64, device=machine.device)
+    done = 0
 
-    def read(batch: Batch) -> tuple[Tensor, Tensor | None]:
-        with torch.inference_mode(), machine.autocast():  # both are the thread's own
+    def run(batch: Batch) -> tuple[Tensor, Tensor | None]:
+        with torch.inference_mode(), machine.autocast():  # both hold for this thread alone
             logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
             return probabilities(logits), loss_sum(logits, batch.labels) if known else None
 
     with _evaluating(model), limited_threads(machine.threads):
-        results = _in_order(read, batches.of(planned), workers, machine)
-        for rows, (found_here, batch_loss) in zip(planned, results, strict=True):
-            found[rows] = found_here.to("cpu")
+        results = _in_order(run, Batches(corpus, device=machine.device).of(planned), workers, machine)
+        for rows, (of_batch, batch_loss) in zip(planned, results, strict=True):
+            if found is None:
+                found = torch.empty(len(corpus), of_batch.shape[1])
+            found[rows] = of_batch.to("cpu")
             if batch_loss is not None:
                 loss += batch_loss
+            done += len(rows)
             if progress is not None:
-                progress(len(rows))
-    return Predictions(found, corpus.labels.clone(), float(loss) / len(corpus.labels) if known else None)
+                progress(done, len(corpus), "predicting")
+        if found is None:
+            found = torch.empty(0, run(_padding(corpus, machine.device))[0].shape[1])
+    return Predictions(found, corpus.labels.clone(), float(loss) / len(corpus) if known else None)
+
+
+def _padding(corpus: Corpus, device: torch.device) -> Batch:
+    """Return a batch of one review of padding alone: the logits for it tell C where the corpus has no review."""
+    ids = torch.full((1, corpus.width or 1), corpus.pad_index, device=device)
+    one = torch.ones(1, dtype=torch.long, device=device)
+    return Batch(ids, lengths=one, labels=one)
 
 
 def _in_order(
-    read: Callable[[Batch], tuple[Tensor, Tensor | None]],
+    run: Callable[[Batch], tuple[Tensor, Tensor | None]],
     batches: Iterator[Batch],
     workers: int,
     machine: Machine,
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """`read` of each batch, `workers` of them at a time and no more of them in memory."""
+    """Yield `run` of each batch, in order, with `workers` of them running and no more of them in memory."""
     if workers == 1 or machine.device.type != "cpu":
-        yield from map(read, batches)
+        yield from map(run, batches)
         return
-    # why threads: without gradients and dropout nothing is shared that changes, and torch lets go of Python's
-    # lock
+    # why threads: without gradients and dropout nothing shared changes, and torch releases Python's lock
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(machine.threads,)) as pool:
         running = []
         for batch in batches:
-            running.append(pool.submit(read, batch))
+            running.append(pool.submit(run, batch))
             if len(running) > workers:
                 yield running.pop(0).result()
         for future in running:
@@ -114,35 +155,59 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def metrics(predictions: Predictions) -> tuple[dict[str, float], list[str]]:
-    """loss, accuracy, f1 and roc_auc of labelled predictions, and a note on each that could not be computed.
+def metrics(
+    predictions: Predictions, further: Mapping[str, Metric] | None = None
+) -> tuple[dict[str, float], list[str]]:
+    """Return the metrics of labelled predictions, and a note for each one that could not be computed.
 
-    Accuracy is correct over total. f1 is of class 1 for two classes, the unweighted mean over classes for
-    more; a class that is neither there nor predicted counts as 0. roc_auc is the unweighted mean of one class
-    against the rest for more than two; it needs reviews of every class.
+    - loss: mean cross-entropy in nats
+    - accuracy: correct over total
+    - f1: for two classes the one of class 1, for more the unweighted mean over classes; a class that neither occurs
+      nor is predicted counts as 0
+    - roc_auc: for more than two classes the unweighted mean of one class against the rest; needs reviews of every class
+    - `further`: each by its name, called with the labels int64 [N] and the probabilities float64 [N, C], for example
+      `{"log_loss": sklearn.metrics.log_loss}`; one that raises or gives no finite number is a note
     """
-    from sklearn.metrics import f1_score, roc_auc_score
-
-    labels, answers = predictions.labels.numpy(), predictions.answers.numpy()
-    classes = predictions.probabilities.shape[1]
     if predictions.loss is None:
         return {}, ["no metrics: there is no labelled review"]
+    labels, answers = predictions.labels.numpy(), predictions.answers.numpy()
+    exact = predictions.probabilities.double().numpy()
+    scores = exact / exact.sum(1, keepdims=True)  # float32 sums to 1 less closely than scikit-learn wants
     found = {
         "loss": predictions.loss,
         "accuracy": int((answers == labels).sum()) / len(labels),
-        "f1": float(
-            f1_score(labels, answers, average="binary", zero_division=0)
-            if classes == 2
-            else f1_score(labels, answers, labels=range(classes), average="macro", zero_division=0)
-        ),
+        "f1": _f1(labels, answers, classes=scores.shape[1]),
     }
-    absent = sorted(set(range(classes)) - set(labels.tolist()))
+    notes = []
+    absent = sorted(set(range(scores.shape[1])) - set(labels.tolist()))
     if absent:
-        return found, [f"no roc_auc: no review has label {', '.join(map(str, absent))}"]
-    scores = predictions.probabilities.double().numpy()
-    if classes == 2:
-        found["roc_auc"] = float(roc_auc_score(labels, scores[:, 1]))
+        notes.append(f"no roc_auc: no review has label {', '.join(map(str, absent))}")
     else:
-        scores = scores / scores.sum(1, keepdims=True)  # float32 sums to 1 less closely than sklearn wants
-        found["roc_auc"] = float(roc_auc_score(labels, scores, multi_class="ovr", average="macro"))
-    return found, []
+        found["roc_auc"] = _roc_auc(labels, exact if exact.shape[1] == 2 else scores)
+    for name, metric in (further or {}).items():
+        try:
+            value = float(metric(labels, scores))
+        except Exception as error:  # whatever a metric that is not ours raises
+            notes.append(f"no {name}: {one_line(error)}")
+            continue
+        if math.isfinite(value):
+            found[name] = value
+        else:
+            notes.append(f"no {name}: it is {value}")
+    return found, notes
+
+
+def _f1(labels: np.ndarray, answers: np.ndarray, classes: int) -> float:
+    from sklearn.metrics import f1_score
+
+    if classes == 2:
+        return float(f1_score(labels, answers, average="binary", zero_division=0))
+    return float(f1_score(labels, answers, labels=range(classes), average="macro", zero_division=0))
+
+
+def _roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    if scores.shape[1] == 2:
+        return float(roc_auc_score(labels, scores[:, 1]))
+    return float(roc_auc_score(labels, scores, multi_class="ovr", average="macro"))

@@ -1,4 +1,4 @@
-"""From nodes of the configuration to objects. With the runner, the only place that knows hydra.utils.instantiate."""
+"""Makes objects of configuration nodes. A node is an option of the schema, or a mapping with a `_target_`."""
 
 from __future__ import annotations
 
@@ -6,47 +6,84 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
-from sentexp.errors import SentexpError
+from sentexp.config import plain
+from sentexp.errors import SentexpError, one_line
+from sentexp.imports import import_object
+from sentexp.machine.choose import Machine, choose_machine
+from sentexp.schema import Config
+from sentexp.signature import accepted
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.vocabulary import Vocabulary
+from sentexp.training.recipe import Recipe
 
 
-def build(node: Mapping[str, Any], **runtime: Any) -> Any:
-    """What the node's `_target_` makes of its other keys and of `runtime`.
+def build(node: Any, **runtime: Any) -> Any:
+    """Call the node's `_target_` with its other keys and with those of `runtime` that it takes and the node lacks.
 
     Hydra is not shown the runtime arguments: it would turn lists and dataclasses among them into configurations.
-    Raises SentexpError if the target cannot be imported.
+    Raises SentexpError as `factory` does.
     """
-    return factory(node)(**runtime)
+    call = factory(node)
+    return call(**{name: runtime[name] for name in accepted(call.func, runtime) if name not in call.keywords})
 
 
-def factory(node: Mapping[str, Any]) -> functools.partial[Any]:
-    """The node's `_target_` with its other keys, still to be called. Raises SentexpError if it cannot be imported."""
+def factory(node: Any) -> functools.partial[Any]:
+    """Return the node's `_target_` with its other keys, still to be called; nested nodes are instantiated.
+
+    Raises SentexpError if the target cannot be imported or a nested node cannot be instantiated.
+    """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
+    values = plain(node)
+    target = values.get("_target_")
     try:
-        return instantiate(dict(node), _partial_=True, _convert_="all")
+        import_object(str(target))
+    except Exception as error:  # importing runs the user's code
+        raise SentexpError(
+            f"_target_={target}: cannot be imported ({one_line(error)}); expected package.module.name"
+        ) from error
+    try:
+        return instantiate(values, _partial_=True, _convert_="all")
     except InstantiationException as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise SentexpError(f"_target_={node.get('_target_')}: {reason}; expected something importable") from error
+        raise SentexpError(f"_target_={target}: {one_line(error.__cause__ or error)}") from error
 
 
-def build_pipeline(config: Mapping[str, Any], vocabulary: Vocabulary | None = None) -> TextPipeline:
-    """The pipeline of config's text, tokenizer and vocab; without `vocabulary`, `prepare` builds it."""
-    text = dict(config["text"])
+def build_pipeline(config: Config | Mapping[str, Any], vocabulary: Vocabulary | None = None) -> TextPipeline:
+    """Return the pipeline of the sections text, tokenizer and vocab; without `vocabulary`, `prepare` builds one.
+
+    A key that a mapping lacks has the default of TextPipeline or Cleaning.
+    """
+    sections = plain(config)
+    text = dict(sections["text"])
     return TextPipeline(
         clean=Cleaning(**text.pop("clean")),
-        tokenizer=build(config["tokenizer"]),
-        **config["vocab"],
+        tokenizer=build(sections["tokenizer"]),
+        **sections["vocab"],
         **text,
         vocabulary=vocabulary,
     )
 
 
-def build_model(config: Mapping[str, Any], embedding: nn.Module, num_classes: int, unk_index: int) -> nn.Module:
-    """The model of config's model, on top of `embedding`."""
-    return build(config["model"], embedding=embedding, num_classes=num_classes, unk_index=unk_index)
+def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
+    """Return the recipe of the sections optimizer, schedule and trainer, and of the seed.
+
+    `machine` is where to train; None takes what trainer.device, precision, processes and threads choose, and one
+    process where processes is auto. Raises SentexpError for a device that is not there.
+
+    >>> from sentexp import build_recipe, compose
+    >>> recipe = build_recipe(compose("trainer.device=cpu", "trainer.precision=fp32", "optimizer.lr=0.01"))
+    >>> recipe.machine.device, recipe.machine.processes, recipe.trainer.batch_size
+    (device(type='cpu'), 1, 64)
+    >>> recipe.optimizer.keywords["lr"]
+    0.01
+    """
+    if machine is None:
+        trainer = config.trainer
+        machine = choose_machine(
+            device=trainer.device, precision=trainer.precision, processes=trainer.processes, threads=trainer.threads
+        )
+    schedule = plain(config.schedule)
+    interval = schedule.pop("interval", "step")
+    return Recipe(factory(config.optimizer), factory(schedule), machine, config.trainer, config.seed, interval)

@@ -1,4 +1,4 @@
-"""From a nested configuration to flat parameters, without the passwords that an address may hold."""
+"""Values of the configuration as text, and without the passwords that an address may hold."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any, TypeVar
 
 Nested = TypeVar("Nested")
 
-PASSWORD = r"(?i:(?<=://)(?!/)([^:@?\s]*):[^?\s]*@|([?&]\w*(?:passw|pwd)\w*=)[^&\s]+)"
-"""In an address, `user:password@` up to the last @ (a slash or an @ may be part of it) and `?password=...`."""
+PASSWORD_PATTERN = r"(?i:(?<=://)(?!/)([^:@?\s]*):[^?\s]*@|([?&]\w*(?:passw|pwd)\w*=)[^&\s]+)"
+"""Regular expression of `user:password@` in an address, up to the last @ (a password may have a slash or an @ in it),
+and of `?password=...`."""
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Every leaf by its dotted key, written as on the command line: null, true, 0.001, a list in brackets."""
+    """Return each leaf by its dotted key, as the command line writes it: null, true, 0.001, a list in brackets.
+
+    flatten({"model": {"dropout": None}})  # {"model.dropout": "null"}
+    """
     flat: dict[str, str] = {}
     for name, value in config.items():
         key = f"{prefix}{name}"
@@ -26,13 +30,20 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def without_passwords(value: Nested) -> Nested:
-    """The same texts, lists and mappings with `://user:password@` turned into `://user:***@`, and
-    `?password=...` likewise."""
+    """Return the same texts, lists and mappings with *** for each password.
+
+    without_passwords("mysql://anna:secret@db")  # "mysql://anna:***@db"
+    """
     cleaned: Any = value
     if isinstance(value, str):
-        cleaned = re.sub(PASSWORD, lambda at: f"{at[1]}:***@" if at[1] is not None else f"{at[2]}***", value)
+        cleaned = re.sub(PASSWORD_PATTERN, lambda at: f"{at[1]}:***@" if at[1] is not None else f"{at[2]}***", value)
     elif isinstance(value, Mapping):
         cleaned = {key: without_passwords(inner) for key, inner in value.items()}
     elif isinstance(value, (list, tuple)):
         cleaned = [without_passwords(inner) for inner in value]
     return cleaned
+
+
+def shown(value: Any) -> Any:
+    """Return a value as a message about its key writes it: null, true, and texts without their passwords."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else without_passwords(value)

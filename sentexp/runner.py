@@ -10,227 +10,257 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from sentexp import evaluation, terminal
-from sentexp.batches import Batches, plan
+from sentexp.batches import Batches
+from sentexp.config import plain
 from sentexp.data.reviews import Reviews
-from sentexp.embedding.table import Coverage
-from sentexp.errors import Pruned, SentexpError
-from sentexp.instantiate import build, build_model, build_pipeline, factory
-from sentexp.machine.choose import available_cores
+from sentexp.errors import Pruned
+from sentexp.imports import import_object
+from sentexp.instantiate import build, build_pipeline, build_recipe
+from sentexp.machine.choose import Machine, choose_machine
+from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
+from sentexp.machine.workload import Workload
 from sentexp.model import shapes
-from sentexp.model.bag_of_words import BagOfWordsClassifier
-from sentexp.model.classifier import RecurrentClassifier
+from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.tracking import environment
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.none import NoTracking
 from sentexp.trained_model import TrainedModel
-from sentexp.training import FitResult, Machine, Progress, Work, choose_machine, fit
+from sentexp.training import FitResult, Recipe, TrainingProgress, fit
+
+# Shapes: V tokens in the vocabulary, B reviews in a batch, T tokens in the longest of them, C classes
 
 log = logging.getLogger(__name__)
 
-Plain = dict[str, Any]
+EpochCallback = Callable[[dict[str, float], int], object]
+"""Called with an epoch's entry of the history and the epoch."""
 
 
 @dataclass(frozen=True)
 class RunResult:
+    """The result of a run, and where its parts are."""
+
     metrics: dict[str, float]
-    """test/loss, test/accuracy, test/f1, test/roc_auc, best/valid_accuracy, best/epoch."""
+    """test/loss, test/accuracy, test/f1, test/roc_auc and test/NAME of each of evaluation.metrics; best/valid_accuracy,
+    best/valid_loss, best/epoch."""
     history: list[dict[str, float]]
-    """One entry an epoch, as `fit` gives it."""
+    """One entry per epoch; see `FitResult.history`."""
     model_folder: Path
-    """What `TrainedModel.load` reads."""
+    """Folder that `sentexp.load` takes."""
     location: Location | None
-    """Where the run is recorded, if it is."""
+    """Where the run is recorded; None with tracking=none."""
 
 
 @dataclass(frozen=True)
 class Prepared:
+    """The data of a run, ready for training."""
+
     reviews: Reviews
+    """Splits of (text, label), and the names of the labels."""
     pipeline: TextPipeline
+    """What made the corpora, with its vocabulary [V]."""
     corpora: dict[str, Corpus]
-    coverage: Coverage | None
-    """Of the vocabulary by pretrained word vectors, if there are any."""
-    model: nn.Module
+    """train, valid and test: token ids int32 [N_tokens], offsets int64 [N + 1], labels int64 [N]."""
 
 
 def run(
-    config: DictConfig,
+    config: Config,
     *,
     overrides: Sequence[str] = (),
     choices: Mapping[str, str | None] | None = None,
     output_dir: Path = Path("."),
     name: str | None = None,
     on_start: Callable[[Location | None], None] | None = None,
-    on_epoch: Callable[[dict[str, float], int], None] | None = None,
+    on_epoch: EpochCallback | None = None,
 ) -> RunResult | None:
-    """Load, encode, build, fit, test, record. `config` has been checked; `choices` names the option of each group.
+    """Load, encode, build, fit, test, record: one experiment, as the command line runs it.
 
-    `name` is what the recorded run is called if tracking.run_name is null. `on_start` is told where it is recorded,
-    `on_epoch` each epoch's entry of the history; it may raise Pruned to stop the run. Returns None then, and in the
-    further processes of torchrun, which only train along. Raises SentexpError for what the user can mend; the recorded
-    run then ends as FAILED.
+    >>> from sentexp import compose, run
+    >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
+    >>> sorted(result.metrics)
+    ['best/epoch', 'best/valid_accuracy', 'best/valid_loss', 'test/accuracy', 'test/f1', 'test/loss', 'test/roc_auc']
+
+    Reports and the trained model go to `output_dir`. The remaining arguments are recorded or called: `overrides` as
+    they were typed, `choices` with the option of each group, `name` of the run where tracking.run_name is null.
+    `on_start` is called with where the run is recorded, `on_epoch` after each epoch; it may raise Pruned to stop.
+
+    Returns None if the run was pruned, and in the further processes of torchrun, which only train along. Raises
+    SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
-    plain: Plain = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    plain.pop("sweep", None)  # says how the run came about, not what it is
-    _choose_machine(plain, work=None)  # a device that is not there is refused before anything is loaded
-    tracker = build(plain["tracking"]) if rank() == 0 else NoTracking()
+    _choose_machine(config)  # a device that is not there is refused before anything is loaded
+    recorded = _recorded(config)
+    chosen = {group: option for group, option in (choices or {}).items() if option}
+    tracker = build(config.tracking) if rank() == 0 else NoTracking()
     with tracker.run(parent_run_id=os.environ.get("SENTEXP_PARENT_RUN_ID"), name=name) as record:
         if on_start is not None:
             on_start(record.location())
-        record.log_config(plain, overrides)
-        record.set_tags({"choice": {group: choice for group, choice in (choices or {}).items() if choice}})
+        record.log_config(recorded, overrides)
+        record.set_tags({"choice": chosen})
         record.log_environment(environment.describe())
 
-        prepared = prepare(plain)
-        _record_data(record, prepared, name=(choices or {}).get("data") or "data")
-        machine = _choose_machine(plain, _work(plain, prepared))
-        for what, reason in machine.reasons.items():
-            log.info("%s: %s", what, reason)
-        record.log_params({"chosen": machine.reasons})
+        prepared = prepare(config)
+        model = build_model(config, prepared)
+        _record_data(record, prepared, model, name=chosen.get("data", "data"))
+        recipe = build_recipe(config, _choose_machine(config, model, prepared))
+        _record_machine(record, recipe.machine)
 
         try:
-            fitted = _fit(plain, prepared, machine, record, on_epoch)
+            fitted = _fit(model, prepared, recipe, record, on_epoch)
         except Pruned as pruned:
             record.set_tags({"pruned": pruned.epoch})
             log.info("pruned after epoch %d", pruned.epoch)
             return None
         if rank() > 0:
             return None
-        metrics, predictions = _test(plain, prepared, machine, fitted)
+        predictions = _predict_test(model, prepared, recipe)
+        metrics = {**_test_metrics(config, predictions), **_best(fitted)}
         record.log_metrics(metrics, step=fitted.best_epoch)
 
-        from sentexp.report.run.folder import write_reports  # matplotlib, which no step of the training waits for
-
-        write_reports(
-            output_dir / "reports",
-            history=fitted.history,
-            best_epoch=fitted.best_epoch,
-            probabilities=predictions.probabilities,
-            labels=predictions.labels,
-            lengths=prepared.corpora["test"].lengths,
-            texts=prepared.reviews.splits["test"]["text"],
-            names=prepared.reviews.labels,
-        )
+        _write_reports(output_dir / "reports", prepared, fitted, predictions)
         record.log_folder(output_dir / "reports", "reports")
         model_folder = output_dir / "model"
-        TrainedModel(prepared.pipeline, prepared.model, prepared.reviews.labels, plain).save(model_folder)
+        TrainedModel(prepared.pipeline, model, prepared.reviews.labels, recorded).save(model_folder)
         record.log_model(model_folder)
         location = record.location()
     _print_summary(metrics, fitted, location, output_dir)
     return RunResult(metrics, fitted.history, model_folder, location)
 
 
-def show_shapes(config: DictConfig) -> str:
-    """The way of one real training batch through the model, layer by layer."""
-    plain: Plain = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    prepared = prepare(plain)
-    if not isinstance(prepared.model, (RecurrentClassifier, BagOfWordsClassifier)):
-        raise SentexpError(f"shapes=true: knows no way through model._target_={plain['model']['_target_']}")
-    train, vocabulary = prepared.corpora["train"], prepared.pipeline.vocabulary
-    batches = Batches(
-        train, pad_index=vocabulary.pad_index, width=plain["text"]["fix_length"], device=torch.device("cpu")
-    )
-    rows = torch.arange(min(plain["trainer"]["batch_size"] or 64, len(train)))
-    batch = next(iter(batches.of([rows])))
-    words = [vocabulary.itos[number] for number in batch.ids[0, : int(batch.lengths[0])].tolist()]
-    return shapes.describe(prepared.model, batch.ids, batch.lengths, words)
+def prepare(config: Config) -> Prepared:
+    """Load the reviews and encode each split as a corpus of token ids; both come from the cache the second time.
 
+    >>> from sentexp import compose, prepare
+    >>> prepared = prepare(compose("data.size=200", "vocab.max_size=50"))
+    >>> prepared.reviews.labels
+    ['negative', 'positive']
+    >>> {split: len(corpus) for split, corpus in prepared.corpora.items()}
+    {'train': 144, 'valid': 16, 'test': 40}
+    >>> prepared.pipeline.vocabulary.itos[:2]
+    ['<unk>', '<pad>']
 
-def prepare(plain: Plain) -> Prepared:
-    """Everything that training needs: reviews, their words as numbers, and a model with its first weights."""
-    cache_dir = Path(plain["cache_dir"]).expanduser()
-    reviews: Reviews = build(plain["data"])
+    Raises SentexpError for reviews that cannot be read and for a tokenizer that fails.
+    """
+    reviews: Reviews = build(config.data)
     _report_data(reviews)
-    pipeline = build_pipeline(plain)
+    pipeline = build_pipeline(config)
     with terminal.bar() as progress:
-        corpora = pipeline.prepare(reviews, cache_dir, processes=available_cores()[0], progress=progress)
+        corpora = pipeline.prepare(reviews, _cache_dir(config), processes=available_cores()[0], progress=progress)
     for line in pipeline.report_lines():
         log.info("text: %s", line)
+    return Prepared(reviews, pipeline, corpora)
 
-    torch.manual_seed(plain["seed"])
-    vocabulary = pipeline.vocabulary
+
+def build_model(config: Config, prepared: Prepared) -> nn.Module:
+    """Build the embedding and, on top of it, the model, with the first weights that the seed gives.
+
+    The model maps ids [B, T] and lengths [B] to logits: [B] for two classes, [B, C] for more.
+
+    >>> from sentexp import build_model, compose, prepare
+    >>> config = compose("data.size=200", "model.hidden_size=32")
+    >>> prepared = prepare(config)
+    >>> model = build_model(config, prepared)
+    >>> corpus = prepared.corpora["test"]
+    >>> model(corpus.ids[: corpus.lengths[0]].unsqueeze(0), corpus.lengths[:1]).shape  # the first review
+    torch.Size([1])
+
+    Seeds torch. Raises SentexpError for word vectors that cannot be read.
+    """
+    torch.manual_seed(config.seed)
+    vocabulary = prepared.pipeline.vocabulary
     with terminal.bar() as progress:
         embedding = build(
-            plain["embedding"], vocabulary=vocabulary, cache_dir=cache_dir, seed=plain["seed"], progress=progress
+            config.embedding,
+            vocabulary=vocabulary,
+            cache_dir=_cache_dir(config),
+            seed=config.seed,
+            progress=progress,
         )
-    if embedding.coverage is not None:
+    if getattr(embedding, "coverage", None) is not None:
         log.info("embedding: %s", embedding.coverage)
-    model = build_model(plain, embedding, len(reviews.labels), vocabulary.unk_index)
+    classes = len(prepared.reviews.labels)
+    model = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
     log.info("model: %s parameters", f"{sum(parameter.numel() for parameter in model.parameters()):,}")
-    return Prepared(reviews, pipeline, corpora, embedding.coverage, model)
+    return model
 
 
-def _choose_machine(plain: Plain, work: Work | None) -> Machine:
-    wanted = {key: plain["trainer"][key] for key in ("device", "precision", "processes", "threads")}
-    return choose_machine(**wanted, work=work)
+def show_shapes(config: Config) -> str:
+    """Return the way of one training batch through the model as a table, layer by layer."""
+    prepared = prepare(config)
+    model = build_model(config, prepared)
+    train, vocabulary = prepared.corpora["train"], prepared.pipeline.vocabulary
+    rows = torch.arange(min(config.trainer.batch_size or 64, len(train)))
+    batch = next(iter(Batches(train).of([rows])))
+    tokens = [vocabulary.itos[id] for id in batch.ids[0, : int(batch.lengths[0])].tolist()]
+    return shapes.describe(model, batch.ids, batch.lengths, tokens)
 
 
-def _work(plain: Plain, prepared: Prepared) -> Work:
-    size = {key: plain["trainer"][key] for key in ("epochs", "batch_size", "max_tokens")}
-    return Work.of(prepared.model, prepared.corpora["train"].lengths, **size)
+def _cache_dir(config: Config) -> Path:
+    return Path(config.cache_dir).expanduser()
 
 
-def _fit(
-    plain: Plain,
-    prepared: Prepared,
-    machine: Machine,
-    record: Run,
-    tell: Callable[[dict[str, float], int], None] | None,
-) -> FitResult:
-    elsewhere = ("device", "precision", "processes", "threads")  # these made the machine
-    settings = {key: value for key, value in plain["trainer"].items() if key not in elsewhere}
+def _recorded(config: Config) -> dict[str, Any]:
+    """Return what is recorded: all but `sweep`, which says how the run came about, not what it is."""
+    return {section: value for section, value in plain(config).items() if section != "sweep"}
 
+
+def _choose_machine(config: Config, model: nn.Module | None = None, prepared: Prepared | None = None) -> Machine:
+    trainer, workload = config.trainer, None
+    if model is not None and prepared is not None:
+        workload = Workload.of(
+            model,
+            prepared.corpora["train"].lengths,
+            epochs=trainer.epochs,
+            batch_size=trainer.batch_size,
+            max_tokens=trainer.max_tokens,
+        )
+    return choose_machine(
+        device=trainer.device,
+        precision=trainer.precision,
+        processes=trainer.processes,
+        threads=trainer.threads,
+        workload=workload,
+    )
+
+
+def _fit(model: nn.Module, prepared: Prepared, recipe: Recipe, record: Run, tell: EpochCallback | None) -> FitResult:
     def on_epoch(metrics: dict[str, float], epoch: int) -> None:
         record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
         if tell is not None:
             tell(metrics, epoch)
 
     return fit(
-        prepared.model,
+        model,
         prepared.corpora["train"],
         prepared.corpora["valid"],
-        optimizer=factory(plain["optimizer"]),
-        schedule=factory(plain["schedule"]),
-        machine=machine,
-        pad_index=prepared.pipeline.vocabulary.pad_index,
-        width=plain["text"]["fix_length"],
-        seed=plain["seed"],
+        recipe,
         on_epoch=on_epoch,
-        progress=Progress(log.info, terminal.console()) if rank() == 0 else None,
-        **settings,
+        progress=TrainingProgress(log.info, terminal.console()) if rank() == 0 else None,
     )
 
 
-def _test(
-    plain: Plain, prepared: Prepared, machine: Machine, fitted: FitResult
-) -> tuple[dict[str, float], evaluation.Predictions]:
-    """The test split, looked at once, by the weights that validation chose."""
-    corpus, trainer = prepared.corpora["test"], plain["trainer"]
-    planned = None
-    if not trainer["bucket"]:  # padded as the validation reviews were
-        sizes = {key: trainer[key] for key in ("batch_size", "max_tokens")}
-        planned = plan(corpus.lengths, **sizes, bucket=False, seed=plain["seed"], epoch=0)
-    predictions = evaluation.predict(
-        prepared.model,
-        corpus,
-        planned=planned,
-        machine=machine,
-        pad_index=prepared.pipeline.vocabulary.pad_index,
-        width=plain["text"]["fix_length"],
-        num_classes=len(prepared.reviews.labels),
-    )
-    figures, notes = evaluation.metrics(predictions)
+def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evaluation.Predictions:
+    """Predict the test split: once, by the weights that validation chose."""
+    corpus = prepared.corpora["test"]
+    planned = None if recipe.trainer.bucket else recipe.plan(corpus, epoch=0)  # padded as the validation reviews were
+    return evaluation.predict(model, corpus, planned=planned, machine=recipe.machine)
+
+
+def _test_metrics(config: Config, predictions: evaluation.Predictions) -> dict[str, float]:
+    further = {name: import_object(path) for name, path in config.evaluation.metrics.items()}
+    metrics, notes = evaluation.metrics(predictions, further)
     for note in notes:
         log.warning("test: %s", note)
+    return {f"test/{name}": value for name, value in metrics.items()}
+
+
+def _best(fitted: FitResult) -> dict[str, float]:
     best = {"best/valid_accuracy": fitted.best_accuracy, "best/valid_loss": fitted.best_loss}
-    best["best/epoch"] = fitted.best_epoch
-    return {**{f"test/{name}": value for name, value in figures.items()}, **best}, predictions
+    return {**best, "best/epoch": fitted.best_epoch}
 
 
 def _report_data(reviews: Reviews) -> None:
@@ -240,13 +270,36 @@ def _report_data(reviews: Reviews) -> None:
         log.warning("data: %s skipped: %s", f"{count:,}", reason)
 
 
-def _record_data(record: Run, prepared: Prepared, name: str) -> None:
+def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -> None:
     reviews = prepared.reviews
     for split, rows in reviews.splits.items():
         record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
     record.log_params({"labels": reviews.labels, "skipped": reviews.skipped, "report": prepared.pipeline.report})
-    if prepared.coverage is not None:
-        record.log_params({"coverage": {"found": prepared.coverage.found, "wanted": prepared.coverage.wanted}})
+    for part in model.modules():
+        coverage = getattr(part, "coverage", None)
+        if coverage is not None:  # the embedding's: words of the vocabulary that have a pretrained vector
+            record.log_params({"coverage": {"found": coverage.found, "wanted": coverage.wanted}})
+
+
+def _record_machine(record: Run, machine: Machine) -> None:
+    for what, reason in machine.reasons.items():
+        log.info("%s: %s", what, reason)
+    record.log_params({"chosen": machine.reasons})
+
+
+def _write_reports(folder: Path, prepared: Prepared, fitted: FitResult, predictions: evaluation.Predictions) -> None:
+    from sentexp.report.run.folder import write_reports  # matplotlib, which no step of the training waits for
+
+    write_reports(
+        folder,
+        history=fitted.history,
+        best_epoch=fitted.best_epoch,
+        probabilities=predictions.probabilities,
+        labels=predictions.labels,
+        lengths=prepared.corpora["test"].lengths,
+        texts=prepared.reviews.splits["test"]["text"],
+        names=prepared.reviews.labels,
+    )
 
 
 def _print_summary(

@@ -1,17 +1,28 @@
 """The typed schema: every key of the configuration with its type, unit, range and meaning.
 
-The YAML files under conf/ give each key its value; nothing here does. A group's option is known by its `_target_`, the
-callable that it configures; a `_target_` of the user's own has no schema and is passed through as it is.
+The YAML files under conf/ give each key its value; nothing here does. An option of a group is known by its `_target_`,
+the callable that it configures. A `_target_` of the user's own has no schema: its keys are checked against its
+signature.
+
+Bounds of a single value stand with its field. What cannot work together although each value alone is fine is told by
+the `problems` of the class that holds the keys, each problem as one line that names a key, its value and the way out.
 """
 
 from __future__ import annotations
 
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from omegaconf import MISSING
 
-from sentexp.redact import PASSWORD
+from sentexp.embedding import catalogue, dimension
+from sentexp.errors import did_you_mean, one_line
+from sentexp.imports import import_object
+from sentexp.redact import PASSWORD_PATTERN
 
 
 def key(
@@ -23,45 +34,59 @@ def key(
     choices: tuple[str, ...] = (),
     pattern: str | None = None,
     expected: str | None = None,
+    resolve: bool | None = None,
 ) -> Any:
-    """One key: its value comes from YAML, its bounds from here. `expected` words a `pattern` (a regular expression)."""
+    """Declare one key: its value comes from YAML, its bounds from here.
+
+    `expected` says in words what a `pattern`, a regular expression, accepts. With `resolve=False`, references inside a
+    mapping, such as ${seed}, stay as they are.
+    """
     rules: dict[str, Any] = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    rules |= {"choices": choices, "pattern": pattern, "expected": expected}
+    rules |= {"choices": choices, "pattern": pattern, "expected": expected, "resolve": resolve}
     return field(default=MISSING, metadata={rule: value for rule, value in rules.items() if value not in (None, ())})
 
 
 @dataclass
 class CleanConfig:
     html: bool = key()
-    """Tags become a space, entities the character they stand for."""
+    """Turn tags into a space, entities into the character they stand for."""
     lowercase: bool = key()
-    """Upper case becomes lower case, after tokenizing."""
+    """Turn upper case into lower case, after tokenizing."""
     punctuation: bool = key()
-    """Words made of punctuation alone are dropped."""
+    """Drop words made of punctuation alone."""
     numbers: bool = key()
-    """Numbers are dropped."""
+    """Drop numbers."""
     stop_words: bool = key()
-    """spaCy's English stop words are dropped."""
+    """Drop spaCy's stop words of the tokenizer's language."""
     lemmas: bool = key()
-    """Each word is replaced by its lemma from spaCy's look-up table."""
+    """Replace each word by its lemma from spaCy's look-up table."""
 
 
 @dataclass
 class TextConfig:
     clean: CleanConfig = key()
-    """Cleaning, each its own switch."""
+    """Switches for cleaning."""
     init_token: Optional[str] = key()
-    """Put before each review."""
+    """Token put before each review."""
     eos_token: Optional[str] = key()
-    """Put after each review."""
+    """Token put after each review."""
     max_length: Optional[int] = key(at_least=2)
-    """Longest review in words, init_token and eos_token included."""
+    """Longest review in tokens, init_token and eos_token included."""
     truncate: str = key(choices=("head", "tail", "head_tail"))
-    """The part that a review longer than max_length keeps."""
+    """Part that a review longer than max_length keeps."""
     head_fraction: float = key(above=0, below=1)
-    """With truncate=head_tail, the share of max_length that is taken from the head."""
+    """With truncate=head_tail, share of max_length that is taken from the head."""
     fix_length: Optional[int] = key(at_least=2)
-    """Words that every review is cut or padded to."""
+    """Tokens that every review is cut or padded to."""
+
+    def problems(self) -> Iterator[str]:
+        if self.fix_length is not None and self.max_length is not None:
+            expected = "expected text.max_length=null beside it"
+            yield f"text.fix_length={self.fix_length}: already cuts every review; {expected}"
+        around = [token for token in (self.init_token, self.eos_token) if token is not None]
+        for name, longest in (("fix_length", self.fix_length), ("max_length", self.max_length)):
+            if longest is not None and longest <= len(around):
+                yield f"text.{name}={longest}: init_token and eos_token leave no room for a word"
 
 
 @dataclass
@@ -74,9 +99,9 @@ class DemoConfig:
     valid_fraction: float = key(above=0, below=1)
     """Share of the remaining reviews kept for validation."""
     limit: Optional[int] = key(at_least=2)
-    """Reviews of each split at most."""
+    """Largest number of reviews per split."""
     seed: int = key(at_least=0)
-    """Of the generator and the splits."""
+    """Seed of the generator and of the splits."""
 
 
 @dataclass
@@ -103,9 +128,14 @@ class HubConfig:
     valid_fraction: float = key(above=0, below=1)
     """Share of the training split kept for validation where valid_split is null."""
     limit: Optional[int] = key(at_least=2)
-    """Reviews of each split at most."""
+    """Largest number of reviews per split."""
     seed: int = key(at_least=0)
-    """Of the splits."""
+    """Seed of the splits."""
+
+    def problems(self) -> Iterator[str]:
+        if self.name is None and self.path is None:
+            yield "data.name=null: expected OWNER/NAME of a dataset on the Hub, or data.path=FOLDER"
+        yield from _absent(path=self.path)
 
 
 @dataclass
@@ -120,21 +150,35 @@ class FilesConfig:
     test: Optional[str] = key()
     """File or folder to test on."""
     format: str = key(choices=("auto", "csv", "tsv", "jsonl", "parquet", "folder"))
-    """How the files are read; auto goes by the ending of their names."""
+    """Format of the files; auto goes by the ending of their names."""
     text_column: str = key()
     """Column that holds the review."""
     label_column: str = key()
     """Column that holds the label."""
     encoding: str = key()
-    """Of text files, by Python's name for it."""
+    """Encoding of text files, by Python's name for it."""
     test_fraction: float = key(above=0, below=1)
     """Share kept for the test where there is no test file."""
     valid_fraction: float = key(above=0, below=1)
     """Share of the rest kept for validation where there is no validation file."""
     limit: Optional[int] = key(at_least=2)
-    """Reviews of each split at most."""
+    """Largest number of reviews per split."""
     seed: int = key(at_least=0)
-    """Of the splits."""
+    """Seed of the splits."""
+
+    def problems(self) -> Iterator[str]:
+        if self.path is None and self.train is None:
+            yield "data.path=null: expected a file or folder, or data.train"
+        splits = {"train": self.train, "valid": self.valid, "test": self.test}
+        if self.path is not None and any(split is not None for split in splits.values()):
+            yield f"data.path={self.path}: expected alone, without data.train, data.valid and data.test"
+        yield from _absent(path=self.path, **splits)
+
+
+def _absent(**paths: Optional[str]) -> Iterator[str]:
+    for name, path in paths.items():
+        if path is not None and not os.path.exists(os.path.expanduser(path)):
+            yield f"data.{name}={path}: no such file or folder"
 
 
 @dataclass
@@ -172,14 +216,21 @@ class VocabConfig:
     specials: list[str] = key()
     """First entries of the vocabulary; <unk> and <pad> must be among them."""
 
+    def problems(self) -> Iterator[str]:
+        for special in ("<unk>", "<pad>"):
+            if special not in self.specials:
+                yield f"vocab.specials={self.specials}: expected {special} among them"
+        if len(set(self.specials)) < len(self.specials):
+            yield f"vocab.specials={self.specials}: one of them stands there twice"
+
 
 @dataclass
 class RandomConfig:
     _target_: str = "sentexp.embedding.table.random"
     dim: int = key(at_least=1)
-    """Numbers a word, E."""
+    """Numbers per word, E."""
     std: float = key(above=0)
-    """Standard deviation of the normal distribution that they are drawn from."""
+    """Standard deviation of the normal distribution that the vectors are drawn from."""
     freeze: bool = key()
     """Leave the vectors as they were drawn."""
 
@@ -192,16 +243,19 @@ class OneHotConfig:
 @dataclass
 class GloveConfig:
     _target_: str = "sentexp.embedding.pretrained.glove"
-    name: str = key(choices=("6B", "42B", "840B", "twitter.27B"))
+    name: str = key(choices=tuple(catalogue.GLOVE))
     """Which of the published archives."""
     dim: int = key(at_least=1)
-    """Numbers a word, E."""
+    """Numbers per word, E."""
     path: Optional[str] = key()
-    """File read instead of the download."""
+    """File that is read instead of the download."""
     freeze: bool = key()
     """Keep the vectors as they are."""
     thaw_after: Optional[int] = key(at_least=1)
     """With freeze, epochs after which the vectors are trained as well."""
+
+    def problems(self) -> Iterator[str]:
+        yield from _vector_problems(self)
 
 
 @dataclass
@@ -210,26 +264,50 @@ class Word2vecConfig:
     path: str = key()
     """File in word2vec's text or binary format."""
     dim: Optional[int] = key(at_least=1)
-    """Numbers a word, E; null takes what the file holds."""
+    """Numbers per word, E; null takes what the file holds."""
     freeze: bool = key()
     """Keep the vectors as they are."""
     thaw_after: Optional[int] = key(at_least=1)
     """With freeze, epochs after which the vectors are trained as well."""
+
+    def problems(self) -> Iterator[str]:
+        yield from _vector_problems(self)
 
 
 @dataclass
 class FasttextConfig:
     _target_: str = "sentexp.embedding.pretrained.fasttext"
-    name: str = key(choices=("wiki-news-300d-1M", "crawl-300d-2M"))
+    name: str = key(choices=tuple(catalogue.FASTTEXT))
     """Which of the published files."""
     dim: int = key(at_least=1)
-    """Numbers a word, E."""
+    """Numbers per word, E."""
     path: Optional[str] = key()
-    """File read instead of the download."""
+    """File that is read instead of the download."""
     freeze: bool = key()
     """Keep the vectors as they are."""
     thaw_after: Optional[int] = key(at_least=1)
     """With freeze, epochs after which the vectors are trained as well."""
+
+    def problems(self) -> Iterator[str]:
+        yield from _vector_problems(self)
+
+
+def _vector_problems(embedding: GloveConfig | Word2vecConfig | FasttextConfig) -> Iterator[str]:
+    if embedding.thaw_after is not None and not embedding.freeze:
+        expected = "nothing to thaw; expected embedding.freeze=true beside it"
+        yield f"embedding.thaw_after={embedding.thaw_after}: {expected}"
+    path, dim = embedding.path, embedding.dim
+    if path is not None:
+        if not os.path.isfile(os.path.expanduser(path)):
+            yield f"embedding.path={path}: no such file"
+            return
+        dimension.check(path, dim)
+    elif not isinstance(embedding, Word2vecConfig):
+        family = catalogue.GLOVE if isinstance(embedding, GloveConfig) else catalogue.FASTTEXT
+        try:
+            catalogue.find(family, embedding.name, embedding.dim)
+        except ValueError as error:
+            yield f"embedding.{error}"
 
 
 @dataclass
@@ -242,28 +320,35 @@ class RecurrentConfig:
     num_layers: int = key(at_least=1)
     """Recurrent layers stacked on one another."""
     bidirectional: bool = key()
-    """Read each review backwards as well."""
+    """Run over each review backwards as well."""
     dropout: float = key(at_least=0, below=1)
     """Dropout between stacked layers, as in torch.nn.LSTM."""
     pooling: str = key(choices=("last", "max", "mean", "concat", "attention"))
-    """From the outputs of all time steps to one vector; concat is last, max and mean side by side."""
+    """How the outputs of all time steps become one vector; concat is last, max and mean side by side."""
     word_dropout: float = key(at_least=0, below=1)
-    """Share of words read as <unk> while training."""
+    """Share of tokens replaced by <unk> while training."""
     embedding_dropout: float = key(at_least=0, below=1)
     """Dropout on the word vectors."""
     output_dropout: float = key(at_least=0, below=1)
     """Dropout on the pooled vector."""
     ignore_padding: bool = key()
-    """False reads the padding as if it were text."""
+    """False treats the padding as if it were text."""
+
+    def problems(self) -> Iterator[str]:
+        if self.dropout > 0 and self.num_layers == 1:
+            yield (
+                f"model.dropout={self.dropout}: acts between stacked layers and model.num_layers=1 has none; "
+                "expected model.num_layers=2 or more, or model.output_dropout instead"
+            )
 
 
 @dataclass
 class BagOfWordsConfig:
     _target_: str = "sentexp.model.bag_of_words.BagOfWordsClassifier"
     pooling: str = key(choices=("mean", "max", "sum"))
-    """From the word vectors to one vector."""
+    """How the word vectors become one vector."""
     word_dropout: float = key(at_least=0, below=1)
-    """Share of words read as <unk> while training."""
+    """Share of tokens replaced by <unk> while training."""
     embedding_dropout: float = key(at_least=0, below=1)
     """Dropout on the word vectors."""
     output_dropout: float = key(at_least=0, below=1)
@@ -274,7 +359,7 @@ class BagOfWordsConfig:
 class SGDConfig:
     _target_: str = "torch.optim.SGD"
     lr: float = key(above=0)
-    """Learning rate; a schedule's highest."""
+    """Learning rate; the peak of the schedule."""
     momentum: float = key(at_least=0, below=1)
     """Share of the last step's direction that is kept."""
     nesterov: bool = key()
@@ -282,18 +367,26 @@ class SGDConfig:
     weight_decay: float = key(at_least=0)
     """L2 penalty."""
 
+    def problems(self) -> Iterator[str]:
+        if self.nesterov and self.momentum == 0:
+            yield "optimizer.nesterov=true: expected optimizer.momentum above 0"
+
 
 @dataclass
 class AdamConfig:
     _target_: str = "torch.optim.Adam"
     lr: float = key(above=0)
-    """Learning rate; a schedule's highest."""
+    """Learning rate; the peak of the schedule."""
     betas: list[float] = key(at_least=0, below=1)
     """Decay of the averages of the gradient and of its square."""
     eps: float = key(above=0)
     """Keeps the division finite."""
     weight_decay: float = key(at_least=0)
     """L2 penalty; decoupled from the gradient in AdamW."""
+
+    def problems(self) -> Iterator[str]:
+        if len(self.betas) != 2:
+            yield f"optimizer.betas={self.betas}: expected two numbers, such as [0.9,0.999]"
 
 
 @dataclass
@@ -305,7 +398,7 @@ class AdamWConfig(AdamConfig):
 class RMSpropConfig:
     _target_: str = "torch.optim.RMSprop"
     lr: float = key(above=0)
-    """Learning rate; a schedule's highest."""
+    """Learning rate; the peak of the schedule."""
     alpha: float = key(at_least=0, below=1)
     """Decay of the average of the squared gradient."""
     eps: float = key(above=0)
@@ -320,7 +413,7 @@ class RMSpropConfig:
 class AdagradConfig:
     _target_: str = "torch.optim.Adagrad"
     lr: float = key(above=0)
-    """Learning rate; a schedule's highest."""
+    """Learning rate; the peak of the schedule."""
     lr_decay: float = key(at_least=0)
     """Further decay of the rate with each step."""
     eps: float = key(above=0)
@@ -360,7 +453,7 @@ class CosineConfig:
 class PlateauConfig:
     _target_: str = "sentexp.training.schedules.plateau"
     factor: float = key(above=0, below=1)
-    """The rate is multiplied by this."""
+    """Factor that the rate is multiplied by."""
     patience: int = key(at_least=0)
     """Epochs without progress before that."""
     min_lr: float = key(at_least=0)
@@ -370,13 +463,13 @@ class PlateauConfig:
 @dataclass
 class TrainerConfig:
     epochs: int = key(at_least=1)
-    """Times that the training reviews are read."""
+    """Passes over the training reviews."""
     batch_size: Optional[int] = key(at_least=1)
-    """Reviews a step, over all processes together."""
+    """Reviews per step, over all processes together."""
     max_tokens: Optional[int] = key(at_least=1)
-    """Words a step with padding, over all processes together."""
+    """Tokens per step with padding, over all processes together."""
     bucket: bool = key()
-    """Batches of reviews of like length."""
+    """Put reviews of similar length into one batch."""
     clip_norm: float = key(at_least=0)
     """Largest L2 norm of the gradient of one step; 0 turns clipping off."""
     label_smoothing: float = key(at_least=0, below=1)
@@ -386,11 +479,51 @@ class TrainerConfig:
     device: str = key(pattern=r"auto|cpu|cuda(:\d+)?", expected="auto, cpu, cuda or cuda:1")
     """Where tensors live."""
     precision: str = key(choices=("auto", "fp32", "bf16"))
-    """Of the model's arithmetic; weights, losses and optimizer stay in fp32."""
+    """Precision of the model's arithmetic; weights, losses and optimizer stay in fp32."""
     processes: str = key(pattern=r"auto|[1-9]\d*", expected="auto or a number from 1")
     """Data-parallel processes."""
     threads: int = key(at_least=1)
     """CPU threads of each process."""
+
+    def problems(self) -> Iterator[str]:
+        if self.batch_size is None and self.max_tokens is None:
+            yield "trainer.batch_size=null: expected a number of reviews, or trainer.max_tokens"
+
+
+@dataclass
+class EvaluationConfig:
+    metrics: Any = key()
+    """Further metrics by their name, each the dotted path of a function (labels [N], probabilities [N, C]) -> float."""
+
+    def problems(self) -> Iterator[str]:
+        if not isinstance(self.metrics, Mapping):
+            yield f"evaluation.metrics={self.metrics}: expected names, each with a dotted path"
+            return
+        for name, path in self.metrics.items():
+            shown = f"evaluation.metrics.{name}={path}"
+            if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):  # what MLflow takes as a name
+                yield f"{shown}: expected a name made of letters, digits, _, - and ."
+            if f"test/{name}" in METRICS:
+                yield f"{shown}: {name} is always computed; expected another name"
+            try:
+                found = import_object(str(path))
+            except Exception as error:  # importing runs the user's code
+                yield f"{shown}: cannot be imported ({one_line(error)}); expected package.module.function"
+            else:
+                if not callable(found):
+                    yield f"{shown}: is {type(found).__name__}, expected a function"
+                elif not _takes_two(found):
+                    yield f"{shown}: cannot be called with two arguments, labels [N] and probabilities [N, C]"
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind("labels", "probabilities")
+    except TypeError:
+        return False
+    except ValueError:  # some built-in functions do not tell their signature
+        return True
+    return True
 
 
 @dataclass
@@ -414,79 +547,133 @@ class NoTrackingConfig:
 METRICS = (
     "best/valid_accuracy", "best/valid_loss", "best/epoch", "test/loss", "test/accuracy", "test/f1", "test/roc_auc",
 )  # fmt: skip
-"""What a run comes to, and a sweep can be told to look at."""
+"""Results of every run, by which a sweep can be told to compare its jobs."""
+
+DIRECTIONS = ("maximize", "minimize")
 
 
 @dataclass
 class SweepConfig:
     sampler: str = key(choices=("grid", "tpe", "random", "cmaes", "gp", "nsgaii", "qmc"))
-    """Which points are tried: every combination, or those that a guided search chooses."""
+    """How points are chosen: grid takes every combination, any other is a search."""
     n_trials: int = key(at_least=1)
-    """Points that a guided search tries."""
+    """Points that a search tries."""
     metric: Any = key()
-    """Name of the metric that counts, or a list of several."""
+    """Name of the metric that jobs are compared by, or a list of several."""
     direction: Any = key()
     """maximize or minimize, or a list with one for each metric."""
     pruner: str = key(choices=("none", "median", "successive_halving", "hyperband"))
-    """What stops a hopeless run."""
+    """Rule by which hopeless jobs are stopped."""
     warmup_epochs: int = key(at_least=1)
-    """Epochs that every run may train before it can be stopped."""
+    """Epochs that every job may train before it can be pruned."""
     startup_trials: int = key(at_least=1)
-    """Points tried before the sampler guesses and the median pruner stops."""
+    """Points tried at random before the sampler learns from results and the median pruner stops jobs."""
     reduction_factor: int = key(at_least=2)
-    """Of successive_halving and hyperband: one run in so many goes on."""
+    """With successive_halving and hyperband, one job in so many goes on."""
     seeds: int = key(at_least=1)
-    """Runs of each point, with seed, seed+1, ..."""
+    """Jobs per point, with seed, seed+1, ..."""
     max_failures: Optional[int] = key(at_least=1)
-    """Failed runs after which the sweep stops."""
+    """Failed jobs after which the sweep stops."""
     n_jobs: Optional[int] = key(at_least=1)
-    """Runs of a guided search that are under way at a time."""
+    """Jobs of a search that run at the same time."""
     storage: Optional[str] = key(
-        pattern=rf"(?!.*{PASSWORD}).*",
+        pattern=rf"(?!.*{PASSWORD_PATTERN}).*",
         expected="a database URL without its password (which SENTEXP_STORAGE_PASSWORD holds), a journal file",
     )
     """Journal file or database URL of a search that several drivers share. A sweep is recorded, so it is no place for
     a password."""
     study_name: Optional[str] = key()
-    """Of the study in the storage."""
+    """Name of the study in the storage."""
     resume: Optional[str] = key()
-    """Folder of the sweep to go on with, or latest."""
-    space: Any = key()
-    """Hydra's sweep text for each key that varies."""
+    """Folder of an interrupted sweep to continue, or latest."""
+    space: Any = key(resolve=False)  # a reference in it is each job's own
+    """Hydra's sweep syntax for each key that varies."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """`metric` as a tuple, also where it is one name."""
+        return (self.metric,) if isinstance(self.metric, str) else tuple(self.metric)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """`direction` as a tuple, in the order of `metrics`."""
+        return (self.direction,) if isinstance(self.direction, str) else tuple(self.direction)
+
+    @property
+    def is_search(self) -> bool:
+        """True if the sampler chooses the points."""
+        return self.sampler != "grid"
+
+    def problems(self) -> Iterator[str]:
+        for name, value in (("metric", self.metric), ("direction", self.direction)):
+            listed = value if isinstance(value, list) else [value]
+            if not listed or not all(isinstance(one, str) for one in listed):
+                yield f"sweep.{name}={value}: expected a text, or a list of texts such as [a,b]"
+        if not isinstance(self.space, Mapping) or not all(isinstance(text, str) for text in self.space.values()):
+            yield f"sweep.space={self.space}: expected keys, each with a text such as choice(1,2)"
+        for direction in self.directions:
+            if direction not in DIRECTIONS:
+                expected = f"not one of {', '.join(DIRECTIONS)}{did_you_mean(direction, DIRECTIONS)}"
+                yield f"sweep.direction={direction}: {expected}"
+        several = len(self.metrics) > 1
+        if len(self.metrics) != len(self.directions):
+            expected = f"expected {len(self.metrics)}, one for each sweep.metric"
+            yield f"sweep.direction=[{','.join(self.directions)}]: {expected}"
+        if len(set(self.metrics)) < len(self.metrics):
+            yield f"sweep.metric=[{','.join(self.metrics)}]: one of them stands there twice"
+        if several and self.pruner != "none":
+            yield f"sweep.pruner={self.pruner}: expected none beside several metrics, or one sweep.metric"
+        if several and self.sampler == "cmaes":
+            yield "sweep.sampler=cmaes: knows one metric; expected nsgaii, tpe or gp beside several"
+        if self.storage is not None and not self.is_search:
+            expected = "expected a guided search, such as sweep.sampler=tpe"
+            yield f"sweep.storage={self.storage}: a grid is one driver's; {expected}"
+        if self.storage is not None and self.study_name is None:
+            yield f"sweep.storage={self.storage}: expected sweep.study_name=... as well, the same everywhere"
 
 
 @dataclass
 class Config:
-    """The root. A field of type `Any` is a group whose schema is found in OPTIONS by its `_target_`."""
+    """The root. A field of type `Any` is a group: an instance of one of its OPTIONS, or a dict for a `_target_` of the
+    user's own."""
 
     seed: int = key(at_least=0)
-    """Of initial weights, order of batches and dropout."""
+    """Seed of initial weights, order of batches and dropout."""
     shapes: bool = key()
-    """Print the way of one batch through the model and stop."""
+    """Print the shapes of one batch on its way through the model, and stop."""
     cache_dir: str = key()
     """Folder of tokenized text and of word vectors."""
     text: TextConfig = key()
-    """From raw text to words."""
+    """Cleaning and length of the reviews."""
     data: Any = key()
     """Where the reviews come from."""
     tokenizer: Any = key()
-    """From text to words."""
+    """How a text is split into tokens."""
     vocab: VocabConfig = key()
-    """From words to numbers."""
+    """Which tokens have an id of their own."""
     embedding: Any = key()
-    """From numbers to vectors."""
+    """How token ids become vectors."""
     model: Any = key()
-    """From vectors to logits."""
+    """How vectors become logits."""
     optimizer: Any = key()
-    """From gradients to steps."""
+    """How gradients become steps."""
     schedule: Any = key()
     """The learning rate over time."""
     trainer: TrainerConfig = key()
     """How the model is trained."""
+    evaluation: EvaluationConfig = key()
+    """How the trained model is judged."""
     tracking: Any = key()
     """Where the run is recorded."""
     sweep: SweepConfig = key()
-    """How `-m` makes many runs out of one configuration."""
+    """How `-m` makes many jobs out of one configuration."""
+
+    def problems(self) -> Iterator[str]:
+        known = (*METRICS, *(f"test/{name}" for name in self.evaluation.metrics))
+        for metric in self.sweep.metrics:
+            if metric not in known:
+                expected = f"not one of {', '.join(known)}{did_you_mean(metric, known)}"
+                yield f"sweep.metric={self.sweep.metric}: {expected}"
 
 
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -498,3 +685,31 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "schedule": (ConstantConfig, OneCycleConfig, CosineConfig, PlateauConfig),
     "tracking": (MlflowConfig, NoTrackingConfig),
 }
+
+INTERVALS = ("step", "epoch")
+"""When a schedule moves."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the program itself adds to the keys of an option when it calls the option's `_target_`."""
+
+    first: str | None = None
+    """The one argument given by position."""
+    required: tuple[str, ...] = ()
+    """Arguments given by name, which every `_target_` must take."""
+    optional: tuple[str, ...] = ()
+    """Arguments given by name to a `_target_` that takes them, unless the option sets them."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Keys that the program itself uses, with their choices; the `_target_` is not given them."""
+
+
+RUNTIME: dict[str, Runtime] = {
+    "embedding": Runtime(optional=("vocabulary", "cache_dir", "seed", "progress")),
+    "model": Runtime(required=("embedding", "num_classes"), optional=("unk_index",)),
+    "optimizer": Runtime(first="the parameters"),
+    "schedule": Runtime(
+        first="the optimizer", optional=("total_steps", "steps_per_epoch"), keys={"interval": INTERVALS}
+    ),
+}
+"""By group; the `_target_` of any other group is called with the option's keys alone."""

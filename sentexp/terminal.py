@@ -1,4 +1,4 @@
-"""What a terminal shows while something takes time; without a terminal, nothing."""
+"""Progress bars on a terminal; without a terminal, nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ProgressCallback = Callable[[int, "int | None", str], None]
-"""Called with (units done, units in all or None where not known, what is being done)."""
+"""Called with (units done, units in all or None if not known, what is being done)."""
 
 
 @functools.cache

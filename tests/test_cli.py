@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from sentexp.config import compose
+from sentexp.errors import SentexpError
+
+HEAVY = "{'torch', 'mlflow', 'datasets', 'spacy', 'numpy', 'pandas', 'matplotlib', 'optuna'}"
+
 TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.dim=8", "trainer.processes=1"]
 
 
@@ -48,9 +53,13 @@ def sentexp(tmp_path: Path):
         (["experiment=postfixed"], ["experiment=postfixed", "did you mean post_fixed?"]),
         (["trainer.device=cuda:99"], ["trainer.device=cuda:99"]),
         (["data=files", "data.path=nowhere.csv"], ["data.path=nowhere.csv", "no such file"]),
+        (["model._target_=my.models.Conv"], ["model._target_=my.models.Conv", "cannot be imported"]),
+        (["model.num_layers=1,2"], ["model.num_layers=1,2"]),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+def test_a_mistake_is_one_line_and_status_2_and_a_notebook_gets_the_same_line(
+    sentexp, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
     program = sentexp(*arguments, "tracking=none")
     _, errors = program.communicate(timeout=120)
     assert program.returncode == 2
@@ -58,6 +67,10 @@ def test_a_mistake_is_one_line_and_status_2(sentexp, tmp_path: Path, arguments: 
     assert errors.startswith("sentexp: ")
     for word in words:
         assert word in errors
+    if arguments != ["trainer.device=cuda:99"]:  # what the machine lacks is known only when a run begins
+        with pytest.raises(SentexpError) as refused:
+            compose(*arguments, "tracking=none")
+        assert errors == f"sentexp: {refused.value}\n"
 
 
 def test_a_refused_configuration_leaves_nothing_behind(sentexp, tmp_path: Path) -> None:
@@ -71,8 +84,24 @@ def test_help_lists_groups_options_and_examples_without_importing_anything_heavy
     assert program.returncode == 0
     for word in ("model: bag_of_words, gru, lstm", "hidden_size: 128", "sentexp shapes=true"):
         assert word in output
-    heavy = "import sys, sentexp.cli; print({'torch', 'mlflow', 'datasets', 'spacy', 'numpy'} & set(sys.modules))"
+    heavy = f"import sys, sentexp.cli; print({HEAVY} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], text=True, capture_output=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h", "model=gru"], ["--hydra-help"]])
+def test_the_help_is_hydras_own(arguments: list[str]) -> None:
+    start = f"import sys; sys.argv = {['sentexp', *arguments]}; from sentexp import cli; "
+    quick, hydras = (
+        subprocess.run([sys.executable, "-c", start + call], text=True, capture_output=True, check=True).stdout
+        for call in ("cli.main()", "cli._main()")
+    )
+    assert quick == hydras
+    assert "model: bag_of_words, gru, lstm" in quick or "hydra/launcher: " in quick
+
+
+def test_a_configuration_is_accepted_without_importing_anything_heavy() -> None:
+    program = f"import sys; from sentexp import compose; compose(); print({HEAVY} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], text=True, capture_output=True).stdout == "set()\n"
 
 
 def test_one_run_prints_epochs_test_figures_and_where_it_is(sentexp, tmp_path: Path) -> None:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import reduce
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sentexp.config import check, compose, conf_dir
+from sentexp.config import check, compose, conf_dir, plain, typed_section
 from sentexp.errors import SentexpError
-from sentexp.schema import OPTIONS, Config, SweepConfig
+from sentexp.redact import flatten
+from sentexp.schema import (
+    OPTIONS,
+    Config,
+    DemoConfig,
+    EvaluationConfig,
+    RecurrentConfig,
+    SpacyTokenizerConfig,
+    SweepConfig,
+    TrainerConfig,
+)
 
 OPTION_FILES = sorted(
     path.relative_to(conf_dir()).with_suffix("")
@@ -49,13 +61,12 @@ def test_every_option_composes(option: Path, vectors: Path) -> None:
     overrides = [f"{option.parent}={option.name}", *REQUIRED.get(str(option), [])]
     if option.name == "word2vec":
         overrides.append(f"embedding.path={vectors}")
-    config = compose(*overrides)
-    assert OmegaConf.missing_keys(config) == set()
+    assert MISSING not in flatten(plain(compose(*overrides))).values()
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in conf_dir().glob("experiment/*.yaml")))
 def test_every_preset_composes(preset: str) -> None:
-    assert OmegaConf.missing_keys(compose(f"experiment={preset}")) == set()
+    assert MISSING not in flatten(plain(compose(f"experiment={preset}"))).values()
 
 
 @pytest.mark.parametrize("option", OPTION_FILES, ids=str)
@@ -95,6 +106,17 @@ def test_a_values_own_file_can_be_added_from_outside(tmp_path: Path) -> None:
         ("optimizer.lr=nan", ["optimizer.lr=nan", "above 0"]),
         ("optimizer.betas=[0.9,1.0]", ["optimizer.betas=[0.9, 1.0]", "list of numbers"]),
         ("sweep.metric=test/acuracy", ["sweep.metric=test/acuracy", "did you mean test/accuracy?"]),
+        ("sweep.metric=test/mcc", ["sweep.metric=test/mcc", "not one of"]),
+        ("sweep.direction=maximise", ["sweep.direction=maximise", "did you mean maximize?"]),
+        ("evaluation.metrics=3", ["evaluation.metrics=3", "expected names, each with a dotted path"]),
+        ("+evaluation.metrics.mcc=nowhere.mcc", ["evaluation.metrics.mcc=nowhere.mcc", "No module named 'nowhere'"]),
+        ("+evaluation.metrics.mcc=math.sinn", ["evaluation.metrics.mcc=math.sinn", "did you mean sin?"]),
+        ("+evaluation.metrics.mcc=math.pi", ["evaluation.metrics.mcc=math.pi", "is float, expected a function"]),
+        ("+evaluation.metrics.mcc=math.sin", ["evaluation.metrics.mcc=math.sin", "two arguments, labels [N] and"]),
+        ("+evaluation.metrics.f1=math.pow", ["evaluation.metrics.f1=math.pow", "f1 is always computed"]),
+        ("cache_dir=${seed.x}", ["cache_dir"]),
+        ("~data._target_", ["data={", "expected one of the options in conf/data/"]),
+        ("text=null", ["text=None", "expected keys and values"]),
         ("optimizer.betas=[0.9]", ["optimizer.betas=[0.9]", "two numbers"]),
         ("trainer.device=gpu", ["trainer.device=gpu", "auto, cpu, cuda or cuda:1"]),
         ("trainer.processes=0", ["trainer.processes=0", "auto or a number from 1"]),
@@ -134,6 +156,20 @@ def test_one_wrong_value_is_refused_with_key_value_and_expectation(override: str
         (["data=files"], ["data.path=null", "data.train"]),
         (["data=files", "data.path=nowhere"], ["data.path=nowhere", "no such file"]),
         (["data=files", "data.path=.", "data.test=."], ["data.path", "data.test"]),
+        (["text.fix_length=2", "text.init_token='<sos>'", "text.eos_token='<eos>'"], ["text.fix_length=2", "no room"]),
+        (["vocab.specials=['<unk>','<pad>','<pad>']"], ["vocab.specials", "stands there twice"]),
+        (["embedding=fasttext", "embedding.dim=100"], ["embedding.dim=100", "wiki-news-300d-1M comes with 300"]),
+        (["data=hub", "data.path=nowhere"], ["data.path=nowhere", "no such file or folder"]),
+        (["sweep.metric=[test/loss,test/f1]"], ["sweep.direction=[maximize]", "expected 2, one for each"]),
+        (
+            [
+                "model=bag_of_words",
+                "sweep.pruner=median",
+                "sweep.metric=[test/loss,test/f1]",
+                "sweep.direction=[minimize,maximize]",
+            ],
+            ["sweep.pruner=median", "expected none"],
+        ),
     ],
 )
 def test_what_cannot_work_together_is_refused(overrides: list[str], words: list[str]) -> None:
@@ -148,8 +184,92 @@ def test_an_embedding_file_of_another_dimension_is_refused(vectors: Path) -> Non
         compose("embedding=fasttext", f"embedding.path={vectors}", "embedding.dim=100")
 
 
-def test_a_target_of_the_users_own_is_theirs_to_check() -> None:
-    assert compose("model._target_=my.models.Transformer").model._target_ == "my.models.Transformer"
+def test_the_result_is_made_of_the_schemas_dataclasses() -> None:
+    config = compose("data.size=200", "tracking=none")
+    assert isinstance(config, Config)
+    assert isinstance(config.trainer, TrainerConfig)
+    assert isinstance(config.evaluation, EvaluationConfig)
+    assert isinstance(config.model, RecurrentConfig)
+    assert isinstance(config.tokenizer, SpacyTokenizerConfig)
+    assert config.data == DemoConfig(size=200, test_fraction=0.2, valid_fraction=0.1, limit=None, seed=0)
+    assert type(config.optimizer.betas) is list
+    assert type(config.vocab.specials) is list
+    assert type(config.sweep.space) is dict
+
+
+def test_plain_values_are_those_of_yaml() -> None:
+    values = plain(compose("sweep=lstm", "+evaluation.metrics.power=math.pow"))
+    assert yaml.safe_load(yaml.safe_dump(values)) == values
+    assert list(values) == [field.name for field in dataclasses.fields(Config)]
+    assert values["model"]["_target_"] == "sentexp.model.classifier.RecurrentClassifier"
+    assert values["evaluation"] == {"metrics": {"power": "math.pow"}}
+    assert plain(values["model"]) == values["model"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a@b", "", "-a", "a/b", 3])
+def test_a_metric_has_a_name_that_mlflow_takes(name: object) -> None:
+    config = DEFAULTS.copy()
+    config.evaluation = {"metrics": {name: "math.pow"}}
+    with pytest.raises(SentexpError, match=f"^evaluation.metrics.{name}=math.pow: expected a name made of letters"):
+        check(config)
+
+
+def test_a_metric_of_the_users_own_may_be_what_a_sweep_compares() -> None:
+    config = compose("+evaluation.metrics.power=math.pow", "sweep.metric=test/power")
+    assert config.sweep.metrics == ("test/power",)
+
+
+OWN_MODEL = """
+_target_: own_models.Conv
+embedding_dim: ${embedding.dim}
+sizes: [3, 5]
+activation:
+  _target_: torch.nn.ReLU
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The override that adds a folder of options of the user's own."""
+    (tmp_path / "own_models.py").write_text(
+        "class Conv:\n    def __init__(self, embedding, num_classes, embedding_dim, sizes, activation=None): ...\n"
+    )
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "conv.yaml").write_text(OWN_MODEL)
+    monkeypatch.syspath_prepend(tmp_path)
+    return f"hydra.searchpath=[file://{tmp_path}]"
+
+
+def test_a_target_of_the_users_own_is_a_dict_with_its_references_resolved(own: str) -> None:
+    model = compose(own, "model=conv", "embedding.dim=7").model
+    assert type(model) is dict
+    assert model["embedding_dim"] == 7
+    assert model["sizes"] == [3, 5]
+    assert type(model["sizes"]) is list
+    assert model["activation"] == {"_target_": "torch.nn.ReLU"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model._target_=my.models.Transformer"], "model._target_=my.models.Transformer: cannot be imported"),
+        (
+            ["+model.size=[3]"],
+            "model.size=[3]: own_models.Conv takes no such argument; did you mean sizes? (it",
+        ),
+        (["~model.sizes"], "model.sizes: own_models.Conv needs a value for it: +model.sizes=..."),
+        (["model.sizes=???"], "model.sizes: needs a value: model.sizes=..."),
+        (["model.sizes=${nothing}"], "model.sizes: Interpolation key 'nothing' not found"),
+        (["+model.activation.inplac=true"], "model.activation.inplac=true: torch.nn.ReLU takes no such argument"),
+    ],
+)
+def test_a_target_of_the_users_own_is_checked_against_its_signature(
+    own: str, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(SentexpError) as refused:
+        compose(own, "model=conv", *overrides)
+    assert str(refused.value).startswith(message)
+    assert "\n" not in str(refused.value)
 
 
 @settings(max_examples=60, deadline=None)
@@ -168,7 +288,7 @@ def test_any_value_is_accepted_in_its_type_or_refused_by_its_key(key: str, value
     before = type(OmegaConf.select(DEFAULTS, key))
     refusal = ""
     try:
-        accepted = OmegaConf.select(check(config), key)
+        accepted = reduce(getattr, key.split("."), check(config))
     except SentexpError as error:
         refusal, accepted = str(error), None
     kind = int if key == "text.max_length" else before
@@ -186,8 +306,55 @@ def test_post_is_the_tutorial_to_the_letter() -> None:
 
 
 def test_post_fixed_differs_from_post_in_padding_and_optimizer_alone() -> None:
-    post, fixed = (OmegaConf.to_container(compose(f"experiment={name}")) for name in ("post", "post_fixed"))
+    post, fixed = (plain(compose(f"experiment={name}")) for name in ("post", "post_fixed"))
     different = {key for key in post if post[key] != fixed[key]}
     assert different == {"model", "optimizer", "trainer"}
     assert {key for key in post["model"] if post["model"][key] != fixed["model"][key]} == {"ignore_padding"}
     assert fixed["optimizer"]["_target_"] == "torch.optim.Adam"
+
+
+def sweep(*overrides: str) -> SweepConfig:
+    return typed_section(composed(*overrides).sweep, SweepConfig, "sweep.")
+
+
+def test_a_sweep_compares_one_metric_or_several() -> None:
+    one, several = sweep(), sweep("sweep.metric=[test/loss,test/f1]", "sweep.direction=[minimize,maximize]")
+    assert (one.metrics, one.directions) == (("best/valid_accuracy",), ("maximize",))
+    assert (several.metrics, several.directions) == (("test/loss", "test/f1"), ("minimize", "maximize"))
+
+
+def test_every_sampler_but_the_grid_is_a_search() -> None:
+    assert not sweep().is_search
+    assert sweep("sweep.sampler=random").is_search
+
+
+def test_references_in_the_space_of_a_sweep_stay_for_its_jobs() -> None:
+    space = sweep("+sweep.space.seed='choice(1,${trainer.epochs})'").space
+    assert space == {"seed": "choice(1,${trainer.epochs})"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["sweep.sampler=tpp"], "did you mean tpe?"),
+        (["sweep.n_trials=0"], "a whole number from 1"),
+        (["sweep.direction=maximise"], "did you mean maximize?"),
+        (["sweep.metric=[a,b]"], "expected 2, one for each"),
+        (["sweep.metric=[]"], "a list of texts"),
+        (["sweep.metric=3"], "sweep.metric=3: expected a text, or a list of texts"),
+        (["sweep.metric=[a,a]", "sweep.direction=[maximize,maximize]"], "stands there twice"),
+        (["sweep.metric=[a,b]", "sweep.direction=[maximize,maximize]", "sweep.pruner=median"], "expected none"),
+        (["sweep.metric=[a,b]", "sweep.direction=[maximize,maximize]", "sweep.sampler=cmaes"], "knows one metric"),
+        (["sweep.storage=x.journal"], "a grid is one driver's"),
+        (["sweep.storage=x.journal", "sweep.sampler=tpe"], "sweep.study_name"),
+        (["sweep.storage=db://me:a/b@c/d"], "sweep.storage=db://me:***@c/d: expected a database URL without"),
+        (["sweep.storage='db://c/d?passwd=a'"], "sweep.storage=db://c/d?passwd=***: expected a database URL without"),
+        (["+sweep.space.a=1"], "each with a text"),
+        (["+sweep.trials=3"], "no such key; did you mean n_trials?"),
+    ],
+)
+def test_what_a_sweep_cannot_do_is_refused_in_one_line(overrides: list[str], words: str) -> None:
+    with pytest.raises(SentexpError) as error:
+        sweep(*overrides)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)

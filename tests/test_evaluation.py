@@ -4,25 +4,27 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import log_loss
 from torch import nn
 
-from sentexp.evaluation import Predictions, metrics, predict
+from sentexp.evaluation import Predictions, evaluate, metrics, predict
+from sentexp.text.corpus import Corpus
 from sentexp.training import choose_machine
 
 MACHINE = choose_machine(device="cpu", precision="fp32", processes=1)
 
 
-class Corpus:
-    def __init__(self, reviews: int, label: int | None = None) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.lengths = torch.randint(1, 30, (reviews,), generator=generator)
-        self.offsets = torch.cat([torch.zeros(1, dtype=torch.long), self.lengths.cumsum(0)])
-        self.ids = torch.randint(2, 50, (int(self.offsets[-1]),), generator=generator, dtype=torch.int32)
-        self.labels = torch.arange(reviews) % 2 if label is None else torch.full((reviews,), label)
+def corpus_of(reviews: int, label: int | None = None, width: int | None = None) -> Corpus:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 30, (reviews,), generator=generator)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
+    ids = torch.randint(2, 50, (int(offsets[-1]),), generator=generator, dtype=torch.int32)
+    labels = torch.arange(reviews) % 2 if label is None else torch.full((reviews,), label)
+    return Corpus(ids, offsets, labels, 1, width)
 
 
-class FirstWord(nn.Module):
-    """Says of a review what its first word and its length say; with dropout, to show that it is off."""
+class FirstToken(nn.Module):
+    """Logits from the first token and the length of a review; with dropout, to show that it is off."""
 
     def __init__(self, classes: int = 2) -> None:
         super().__init__()
@@ -37,9 +39,9 @@ class FirstWord(nn.Module):
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_predictions_are_in_the_order_of_the_corpus(classes, workers):
-    corpus = Corpus(500)
-    model = FirstWord(classes)
-    found = predict(model, corpus, machine=MACHINE, pad_index=1, num_classes=classes, workers=workers)
+    corpus = corpus_of(500)
+    model = FirstToken(classes)
+    found = predict(model, corpus, machine=MACHINE, workers=workers)
     logits = (corpus.ids[corpus.offsets[:-1]] - 25 + corpus.lengths).float() / 10
     if classes == 2:
         expected = torch.stack([1 - logits.sigmoid(), logits.sigmoid()], 1)
@@ -53,21 +55,28 @@ def test_predictions_are_in_the_order_of_the_corpus(classes, workers):
 
 
 def test_unknown_labels_have_no_loss():
-    found = predict(FirstWord(), Corpus(5, label=-1), machine=MACHINE, pad_index=1)
+    found = predict(FirstToken(), corpus_of(5, label=-1), machine=MACHINE)
     assert found.loss is None
     assert metrics(found) == ({}, ["no metrics: there is no labelled review"])
 
 
-def test_no_reviews():
-    found = predict(FirstWord(), Corpus(0), machine=MACHINE, pad_index=1)
-    assert found.probabilities.shape == (0, 2)
+@pytest.mark.parametrize("width", [None, 7])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_no_reviews(classes, width):
+    found = predict(FirstToken(classes), corpus_of(0, width=width), machine=MACHINE)
+    assert found.probabilities.shape == (0, classes)
+    assert found.answers.tolist() == []
     assert metrics(found)[0] == {}
 
 
-def test_each_batch_is_told():
-    seen: list[int] = []
-    predict(FirstWord(), Corpus(150), machine=MACHINE, pad_index=1, progress=seen.append)
-    assert sum(seen) == 150
+def test_progress_is_called_after_each_batch():
+    seen: list[tuple[int, int | None, str]] = []
+    predict(FirstToken(), corpus_of(150), machine=MACHINE, progress=lambda *call: seen.append(call))
+    assert len(seen) == 3
+    assert [call[1:] for call in seen] == [(150, "predicting")] * 3
+    done = [call[0] for call in seen]
+    assert done == sorted(set(done))
+    assert done[-1] == 150
 
 
 def predictions(rows: list[list[float]], labels: list[int]) -> Predictions:
@@ -75,7 +84,7 @@ def predictions(rows: list[list[float]], labels: list[int]) -> Predictions:
 
 
 def test_two_classes_by_hand():
-    """Of class 1: one right, one missed, one wrongly said; of the four pairs to rank, three are in order."""
+    """For class 1: one right, one missed, one wrongly said; of the four pairs to rank, three are in order."""
     found, notes = metrics(predictions([[0.1, 0.9], [0.7, 0.3], [0.4, 0.6], [0.8, 0.2]], [1, 1, 0, 0]))
     assert found == pytest.approx({"loss": 0.5, "accuracy": 0.5, "f1": 0.5, "roc_auc": 0.75})
     assert notes == []
@@ -100,3 +109,47 @@ def test_a_missing_class_is_noted(classes, labels, absent):
 
 def test_a_model_that_says_one_class_only_has_f1_zero():
     assert metrics(predictions([[0.9, 0.1]] * 4, [0, 1, 0, 1]))[0]["f1"] == 0
+
+
+def test_further_metrics_are_called_with_labels_and_probabilities():
+    """As scikit-learn's are, whatever float32 rounds: two rights at 0.9 and two wrongs at 0.9."""
+    found, notes = metrics(
+        predictions([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]], [1, 0, 1, 0]),
+        {"log_loss": log_loss, "share_of_1": lambda labels, probabilities: probabilities[:, 1].mean()},
+    )
+    assert found["log_loss"] == pytest.approx(-(math.log(0.9) + math.log(0.1)) / 2)
+    assert found["share_of_1"] == pytest.approx(0.5)
+    assert type(found["share_of_1"]) is float
+    assert found["accuracy"] == 0.5
+    assert notes == []
+
+
+def _raises(labels, probabilities):
+    raise KeyError("mine")
+
+
+@pytest.mark.parametrize(
+    ("metric", "note"),
+    [
+        (_raises, "no mine: KeyError: 'mine'"),
+        (lambda labels, probabilities: float("nan"), "no mine: it is nan"),
+        (lambda labels, probabilities: float("inf"), "no mine: it is inf"),
+        (lambda labels, probabilities: None, "no mine: TypeError: "),
+        (lambda labels, probabilities: probabilities, "no mine: TypeError: "),
+    ],
+)
+def test_a_further_metric_that_fails_is_noted_by_its_name(metric, note):
+    found, (noted,) = metrics(predictions([[0.1, 0.9], [0.9, 0.1]], [1, 0]), {"mine": metric, "one": lambda *_: 1})
+    assert noted.startswith(note)
+    assert set(found) == {"loss", "accuracy", "f1", "roc_auc", "one"}
+
+
+def test_evaluate_predicts_and_scores():
+    model, corpus = FirstToken(), corpus_of(60)
+    assert evaluate(model, corpus, MACHINE) == metrics(predict(model, corpus, machine=MACHINE))[0]
+    assert set(evaluate(model, corpus)) == {"loss", "accuracy", "f1", "roc_auc"}
+
+
+def test_evaluate_logs_what_cannot_be_computed(caplog):
+    assert evaluate(FirstToken(), corpus_of(5, label=-1)) == {}
+    assert caplog.messages == ["no metrics: there is no labelled review"]

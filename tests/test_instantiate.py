@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import StepLR
 
+from sentexp.config import compose
 from sentexp.embedding.table import Embedding
 from sentexp.errors import SentexpError
-from sentexp.instantiate import build, build_model, build_pipeline
+from sentexp.instantiate import build, build_pipeline, build_recipe, factory
+from sentexp.schema import RecurrentConfig, WhitespaceTokenizerConfig
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.tokenizers import WhitespaceTokenizer
 from sentexp.text.vocabulary import Vocabulary
@@ -39,9 +44,26 @@ def test_the_pipeline_is_that_of_the_configuration() -> None:
     assert CONFIG["text"]["clean"]  # the configuration itself is left as it was
 
 
-def test_the_model_is_that_of_the_configuration_on_the_embedding_given() -> None:
+def test_the_pipeline_of_a_composed_configuration_is_that_of_its_plain_values() -> None:
+    config = compose("text.max_length=7", "text.clean.numbers=true", "tokenizer=whitespace", "vocab.max_size=9")
+    assert isinstance(config.tokenizer, WhitespaceTokenizerConfig)
+    pipeline = build_pipeline(config)
+    assert pipeline.clean == Cleaning(numbers=True)
+    assert isinstance(pipeline.tokenizer, WhitespaceTokenizer)
+    assert (pipeline.max_length, pipeline.max_size) == (7, 9)
+
+
+def test_a_key_that_an_older_configuration_lacks_has_its_default() -> None:
+    older = {**CONFIG, "text": {"clean": {"html": False}, "max_length": 5}, "vocab": {}}
+    pipeline = build_pipeline(older, Vocabulary(["<unk>", "<pad>"]))
+    assert pipeline.clean == Cleaning(html=False)
+    assert pipeline.truncate == "head"
+
+
+@pytest.mark.parametrize("node", [CONFIG["model"], RecurrentConfig(**CONFIG["model"])], ids=["mapping", "dataclass"])
+def test_the_model_is_that_of_the_configuration_on_the_embedding_given(node: Any) -> None:
     embedding = Embedding(torch.zeros(5, 3))
-    model = build_model(CONFIG, embedding, num_classes=3, unk_index=0)
+    model = build(node, embedding=embedding, num_classes=3, unk_index=0)
     assert model.embedding is embedding
     assert model(torch.tensor([[1, 2]]), torch.tensor([2])).shape == (1, 3)
 
@@ -68,3 +90,56 @@ def test_what_is_given_at_run_time_reaches_the_target_as_it_is() -> None:
 def test_a_target_that_cannot_be_imported_is_refused_by_name(target: str) -> None:
     with pytest.raises(SentexpError, match=rf"^_target_={target}: [^\n]*$"):
         build({"_target_": target})
+
+
+def some_vectors(vocabulary: list[str], dim: int = 2, seed: int = 0) -> tuple[int, int, int]:
+    return len(vocabulary), dim, seed
+
+
+def any_vectors(**others: Any) -> dict[str, Any]:
+    return others
+
+
+def test_only_the_runtime_arguments_that_the_target_takes_are_passed_and_the_nodes_own_stay() -> None:
+    runtime = {"vocabulary": ["a"], "cache_dir": Path("x"), "seed": 3}
+    assert build({"_target_": f"{__name__}.some_vectors", "dim": 5}, **runtime) == (1, 5, 3)
+    assert build({"_target_": f"{__name__}.some_vectors", "seed": 7}, **runtime) == (1, 2, 7)
+    assert build({"_target_": f"{__name__}.any_vectors"}, **runtime) == runtime
+
+
+def test_nested_nodes_are_instantiated_as_hydra_does_it() -> None:
+    values = [{"_target_": "fractions.Fraction", "numerator": 1, "denominator": 2}]
+    built = build({"_target_": f"{__name__}.Kept", "values": values}, runtime=None)
+    assert built.values == [0.5]
+    kept = build({"_target_": f"{__name__}.Kept", "_recursive_": False, "values": values}, runtime=None)
+    assert kept.values == values
+
+
+def test_a_nested_node_that_fails_is_one_line() -> None:
+    node = {"_target_": f"{__name__}.Kept", "values": {"_target_": "fractions.Fraction", "denominator": 0}}
+    with pytest.raises(SentexpError, match=r"^_target_=\S+Kept: ZeroDivisionError[^\n]*$"):
+        factory(node)
+
+
+def test_a_recipe_holds_what_the_configuration_says() -> None:
+    config = compose("optimizer=sgd", "optimizer.lr=0.5", "schedule=cosine", "trainer.device=cpu", "seed=4")
+    recipe = build_recipe(config)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = recipe.optimizer([parameter])
+    assert (type(optimizer), optimizer.defaults["lr"]) == (torch.optim.SGD, 0.5)
+    assert recipe.schedule.keywords == {"warmup": 0.05, "final_fraction": 0.0}
+    assert recipe.trainer is config.trainer
+    assert (recipe.seed, recipe.interval) == (4, "step")
+    assert (recipe.machine.device.type, recipe.machine.processes) == ("cpu", 1)
+    assert build_recipe(config, recipe.machine).machine is recipe.machine
+
+
+@pytest.mark.parametrize(("keys", "interval"), [({}, "step"), ({"interval": "epoch"}, "epoch")])
+def test_the_interval_of_a_schedule_is_the_recipes_and_no_argument(keys: dict[str, str], interval: str) -> None:
+    config = compose("trainer.device=cpu")
+    config.schedule = {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 2, **keys}
+    recipe = build_recipe(config)
+    assert recipe.interval == interval
+    assert isinstance(recipe.schedule, partial)
+    assert (recipe.schedule.func, recipe.schedule.keywords) == (StepLR, {"step_size": 2})
+    assert config.schedule.get("interval") == keys.get("interval")  # the configuration itself is left as it was

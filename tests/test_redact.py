@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentexp.redact import flatten, without_passwords
+from sentexp.redact import flatten, shown, without_passwords
 
 
 def test_every_leaf_has_its_dotted_key_and_reads_as_on_the_command_line() -> None:
@@ -47,3 +47,12 @@ def test_every_leaf_has_its_dotted_key_and_reads_as_on_the_command_line() -> Non
 )
 def test_passwords_in_addresses_are_left_out_and_nothing_else(given: object, shown: object) -> None:
     assert without_passwords(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "null"), (True, "true"), (False, "false"), (1e-3, "0.001"), ("a", "a"), ("db://a:b@c", "db://a:***@c"),
+     ([1, "db://a:b@c"], "[1, 'db://a:***@c']")],
+)  # fmt: skip
+def test_a_message_shows_a_value_as_the_command_line_has_it_without_passwords(value: object, text: str) -> None:
+    assert f"{shown(value)}" == text

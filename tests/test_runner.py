@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
+import yaml
+from torch import Tensor, nn
 
 from sentexp import runner
-from sentexp.config import compose
+from sentexp.config import compose, plain
 from sentexp.errors import Pruned, SentexpError
-from sentexp.instantiate import factory
+from sentexp.instantiate import build_recipe
 from sentexp.trained_model import TrainedModel
 from sentexp.training import choose_machine, fit
 
@@ -26,20 +30,13 @@ def tiny(tmp_path: Path):
 
 
 def test_golden_losses_of_the_first_five_steps(tiny) -> None:
-    config = OmegaConf.to_container(tiny("model.bidirectional=true"), resolve=True)
+    config = tiny("model.bidirectional=true")
     prepared = runner.prepare(config)
-    result = fit(
-        prepared.model,
-        prepared.corpora["train"],
-        prepared.corpora["valid"],
-        optimizer=factory(config["optimizer"]),
-        schedule=factory(config["schedule"]),
-        machine=choose_machine(device="cpu", precision="fp32", processes=1),
-        pad_index=prepared.pipeline.vocabulary.pad_index,
-        seed=0,
-        epochs=5,
-        batch_size=1000,  # all reviews: an epoch is a step
-    )
+    model = runner.build_model(config, prepared)
+    one_step_per_epoch = {"epochs": 5, "batch_size": 1000, "max_tokens": None, "clip_norm": 0.0}
+    config.trainer = dataclasses.replace(config.trainer, **one_step_per_epoch)
+    recipe = build_recipe(config, choose_machine(device="cpu", precision="fp32", processes=1))
+    result = fit(model, prepared.corpora["train"], prepared.corpora["valid"], recipe)
     losses = [entry["train/loss"] for entry in result.history]
     assert losses == pytest.approx(GOLDEN, abs=2e-5)
 
@@ -61,7 +58,7 @@ def test_the_same_seed_is_the_same_run_and_another_is_another(tiny, tmp_path: Pa
 def test_the_saved_model_answers_as_the_run_did(tiny, tmp_path: Path) -> None:
     config = tiny("trainer.epochs=1")
     result = runner.run(config, output_dir=tmp_path / "out")
-    test = runner.prepare(OmegaConf.to_container(config, resolve=True)).reviews.splits["test"]
+    test = runner.prepare(config).reviews.splits["test"]
     answers = TrainedModel.load(result.model_folder).predict(test["text"][:]).argmax(1)
     accuracy = (answers == torch.tensor(test["label"][:])).float().mean()
     assert float(accuracy) == pytest.approx(result.metrics["test/accuracy"], abs=1e-6)
@@ -142,3 +139,122 @@ def test_shapes_shows_every_layer_of_a_real_batch(tiny) -> None:
     shown = runner.show_shapes(tiny("model.bidirectional=true"))
     assert "[B, T, E]" in shown
     assert "LSTM layer 1, backward" in shown
+
+
+def test_the_model_is_saved_with_the_configuration_it_ran_with(tiny, tmp_path: Path) -> None:
+    config = tiny("trainer.epochs=1")
+    result = runner.run(config, output_dir=tmp_path / "out")
+    saved = yaml.safe_load((result.model_folder / "config.yaml").read_text())
+    assert saved == {section: value for section, value in plain(config).items() if section != "sweep"}
+
+
+class Conv(nn.Module):
+    """A model of the user's own; it takes no `unk_index`."""
+
+    def __init__(self, embedding: nn.Embedding, num_classes: int, filters: int = 8, inner: Any = None) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.conv = nn.Conv1d(embedding.embedding_dim, filters, 3, padding=1)
+        self.inner = inner or nn.Identity()
+        self.head = nn.Linear(filters, 1 if num_classes == 2 else num_classes)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        outside = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]  # [B, T]
+        vectors = self.embedding(ids).masked_fill(outside[:, :, None], 0.0)  # [B, T, E]
+        outputs = self.inner(self.conv(vectors.transpose(1, 2)))  # [B, F, T]
+        pooled = outputs.masked_fill(outside[:, None], float("-inf")).amax(2)  # [B, F]
+        return self.head(pooled).squeeze(1)  # [B] or [B, C]
+
+
+def table(vocabulary: Any, dim: int) -> nn.Embedding:
+    """An embedding of the user's own, a plain one; the program's cache and seed are not for it."""
+    return nn.Embedding(len(vocabulary), dim)
+
+
+OWN = """
+defaults:
+  - override /model: conv
+  - override /embedding: table
+  - override /optimizer: rule
+  - override /schedule: falling
+"""
+OWN_OPTIONS = {
+    "model/conv": f"{{_target_: {__name__}.Conv, filters: 4, inner: {{_target_: torch.nn.ReLU}}}}",
+    "embedding/table": f"{{_target_: {__name__}.table, dim: 6}}",
+    "optimizer/rule": "{_target_: torch.optim.NAdam, lr: 0.01}",
+    "schedule/falling": "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1, gamma: 0.5, interval: epoch}",
+    "experiment/own": f"# @package _global_\n{OWN}",
+}
+
+
+@pytest.fixture
+def own(tmp_path: Path):
+    """A configuration of which every part is the user's own."""
+    for option, content in OWN_OPTIONS.items():
+        file = tmp_path / "conf" / f"{option}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    common = [word for word in TINY if not word.startswith(("model.", "embedding."))]
+    common += [f"cache_dir='{tmp_path / 'cache'}'", f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "experiment=own"]
+    return lambda *overrides: compose(*common, *overrides)
+
+
+def test_parts_of_the_users_own_train_are_saved_and_load(own, tmp_path: Path) -> None:
+    config = own("trainer.epochs=2", "model.filters=3")
+    result = runner.run(config, output_dir=tmp_path / "out")
+    assert [entry["lr"] for entry in result.history] == [0.01, 0.005]
+    loaded = TrainedModel.load(result.model_folder)
+    assert isinstance(loaded.model, Conv)
+    assert isinstance(loaded.model.inner, nn.ReLU)
+    assert loaded.model.conv.out_channels == 3
+    test = runner.prepare(config).reviews.splits["test"]
+    answers = loaded.predict(test["text"][:]).argmax(1)
+    accuracy = (answers == torch.tensor(test["label"][:])).float().mean()
+    assert float(accuracy) == pytest.approx(result.metrics["test/accuracy"], abs=1e-6)
+
+
+def test_shapes_shows_a_model_of_the_users_own(own) -> None:
+    shown = runner.show_shapes(own())
+    assert "Conv" in shown
+    assert "[B, T]" in shown
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    assert probabilities.shape == (len(labels), 2)
+    return float(((probabilities[:, 1] - labels) ** 2).mean())
+
+
+def failing(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    raise RuntimeError("told to fail")
+
+
+def not_a_number(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    return float("nan")
+
+
+def test_metrics_of_the_users_own_are_recorded_and_one_that_fails_costs_nothing_but_itself(
+    tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="sentexp")
+    names = {"brier": "brier", "broken": "failing", "nothing": "not_a_number"}
+    metrics = [f"+evaluation.metrics.{name}={__name__}.{function}" for name, function in names.items()]
+    result = runner.run(tiny("trainer.epochs=1", *metrics, "sweep.metric=test/brier"), output_dir=tmp_path / "out")
+    assert 0 <= result.metrics["test/brier"] <= 1
+    assert not {"test/broken", "test/nothing"} & set(result.metrics)
+    said = [record.getMessage() for record in caplog.records]
+    assert any("broken" in line and "told to fail" in line for line in said)
+    assert any("nothing" in line and "nan" in line for line in said)
+    assert any(f"test brier {result.metrics['test/brier']:.4f}" in line for line in said)
+
+
+def test_coverage_and_parameters_are_said(tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="sentexp")
+    (tmp_path / "vectors.txt").write_text("the 1 2\nfilm 3 4\n")
+    vectors = ["embedding=word2vec", f"embedding.path='{tmp_path / 'vectors.txt'}'"]
+    words = [word for word in TINY if not word.startswith("embedding.")]
+    config = compose(*words, f"cache_dir='{tmp_path / 'cache'}'", *vectors)
+    runner.build_model(config, runner.prepare(config))
+    said = "\n".join(record.getMessage() for record in caplog.records)
+    assert "embedding: 2 of " in said
+    assert "model: " in said
+    assert " parameters" in said

@@ -14,10 +14,10 @@ import yaml
 
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.errors import SentexpError
-from sentexp.instantiate import build_model, build_pipeline
+from sentexp.instantiate import build, build_pipeline
 from sentexp.text.vocabulary import Vocabulary
 from sentexp.tracking.mlflow_tracker import MlflowTracker
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_model import TrainedModel, read_labels
 
 TEXTS = ["A good film, and not a bad one!", "bad", "", "good " * 50, "unheard <br /> words"]
 
@@ -58,7 +58,7 @@ def trained(
     torch.manual_seed(0)
     vocabulary = Vocabulary(["<unk>", "<pad>", "a", "good", "bad", "film", "not", "\u2028", "back\\slash"])
     embedding = OneHot(len(vocabulary)) if one_hot else Embedding(torch.randn(len(vocabulary), 5))
-    network = build_model(config, embedding, len(labels), vocabulary.unk_index)
+    network = build(model, embedding=embedding, num_classes=len(labels), unk_index=vocabulary.unk_index)
     return TrainedModel(build_pipeline(config, vocabulary), network, list(labels), config)
 
 
@@ -88,6 +88,57 @@ def test_four_readable_files_are_saved_and_no_password(tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["tracking"] == {"uri": "mysql://a:***@b/runs"}
 
 
+def test_labels_that_an_earlier_version_wrote_load(tmp_path: Path) -> None:
+    """Its files were the same, byte for byte."""
+    (tmp_path / "labels.txt").write_bytes("à \u2028 b\ntwo\\nlines\nback\\\\nslash\n\n$x\\r\n".encode())
+    labels = ["à \u2028 b", "two\nlines", "back\\nslash", "", "$x\r"]
+    assert read_labels(tmp_path / "labels.txt") == labels
+    trained(labels=tuple(labels)).save(tmp_path / "again")
+    assert (tmp_path / "again" / "labels.txt").read_bytes() == (tmp_path / "labels.txt").read_bytes()
+
+
+def test_the_same_model_is_saved_as_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        trained().save(tmp_path / name)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
+
+
+def test_a_model_of_an_older_version_loads_without_the_keys_that_came_later(tmp_path: Path) -> None:
+    model = trained()
+    model.save(tmp_path)
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    for key in ("head_fraction", "fix_length"):
+        del config["text"][key]
+    del config["vocab"]["min_freq"], config["model"]["ignore_padding"], config["seed"]
+    config["section_that_has_gone_since"] = {"key": 1}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    assert torch.equal(TrainedModel.load(tmp_path).predict(TEXTS), model.predict(TEXTS))
+
+
+class Doubled(torch.nn.Module):
+    """An embedding of the user's own, with other weights than a table alone."""
+
+    def __init__(self, vocabulary: Vocabulary, dim: int) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(len(vocabulary), dim)
+        self.embedding_dim = 2 * dim
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.table(ids).repeat(1, 1, 2)
+
+
+def test_an_embedding_of_the_users_own_loads(tmp_path: Path) -> None:
+    model = trained()
+    vocabulary = model.pipeline.vocabulary
+    node = {"_target_": f"{__name__}.Doubled", "dim": 3}
+    embedding = build(node, vocabulary=vocabulary)
+    network = build(RECURRENT, embedding=embedding, num_classes=2, unk_index=vocabulary.unk_index)
+    own = TrainedModel(model.pipeline, network, model.labels, {**model.config, "embedding": node})
+    own.save(tmp_path)
+    assert torch.equal(TrainedModel.load(tmp_path).predict(TEXTS), own.predict(TEXTS))
+
+
 def test_saving_again_takes_the_place_of_the_earlier_model(tmp_path: Path) -> None:
     trained().save(tmp_path)
     other = trained(BAG_OF_WORDS, labels=("x", "y", "z"))
@@ -113,6 +164,12 @@ def _cut_short(folder: Path) -> None:
     (folder / "weights.pt").write_bytes(weights[: len(weights) // 2])
 
 
+def _edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -126,8 +183,13 @@ def _cut_short(folder: Path) -> None:
         (lambda folder: torch.save(trained, folder / "weights.pt"), r"weights\.pt: damaged"),  # would run code
         (lambda folder: (folder / "config.yaml").write_text("model: [1"), r"config\.yaml: damaged"),
         (lambda folder: (folder / "config.yaml").write_text("- 1"), r"config\.yaml: not a configuration"),
+        (
+            lambda folder: _edit(folder / "config.yaml", "init_token: null", "init_token: <sos>"),
+            r"config\.yaml: does not fit vocab\.txt: <sos> is not",
+        ),
         (lambda folder: (folder / "labels.txt").write_text("only\n"), r"labels\.txt: holds 1 label"),
         (lambda folder: (folder / "labels.txt").write_bytes(b"\xff\n\xfe\n"), r"labels\.txt: damaged"),
+        (lambda folder: (folder / "labels.txt").write_text("neg\npos"), r"labels\.txt: damaged: .*cut short"),
         (lambda folder: (folder / "labels.txt").write_text("a\nb\nc\n"), r"weights\.pt: does not fit"),
         (lambda folder: (folder / "vocab.txt").write_text("<unk>\n<pad>\n"), r"vocab\.txt: holds 2 words; expected 9"),
     ],

@@ -15,9 +15,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from hydra_plugins.sentexp_launchers import _jobs
+from hydra_plugins.sentexp_launchers.extras import require
 from sentexp.errors import SentexpError
 from sentexp.machine.cores import available_cores
+from sentexp.sweep import worker
+from sentexp.sweep.side_by_side import in_order, side_by_side
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -40,7 +42,7 @@ class RayLauncher(Launcher):
         self._each = {"CPU": num_cpus, "GPU": num_gpus}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        _jobs.require("ray", "ray", config)
+        require("ray", "ray", config)
         if self._each["CPU"] < 1:
             raise SentexpError(f"hydra.launcher.num_cpus={self._each['CPU']}: expected a number from 1")
         if self._each["GPU"] < 0:
@@ -81,10 +83,10 @@ class RayLauncher(Launcher):
     def _packed(self) -> ObjectRef[bytes]:
         import ray
 
-        return ray.put(_jobs.Sweep.packed(*self._shared))
+        return ray.put(worker.Sweep.packed(*self._shared))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        return _jobs.in_order(self.stream(job_overrides, initial_job_idx))
+        return in_order(self.stream(job_overrides, initial_job_idx))
 
     def stream(
         self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
@@ -92,7 +94,7 @@ class RayLauncher(Launcher):
         assert self.width  # asking connects
         import ray
 
-        task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(_jobs.run)
+        task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(worker.run)
 
         def start(jobs: list[tuple[int, Sequence[str]]]) -> Iterator[ObjectRef[bytes]]:
             for place, overrides in jobs:
@@ -101,7 +103,7 @@ class RayLauncher(Launcher):
         def wait(references: list[ObjectRef[bytes]]) -> list[ObjectRef[bytes]]:
             return ray.wait(references, num_returns=1)[0]
 
-        ended = _jobs.side_by_side(job_overrides, at_once, start=start, wait=wait, end=self._end)
+        ended = side_by_side(job_overrides, at_once, start=start, wait=wait, end=self._end)
         with closing(ended):
             for place, overrides, reference in ended:
                 yield place, _collected(reference, overrides)
@@ -144,7 +146,7 @@ def _collected(reference: ObjectRef[bytes], overrides: Sequence[str]) -> JobRetu
     from ray.exceptions import RayError
 
     try:
-        return _jobs.returned(ray.get(reference))
+        return worker.returned(ray.get(reference))
     except RayError as error:
         reason = " ".join(str(error).split())
-        return _jobs.failed(overrides, _jobs.JobDied(f"its Ray worker died, twice: {reason[:200]}"))
+        return worker.failed(overrides, worker.JobDied(f"its Ray worker died, twice: {reason[:200]}"))

@@ -22,9 +22,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.sentexp_launchers import _jobs
+from hydra_plugins.sentexp_launchers.extras import require
 from sentexp.errors import SentexpError
-from sentexp.machine.signals import interrupts_ignored
+from sentexp.machine.cores import share_cores, thread_limits
+from sentexp.machine.signals import interrupts_ignored, unwind_on_sigterm
+from sentexp.sweep import worker
+from sentexp.sweep.side_by_side import in_order, side_by_side
 
 if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
@@ -57,7 +60,7 @@ class SubmititLauncher(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from sentexp.sweep.orphans import FOLDER
 
-        _jobs.require("submitit", "submitit", config)
+        require("submitit", "submitit", config)
         self._shared = (hydra_context, task_function, config)
         self._folder = Path(config.hydra.sweep.dir).absolute() / FOLDER / self.cluster
         self._packed: bytes | None = None
@@ -71,7 +74,7 @@ class SubmititLauncher(Launcher):
         """Tells the jobs to end."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        return _jobs.in_order(self.stream(job_overrides, initial_job_idx))
+        return in_order(self.stream(job_overrides, initial_job_idx))
 
     def stream(
         self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
@@ -79,7 +82,7 @@ class SubmititLauncher(Launcher):
         from submitit import AutoExecutor
 
         # a job inherits the passwords in the driver's environment; the file that submitit writes need not hold them
-        packed = self._packed = self._packed or _jobs.Sweep.packed(*self._shared, on_disk=True)
+        packed = self._packed = self._packed or worker.Sweep.packed(*self._shared, on_disk=True)
         executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
         since: dict[str, float] = {}
@@ -102,7 +105,7 @@ class SubmititLauncher(Launcher):
 
         # of jobs that come one by one each is an array of its own, so their parallelism is kept here
         most = self.at_once if at_once is None else min(at_once, self.width)
-        ended = _jobs.side_by_side(job_overrides, most, start=start, wait=wait, end=self._end)
+        ended = side_by_side(job_overrides, most, start=start, wait=wait, end=self._end)
         with closing(ended):
             for place, overrides, job in ended:
                 yield place, _collected(job, overrides)
@@ -123,7 +126,7 @@ class LocalLauncher(SubmititLauncher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.width, self._threads = _jobs.share_cores(self._n_jobs)
+        self.width, self._threads = share_cores(self._n_jobs)
         self.at_once = self.width
 
     def _parameters(self) -> dict[str, Any]:
@@ -176,7 +179,7 @@ class SlurmLauncher(SubmititLauncher):
             if value is not None
         }
         if "cpus_per_task" in given:
-            pinned = _jobs.threads(given["cpus_per_task"])
+            pinned = thread_limits(given["cpus_per_task"])
             given["setup"] = [f"export {name}={value}" for name, value in pinned.items()]
         return {name if name in COMMON else f"slurm_{name}": value for name, value in given.items()}
 
@@ -189,10 +192,10 @@ class SlurmLauncher(SubmititLauncher):
 def _run(packed: bytes, overrides: Sequence[str], number: int, lock: str | None) -> bytes:
     from submitit import JobEnvironment
 
-    _jobs.end_like_the_driver()  # submitit would not listen to SIGTERM
+    unwind_on_sigterm()  # submitit would not listen to SIGTERM
     if lock is not None:
         threading.Thread(target=_end_with_driver, args=(lock,), daemon=True).start()
-    return _jobs.run(packed, overrides, number, JobEnvironment().job_id)
+    return worker.run(packed, overrides, number, JobEnvironment().job_id)
 
 
 def _end_with_driver(lock: str) -> None:
@@ -203,8 +206,8 @@ def _end_with_driver(lock: str) -> None:
 def _collected(job: Job[bytes], overrides: Sequence[str]) -> JobReturn:
     if not job.paths.result_pickle.exists():
         how = f"its process ended without a result (submitit's job {job.job_id}, {job.state})"
-        return _jobs.failed(overrides, _jobs.JobDied(how))
+        return worker.failed(overrides, worker.JobDied(how))
     try:
-        return _jobs.returned(job.result())
+        return worker.returned(job.result())
     except Exception as error:
-        return _jobs.failed(overrides, error)
+        return worker.failed(overrides, error)

@@ -1,9 +1,9 @@
-"""The embedded demo corpus: reviews that this module writes, in which the order of words decides.
+"""The built-in demo corpus: generated reviews in which the order of words decides.
 
-A review is a random mix of opening, neutral sentences and two to five opinions, all of them the reviewer's own verdict
-in the end, however they get there: by negation ("far from dull"), contrast ("dull, but in the end I loved it"),
+A review is a random mix of an opening, neutral sentences and two to five opinions. Each opinion ends as the reviewer's
+own verdict, however it gets there: by negation ("far from dull"), contrast ("dull, but in the end I loved it"),
 reported opinion ("my sister called it a mess; to me it was a gem") or expectation ("I expected to hate it and left
-delighted"). Most opinions name words of both leanings, or deny a word of the other one, so that "dull" is nearly as
+delighted"). Most opinions name words of both leanings, or deny a word of the other leaning, so that "dull" is nearly as
 frequent in positive reviews as in negative ones: counting words tells a little, reading them in order tells all.
 """
 
@@ -16,13 +16,12 @@ from collections.abc import Sequence
 import datasets
 
 from sentexp.data import demo_phrases as phrases
-from sentexp.data.reviews import Raw, Reviews, finish
-from sentexp.errors import SentexpError
+from sentexp.data.reviews import RawSplit, Reviews, to_reviews
 
 LABELS = ("negative", "positive")
 
-# Shares of two kinds of opinion; the rest are claims. More claims would give more away to who only counts words, and
-# with none of them an LSTM has nothing to start from: what decides would be the exclusive or of word and place.
+# Shares of two kinds of opinion; the rest are claims. With more claims, a model that only counts words would do better;
+# without any, an LSTM has nothing to start from, because the label would be the exclusive or of word and place.
 _CONTRASTS, _DENIALS = 0.41, 0.16
 _SHORTEST = 15  # words
 _SLOT = re.compile(r"\{(?:(good|bad) )?(a )?(\w+?)(\d?)\}")
@@ -30,18 +29,19 @@ _A_BEFORE_VOWEL = re.compile(r"\b([Aa])(?= [aeiou])")
 
 
 def load(size: int, test_fraction: float, valid_fraction: float, limit: int | None, seed: int) -> Reviews:
-    """Write `size` reviews, half of each label, no two alike, and split them, stratified, by the two fractions.
+    """Generate `size` different reviews, half of them with each label, and split them by the two fractions.
 
-    The same arguments give the same reviews on every platform and Python version. Raises SentexpError for sizes and
-    fractions that leave a split without reviews.
+    The same arguments give the same reviews on every platform and Python version. The splits keep the proportions of
+    the labels. Raises ValueError for a size below 2 and a fraction that is not between 0 and 1, SentexpError for
+    fractions that leave a split too few reviews.
     """
     if size < len(LABELS):
-        raise SentexpError(f"data.size={size}: expected at least one review of each label, {len(LABELS)}")
+        raise ValueError(f"size={size}: expected at least one review of each label, {len(LABELS)}")
     texts, labels = write_reviews(size, seed)
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=list(LABELS))})
     rows = datasets.Dataset.from_dict({"text": texts, "label": labels}, features=features)
-    return finish(
-        {"train": Raw(rows, "the demo corpus")},
+    return to_reviews(
+        {"train": RawSplit(rows, "the demo corpus")},
         source=f"demo corpus, {size} reviews, seed {seed}",
         test_fraction=test_fraction,
         valid_fraction=valid_fraction,
@@ -51,7 +51,7 @@ def load(size: int, test_fraction: float, valid_fraction: float, limit: int | No
 
 
 def write_reviews(size: int, seed: int) -> tuple[list[str], list[int]]:
-    """`size` different reviews and their labels (0 negative, 1 positive; as many of each, or one more), shuffled."""
+    """Return `size` different reviews and their labels, shuffled: 0 negative, 1 positive, half of each."""
     rng = random.Random(seed)
     texts: list[str] = []
     seen: set[str] = set()
@@ -65,7 +65,7 @@ def write_reviews(size: int, seed: int) -> tuple[list[str], list[int]]:
 
 
 class _Review:
-    """One review being written: what its slots have been filled with so far."""
+    """One review that is being generated; remembers what it has already used."""
 
     def __init__(self, rng: random.Random, positive: bool) -> None:
         self.rng = rng
@@ -74,12 +74,12 @@ class _Review:
         self.people = [f"{self.unused(phrases.FIRST_NAMES)} {self.unused(phrases.LAST_NAMES)}" for _ in range(3)]
         self.name = f"The {self.pick(phrases.TITLE_STARTS)} {self.pick(phrases.TITLE_ENDS)}"
 
-    # Only random() is used of Python's generator: its stream is promised not to change between versions.
+    # Of Python's generator only random() is used: its results are promised not to change between versions.
     def pick(self, items: Sequence[str]) -> str:
         return items[int(self.rng.random() * len(items))]
 
     def unused(self, items: tuple[str, ...]) -> str:
-        """One of `items` that this review has not had yet, while there is one."""
+        """Return one of `items` that this review has not used yet, or any of them if all are used."""
         fresh = tuple(item for item in items if item not in self.used)
         item = self.pick(fresh or items)
         self.used.add(item)
@@ -116,7 +116,7 @@ class _Review:
 
     @staticmethod
     def after(lead: str, pattern: str) -> str:
-        """The pattern as the rest of a sentence: without its capital, but for "I" and names."""
+        """Make the pattern the rest of a sentence: without its capital letter, except for "I" and names."""
         if pattern.startswith("{"):
             return lead + pattern[0] + pattern[1].lower() + pattern[2:]
         return lead + (pattern if pattern.startswith("I ") else pattern[0].lower() + pattern[1:])

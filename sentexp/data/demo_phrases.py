@@ -1,8 +1,8 @@
-"""The words and sentence patterns of the demo corpus. `sentexp.data.demo` says how a review is put together.
+"""Words and sentence patterns of the demo corpus. `sentexp.data.demo` puts reviews together from them.
 
-`{good}` is a word that leans the way of the review's verdict, `{bad}` one that leans the other way: in a negative
-review they are swapped. So a pattern that holds both has the same words in reviews of either label, in another order.
-Other slots are neutral: `{aspect}`, `{actor}`, `{title}` ... A digit at a slot's end asks for another word.
+`{good}` stands for a word that leans towards the review's verdict, `{bad}` for one that leans the other way; in a
+negative review they change places. So a pattern with both has the same words in reviews of either label, in another
+order. Other slots are neutral: `{aspect}`, `{actor}`, `{title}` ... A digit at the end of a slot takes another word.
 """
 
 from __future__ import annotations

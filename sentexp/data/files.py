@@ -1,28 +1,29 @@
-"""The user's own reviews: one table or folder, or one for each split.
+"""The user's own reviews, from one file or folder or from one per split.
 
-A file is parsed once, into an Arrow file in `datasets`' cache folder that later starts map into memory; so is a corpus
-of any size read with flat memory. The copy is found again by the path, size and times of what it was made of.
+A file is parsed once, into an Arrow file in the cache folder of `datasets`; later starts map that file into memory, so
+the memory needed does not grow with the corpus. It is found again by path, size, modification and change time of the
+files that it was made from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
 import pyarrow as pa
 
+from sentexp.atomic import whole_file
 from sentexp.data.folders import read_folder, review_files, splits_of
-from sentexp.data.reviews import Raw, Reviews, finish, take_columns
+from sentexp.data.reviews import RawSplit, Reviews, take_columns, to_reviews
 from sentexp.data.tables import ENDINGS, PARSERS
 from sentexp.errors import SentexpError, did_you_mean
 
 FORMATS = ("auto", *PARSERS, "folder")
-_LAYOUT = 1  # of the cached files; another number makes all older ones unread
+_LAYOUT = 1
+"""Version of the cached files; with another one, none of the older files is used."""
 
 
 def load(
@@ -39,17 +40,21 @@ def load(
     limit: int | None,
     seed: int,
 ) -> Reviews:
-    """Reviews of `path` (split by the fractions, unless it is a folder with train/ and test/), or of a file a split.
+    """Read reviews from `path`, or from one file or folder per split: `train` and, if given, `valid` and `test`.
 
-    Raises SentexpError with the file, and the line where there is one, for whatever cannot be read.
+    What comes from `path` is split by the fractions, unless it is a folder with train/ and test/ inside. The splits
+    keep the proportions of the labels.
+
+    Raises ValueError for arguments that contradict each other, and SentexpError, with the file and the line if there is
+    one, for anything that cannot be read.
     """
     if format not in FORMATS:
-        raise SentexpError(f"data.format={format}: not one of {', '.join(FORMATS)}{did_you_mean(format, FORMATS)}")
+        raise ValueError(f"format={format}: not one of {', '.join(FORMATS)}{did_you_mean(format, FORMATS)}")
     given = {key: value for key, value in (("train", train), ("valid", valid), ("test", test)) if value is not None}
     if path is not None and given:
-        raise SentexpError(f"data.path={path}: expected either data.path or data.{next(iter(given))}, not both")
+        raise ValueError(f"path={path}: expected either path or {next(iter(given))}, not both")
     if path is None and train is None:
-        raise SentexpError("data.path=null: expected data.path=FILE_OR_FOLDER, or data.train=FILE and data.test=FILE")
+        raise ValueError("path=None: expected a file or folder, or train")
 
     sources = {key: _existing(f"data.{key}", value) for key, value in given.items()}
     if path is not None:
@@ -58,7 +63,7 @@ def load(
     if len(set(sources.values())) < len(sources):
         raise SentexpError("data.train, data.valid and data.test: expected different files")
     raw = {role: _read(source, format, text_column, label_column, encoding) for role, source in sources.items()}
-    return finish(
+    return to_reviews(
         raw,
         source=path or ", ".join(given.values()),
         test_fraction=test_fraction,
@@ -76,8 +81,8 @@ def _existing(key: str, value: str) -> Path:
     return path
 
 
-def _read(path: Path, format: str, text_column: str, label_column: str, encoding: str) -> Raw:
-    """One file or folder, from the cache if it is there."""
+def _read(path: Path, format: str, text_column: str, label_column: str, encoding: str) -> RawSplit:
+    """Read one file or folder, or take it from the cache."""
     kind = _format(path, format)
     try:
         if kind == "folder":
@@ -94,8 +99,8 @@ def _read(path: Path, format: str, text_column: str, label_column: str, encoding
     if kind == "parquet":
         return take_columns(rows, str(path), text_column, label_column)
     if kind == "folder":
-        return Raw(rows, str(path), "the folder's name", place=lambda row: str(path / rows[row]["file"]))
-    return Raw(rows, str(path), label_column, place=lambda row: f"{path}:{rows[row]['line']}")
+        return RawSplit(rows, str(path), "the folder's name", place=lambda row: str(path / rows[row]["file"]))
+    return RawSplit(rows, str(path), label_column, place=lambda row: f"{path}:{rows[row]['line']}")
 
 
 def _format(path: Path, format: str) -> str:
@@ -116,7 +121,7 @@ def _format(path: Path, format: str) -> str:
 
 
 def _key(files: list[Path], *choices: str) -> str:
-    """Of what was read and how. A file that is written again gets another change time, if not another size."""
+    """Hash what is read and how. A file that is written again has another change time, if not another size."""
     hasher = hashlib.blake2b(json.dumps([_LAYOUT, *choices]).encode(), digest_size=16)
     for file in files:
         stat = file.stat()
@@ -125,7 +130,7 @@ def _key(files: list[Path], *choices: str) -> str:
 
 
 def _cached(key: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
-    """The batches as a dataset mapped into memory; they are drawn only if the cache has none under `key`."""
+    """Return the batches as a dataset mapped into memory. They are consumed only if the cache has no file for `key`."""
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "sentexp"
     target = folder / f"{key}.arrow"
     if not target.exists():
@@ -133,14 +138,8 @@ def _cached(key: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets
         if first is None:
             raise SentexpError(f"{path}: no rows")
         folder.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all, also when two processes do this at once or one is interrupted.
-        part = folder / f"{key}.{uuid.uuid4().hex}.part"
-        try:
-            with part.open("wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
-                writer.write_batch(first)
-                for batch in batches:
-                    writer.write_batch(batch)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(target) as unfinished, pa.ipc.new_stream(unfinished, first.schema) as writer:
+            writer.write_batch(first)
+            for batch in batches:
+                writer.write_batch(batch)
     return datasets.Dataset.from_file(str(target))

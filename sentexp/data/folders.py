@@ -1,4 +1,4 @@
-"""Reviews as a text file each in a folder a label: `pos/0_9.txt`, `neg/1_2.txt` (the layout of Maas et al., 2011)."""
+"""One text file per review, one folder per label: `pos/0_9.txt`, `neg/1_2.txt` (the layout of Maas et al., 2011)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sentexp.errors import SentexpError
 
 SPLIT_NAMES = {"train": ("train", "training"), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
 SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string()), ("file", pa.string())])
-# Folders of reviews that nobody labelled (`unsup` beside IMDB's pos and neg): counted, not read.
+# Names of folders for reviews without a label (`unsup` beside IMDB's pos and neg): counted, not read.
 UNLABELLED = ("unsup", "unsupervised", "unlabelled", "unlabeled")
 
 
 def splits_of(folder: Path) -> dict[str, Path]:
-    """The folders train, valid and test within `folder`, by role; empty if it has no train."""
+    """Return the folders inside `folder` that hold the splits train, valid and test; none if there is no train."""
     found: dict[str, Path] = {}
     for role, names in SPLIT_NAMES.items():
         for name in names:
@@ -28,7 +28,7 @@ def splits_of(folder: Path) -> dict[str, Path]:
 
 
 def review_files(folder: Path) -> list[Path]:
-    """All `LABEL/*.txt` of `folder`, label by label in natural order. Raises SentexpError where there are none."""
+    """List the files `LABEL/*.txt` in `folder`, label by label in natural order. Raises SentexpError without any."""
     labels = {child.name: child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")}
     files = [
         file
@@ -42,7 +42,7 @@ def review_files(folder: Path) -> list[Path]:
 
 
 def read_folder(folder: Path, files: list[Path], encoding: str) -> Iterator[pa.RecordBatch]:
-    """Batches of text, label (the folder's name) and `file` (its name within `folder`)."""
+    """Read the files as batches of text, label (the folder's name) and file (its path inside `folder`)."""
     for start in range(0, len(files), ROWS_PER_BATCH):
         chunk = files[start : start + ROWS_PER_BATCH]
         unlabelled = [file.parent.name.lower() in UNLABELLED for file in chunk]

@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face Hub, or of a local folder in the Hub's layout, through `datasets`."""
+"""Reviews from a dataset of the Hugging Face Hub or from a local folder in the Hub's layout, by means of `datasets`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +16,13 @@ import datasets
 import huggingface_hub
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-from sentexp.data.reviews import Reviews, finish, take_columns
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.atomic import whole_file
+from sentexp.data.reviews import Reviews, take_columns, to_reviews
+from sentexp.errors import SentexpError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
 
-_PROBE_SECONDS = 10.0  # until the Hub counts as unreachable; `datasets` itself would go on trying for half a minute
+PROBE_TIMEOUT = 10.0  # seconds, after which the Hub counts as unreachable; `datasets` would go on for half a minute
 
 
 def load(
@@ -39,11 +39,15 @@ def load(
     limit: int | None,
     seed: int,
 ) -> Reviews:
-    """The dataset `name` of the Hub or, if `path` is given, that folder of data files, with a README of configs or not.
+    """Load the dataset `name` from the Hub or, if `path` is given, from that folder of data files (README optional).
 
-    Only the splits that are named are fetched and read. What was fetched once is found again without a network, with a
-    warning. Raises SentexpError, in one line, for whatever the Hub, the folder or its content does not have.
+    Only the named splits are downloaded and read. Without a network, an earlier download is used, with a warning.
+
+    Raises ValueError without name and path, and SentexpError, in one line, for anything that the Hub, the folder or its
+    content lacks.
     """
+    if name is None and path is None:
+        raise ValueError("name=None: expected OWNER/NAME of a dataset on the Hub, or path")
     wanted = {"train": train_split, "valid": valid_split, "test": test_split}
     splits = {role: split for role, split in wanted.items() if split is not None}
     if len(set(splits.values())) < len(splits):
@@ -53,15 +57,14 @@ def load(
         if path is not None:
             source = str(path)
             tables = _from_folder(path, config, splits)
-        elif name is not None:
-            tables, source = _from_hub(name, config, revision, splits)
         else:
-            raise SentexpError("data.name=null: expected OWNER/NAME of a dataset on the Hub, or data.path=FOLDER")
+            assert name is not None
+            tables, source = _from_hub(name, config, revision, splits)
     raw = {
         role: take_columns(tables[role], f"{source}, split {split}", text_column, label_column)
         for role, split in splits.items()
     }
-    return finish(raw, source=source, valid_fraction=valid_fraction, limit=limit, seed=seed)
+    return to_reviews(raw, source=source, valid_fraction=valid_fraction, limit=limit, seed=seed)
 
 
 def _from_folder(path: str, config: str | None, splits: dict[str, str]) -> dict[str, datasets.Dataset]:
@@ -71,24 +74,24 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str]) -> dict[
     if not folder.is_dir():
         raise SentexpError(f"data.path={path}: expected a folder in the Hub's layout; data=files reads single files")
     if glob.has_magic(str(folder.absolute())):
-        raise SentexpError(f"data.path={path}: `datasets` takes * ? [ ] for patterns; expected a path without them")
+        raise SentexpError(f"data.path={path}: `datasets` takes * ? [ ] as patterns; expected a path without them")
     try:
         return _prepare(str(folder), config, None, splits, called=f"data.path={path}")
     except SentexpError:
         raise
     except Exception as error:
-        raise SentexpError(f"data.path={path}: {_one_line(error)}") from error
+        raise SentexpError(f"data.path={path}: {_reason(error)}") from error
 
 
 def _from_hub(
     name: str, config: str | None, revision: str | None, splits: dict[str, str]
 ) -> tuple[dict[str, datasets.Dataset], str]:
-    """The splits by role, and the name with the commit that was read."""
+    """Return the splits by role, and the name with the commit that was read."""
     note = _note_file(name, config, revision, splits)
     try:
         if datasets.config.HF_HUB_OFFLINE:
             raise ConnectionError("offline mode is on (HF_HUB_OFFLINE or HF_DATASETS_OFFLINE)")
-        commit = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=_PROBE_SECONDS).sha
+        commit = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=PROBE_TIMEOUT).sha
     except GatedRepoError:
         raise SentexpError(
             f"data.name={name}: this dataset wants its terms accepted on its page and a token (`hf auth login`)"
@@ -99,35 +102,33 @@ def _from_hub(
         raise SentexpError(
             f"data.name={name}: no such dataset on the Hub, or a private one; a local folder is data.path=FOLDER"
         ) from None
-    except Exception as error:  # the kinds of network failure differ between versions of the Hub's client
-        copy = _kept_copy(note, name, config, splits)
+    except Exception as error:  # the kinds of network failure differ between versions of huggingface_hub
+        copy, reason = _kept_copy(note, name, config, splits), _reason(error)
         if copy is None:
             raise SentexpError(
-                f"data.name={name}: cannot reach the Hub at {huggingface_hub.constants.ENDPOINT} ({_one_line(error)}), "
+                f"data.name={name}: cannot reach the Hub at {huggingface_hub.constants.ENDPOINT} ({reason}), "
                 "and no copy of an earlier download was found; data.path=FOLDER reads a local folder"
             ) from error
-        why = _one_line(error)
-        log.warning("Cannot reach the Hub (%s): reading the copy of %s that was downloaded earlier", why, name)
+        log.warning("Cannot reach the Hub (%s): reading the copy of %s that was downloaded earlier", reason, name)
         return copy
     try:
         tables = _prepare(name, config, commit, splits, called=f"data.name={name}")
     except SentexpError:
         raise
     except Exception as error:
-        raise SentexpError(f"data.name={name}: {_one_line(error)}; data.path=FOLDER reads a local folder") from error
+        raise SentexpError(f"data.name={name}: {_reason(error)}; data.path=FOLDER reads a local folder") from error
     source = f"{name}@{str(commit)[:8]}"
     files = {role: [file["filename"] for file in table.cache_files] for role, table in tables.items()}
     note.parent.mkdir(parents=True, exist_ok=True)
-    part = note.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps({"source": source, "files": files}), encoding="utf-8")
-    part.replace(note)
+    with whole_file(note) as unfinished:
+        unfinished.write_text(json.dumps({"source": source, "files": files}), encoding="utf-8")
     return tables, source
 
 
 def _prepare(
     where: str, config: str | None, revision: str | None, splits: dict[str, str], called: str
 ) -> dict[str, datasets.Dataset]:
-    """The splits by role, of a folder or a name on the Hub: found, fetched, mapped into memory."""
+    """Download if necessary, and return the splits of a folder or a Hub name by role, mapped into memory."""
     try:
         builder = datasets.load_dataset_builder(where, config, revision=revision)
     except ValueError as error:
@@ -143,7 +144,7 @@ def _prepare(
             raise SentexpError(
                 f"data.{role}_split={split}: {called} has no such split; its splits: {', '.join(files) or 'none'}{tail}"
             )
-    # Named one by one: load_dataset would fetch and convert the other splits as well (IMDB's 50,000 unlabelled ones).
+    # Named one by one: load_dataset would also fetch and convert the other splits (IMDB's 50,000 unlabelled reviews).
     tables = datasets.load_dataset(
         where,
         builder.config.name,
@@ -156,7 +157,10 @@ def _prepare(
 
 
 def _note_file(name: str, config: str | None, revision: str | None, splits: dict[str, str]) -> Path:
-    """Our note of which files in the cache of `datasets` hold these splits: without a network it cannot find them."""
+    """Return our note of the files that hold these splits in the cache of `datasets`.
+
+    Without a network, `datasets` cannot find them itself.
+    """
     key = hashlib.blake2b(json.dumps([name, config, revision, splits]).encode(), digest_size=16).hexdigest()
     return Path(datasets.config.HF_DATASETS_CACHE) / "sentexp" / f"{key}.json"
 
@@ -164,7 +168,7 @@ def _note_file(name: str, config: str | None, revision: str | None, splits: dict
 def _kept_copy(
     note: Path, name: str, config: str | None, splits: dict[str, str]
 ) -> tuple[dict[str, datasets.Dataset], str] | None:
-    """What an earlier call fetched, or else what `load_dataset` fetched for someone; None if neither is there."""
+    """Return what an earlier call downloaded, or what any program did with `load_dataset`; None if there is neither."""
     try:
         kept: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
         tables = {
@@ -184,17 +188,16 @@ def _kept_copy(
         datasets.config.HF_HUB_OFFLINE = offline
 
 
-def _one_line(error: BaseException) -> str:
-    """What went wrong, from the innermost cause that says something."""
+def _reason(error: BaseException) -> str:
+    """Return the error as one line: its cause, where `datasets` itself says only that something failed."""
     while isinstance(error, datasets.exceptions.DatasetGenerationError) and error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].strip()[:300]}" if lines else type(error).__name__
+    return one_line(error)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No log lines of the libraries; progress bars on a terminal only."""
+    """Silence the libraries: no log lines, and progress bars only on a terminal."""
     verbosity = datasets.logging.get_verbosity(), huggingface_hub.logging.get_verbosity()
     bars = sys.stderr.isatty()
     hid = not bars and not datasets.utils.are_progress_bars_disabled()

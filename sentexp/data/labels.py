@@ -1,4 +1,4 @@
-"""Labels of any kind (class numbers with or without names, words, booleans) to names, and names to numbers."""
+"""Turns labels of any kind (class numbers with or without names, words, booleans) into names, and sorts these."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ import pyarrow.compute as pc
 from sentexp.errors import SentexpError
 
 MISSING = -1
+"""The code of a row without a label."""
 
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """A column of labels: row i has the name `names[codes[i]]`, or none where `codes[i]` is MISSING."""
+    """A column of labels: row i has the label `names[codes[i]]`, or none if `codes[i]` is MISSING."""
 
     codes: np.ndarray  # int64 [N]
     names: list[str]
     in_order: bool
-    """The order of `names` is the data's own (a ClassLabel); else they are to be sorted."""
+    """True if the data itself gives the order of `names` (a ClassLabel); otherwise they are to be sorted."""
     minus_one: str | None = None
-    """The name under which a plain integer -1 goes: a class in some data, `no label` in other."""
+    """The name that a plain number -1 would have: a class in some data, `no label` in other."""
 
 
-def read_labels(rows: datasets.Dataset, column: str, where: Callable[[int], str]) -> LabelColumn:
-    """The `label` column of `rows`, which `column` is called in its source; `where` tells the place of a row.
+def encode_labels(rows: datasets.Dataset, column: str, where: Callable[[int], str]) -> LabelColumn:
+    """Encode the column `label` of `rows`; messages call it `column`, and row i `where(i)`.
 
-    No label: null, NaN, an empty string, and -1 of a ClassLabel. Raises SentexpError for a number with a fraction and
-    for what cannot be a label (lists, dates ...).
+    Null, NaN, an empty string and the -1 of a ClassLabel count as no label. Raises SentexpError for a number with a
+    fraction and for anything that cannot be a label (lists, dates ...).
     """
     feature = rows.features["label"]
     values = rows.data.column("label")
@@ -59,7 +60,7 @@ def read_labels(rows: datasets.Dataset, column: str, where: Callable[[int], str]
 
     names: list[str] = []
     code_of: dict[str, int] = {}
-    table = np.full(len(encoded.dictionary) + 1, MISSING)  # its last entry serves index MISSING
+    table = np.full(len(encoded.dictionary) + 1, MISSING)  # the last entry is for index -1, MISSING
     for index, value in enumerate(encoded.dictionary.to_pylist()):
         try:
             name = name_of(value)
@@ -75,7 +76,7 @@ def read_labels(rows: datasets.Dataset, column: str, where: Callable[[int], str]
 
 
 def name_of(value: object) -> str | None:
-    """The name of a label as files hold it, None for no label. Raises ValueError that says what is wrong with it."""
+    """Return the name of a label, None for no label. Raises ValueError for anything that cannot be a label."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -94,7 +95,7 @@ def name_of(value: object) -> str | None:
 
 
 def sort_names(names: list[str]) -> list[str]:
-    """In natural order: numbers by size and before words, words without regard to case, `r2` before `r10`."""
+    """Sort in natural order: numbers first, by size; words regardless of upper and lower case; `r2` before `r10`."""
     return sorted(names, key=_natural)
 
 

@@ -1,11 +1,12 @@
-"""Reviews ready for the text room: whatever their source, three splits of (text, label number), counted and digested.
+"""`Reviews`, which every `data=` option returns, and `to_reviews`, which makes them from any source.
 
-Texts stay where `datasets` mapped them into memory; what is computed here (labels, row numbers) takes 8 bytes a review.
+Texts stay where `datasets` has mapped them into memory; what is computed here (labels, row numbers) takes 8 bytes per
+review.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import datasets
@@ -14,38 +15,49 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from sentexp.data.labels import MISSING, LabelColumn, read_labels, sort_names
+from sentexp.data.labels import MISSING, LabelColumn, encode_labels, sort_names
 from sentexp.data.splits import holdout, stratified
 from sentexp.errors import SentexpError, did_you_mean
+
+SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Reviews:
-    """What a `data=` option loads."""
+    """What a `data=` option returns. `to_reviews` makes it."""
 
     splits: datasets.DatasetDict
-    """train, valid, test; columns text (string) and label (int64, 0 to C-1)."""
+    """train, valid and test, each with the columns text (string) and label (int64, 0 to C-1)."""
     labels: list[str]
-    """The name of each label number; those of the training reviews."""
+    """The name of each label number; only labels of the training reviews."""
     digests: dict[str, str]
-    """Of each split's texts and label numbers, in order; hexadecimal, the same on every machine."""
+    """Per split, a hash of its texts and label numbers in order: 32 hexadecimal digits, the same on every machine."""
     source: str
-    """Where they come from, for people."""
+    """Where the reviews come from, for people."""
     skipped: dict[str, int] = field(default_factory=dict)
     """How many rows were left out, by place and reason."""
 
 
 @dataclass(frozen=True)
-class Raw:
-    """One split as its source gives it: `rows` has a `text` column of strings and a `label` column of any kind."""
+class RawSplit:
+    """One split as it comes from its source, before rows without text or label are left out.
+
+    Raises ValueError if `rows` lacks one of the two columns or if its texts are not strings.
+    """
 
     rows: datasets.Dataset
+    """Has a column `text` of strings and a column `label` of strings, integers, booleans or a ClassLabel."""
     name: str
-    """For messages: a file, or the split of a dataset."""
+    """What messages call the split: a file, or the split of a dataset."""
     label_column: str = "label"
-    """The label column's name in the source, for messages."""
+    """What messages call the label column: its name in the source."""
     place: Callable[[int], str] | None = None
-    """For messages: where row i (from 0) is; None: `name, row i+1`."""
+    """Returns what messages call row i, counted from 0; None: `name, row i+1`."""
+
+    def __post_init__(self) -> None:
+        features = self.rows.features
+        if "label" not in features or not _is_text(features.get("text")):
+            raise ValueError(f"{self.name}: expected columns text (strings) and label, found {dict(features)}")
 
     def where(self, row: int) -> str:
         return self.place(row) if self.place else f"{self.name}, row {row + 1}"
@@ -57,17 +69,20 @@ def take_columns(
     text_column: str,
     label_column: str,
     place: Callable[[int], str] | None = None,
-) -> Raw:
-    """`rows` with the two columns under our names. Raises SentexpError for a missing one and for text that is none."""
+) -> RawSplit:
+    """Return a split of two columns of `rows`, renamed to text and label.
+
+    Raises SentexpError if a column is missing or the text column does not hold text.
+    """
     check_columns(rows.features, name, text_column, label_column)
     rows = rows.select_columns([text_column, label_column])
     # In two steps, since the label column may be called text.
     rows = rows.rename_columns({text_column: "__text", label_column: "__label"})
-    return Raw(rows.rename_columns({"__text": "text", "__label": "label"}), name, label_column, place)
+    return RawSplit(rows.rename_columns({"__text": "text", "__label": "label"}), name, label_column, place)
 
 
 def check_columns(features: datasets.Features, name: str, text_column: str, label_column: str) -> None:
-    """Raise SentexpError unless `name`, whose columns are `features`, has both columns, and text in the first."""
+    """Raise SentexpError unless `features`, the columns of `name`, has both columns and the first one holds text."""
     for key, column in (("text_column", text_column), ("label_column", label_column)):
         if column not in features:
             raise no_column(key, column, list(features), name)
@@ -82,39 +97,60 @@ def check_columns(features: datasets.Features, name: str, text_column: str, labe
 
 
 def no_column(key: str, column: str, columns: list[str], name: str) -> SentexpError:
-    """The error that `data.KEY` names a column that `name` has not, for the caller to raise."""
+    """Return, for the caller to raise, the error that `data.KEY` names a column that `name` does not have."""
     known = ", ".join(columns) or "none"
     return SentexpError(
         f"data.{key}={column}: no such column in {name}; its columns: {known}{did_you_mean(column, columns)}"
     )
 
 
-def finish(
-    raw: dict[str, Raw],
+def to_reviews(
+    raw: Mapping[str, RawSplit],
     *,
     source: str,
-    valid_fraction: float,
-    limit: int | None,
-    seed: int,
     test_fraction: float | None = None,
+    valid_fraction: float | None = None,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> Reviews:
-    """From raw splits `train` and perhaps `valid` and `test` to `Reviews`.
+    """Make `Reviews` of raw splits: `train` and, if the source has them, `valid` and `test`.
 
-    Skips and counts rows without text or label; numbers the labels by those of `train`; splits off of `train`, seeded
-    and stratified, a `test_fraction` where there is no `test`, then a `valid_fraction` of the rest where there is no
-    `valid`; keeps a stratified `limit` of each. Raises SentexpError for a split that is empty or has fewer reviews than
-    there are labels, for fewer than two labels and for a label that `train` has not.
+    >>> import datasets
+    >>> from sentexp.data import RawSplit, to_reviews
+    >>> rows = {"text": ["fine"] * 10 + ["poor"] * 10 + [""], "label": ["pos"] * 10 + ["neg"] * 11}
+    >>> raw = {"train": RawSplit(datasets.Dataset.from_dict(rows), "my reviews")}
+    >>> reviews = to_reviews(raw, source="my reviews", test_fraction=0.2, valid_fraction=0.25)
+    >>> reviews.labels
+    ['neg', 'pos']
+    >>> {split: len(rows) for split, rows in reviews.splits.items()}
+    {'train': 12, 'valid': 4, 'test': 4}
+    >>> reviews.splits["test"][0]
+    {'text': 'fine', 'label': 1}
+    >>> reviews.skipped
+    {'my reviews: no text': 1}
+
+    Rows without text or label are left out and counted. Labels are numbered from 0 by their names in `train`: in the
+    order of a ClassLabel, otherwise sorted. Where there is no `test`, a `test_fraction` of `train` is held out for it;
+    where there is no `valid`, a `valid_fraction` of what then remains. Of each split, at most `limit` reviews are kept.
+    All choices are drawn with `seed` and keep the proportions of the labels.
+
+    Raises ValueError for other splits than these and for a fraction that is missing or not between 0 and 1. Raises
+    SentexpError, with the place, for a split that is empty or has fewer reviews than there are labels, for fewer than
+    two labels, and for a label that `train` does not have.
     """
+    if "train" not in raw or not set(raw) <= set(SPLITS):
+        raise ValueError(f"splits {', '.join(raw)}: expected train and, if there are any, valid and test")
     skipped: dict[str, int] = {}
-    columns = {split: read_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
+    columns = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
     usable = {split: _usable(one, columns[split], columns["train"], skipped) for split, one in raw.items()}
     names = _names(columns["train"], usable["train"], raw["train"])
     numbers = {split: _numbers(one, columns[split], usable[split], names) for split, one in raw.items()}
 
-    parts = {split: (split, rows) for split, rows in usable.items()}  # split -> (the raw split it is of, its rows)
+    parts = {split: (split, rows) for split, rows in usable.items()}  # split -> (raw split it is taken from, its rows)
     for split, fraction in (("test", test_fraction), ("valid", valid_fraction)):
         if split not in parts:
-            assert fraction is not None
+            if fraction is None:
+                raise ValueError(f"{split}_fraction=None: expected a fraction, since there is no split {split}")
             _, rows = parts["train"]
             key = f"data.{split}_fraction"
             kept, held = holdout(numbers["train"][rows], fraction, seed, key, raw["train"].name)
@@ -122,7 +158,7 @@ def finish(
 
     labelled = {split: _with_numbers(one.rows, numbers[split]) for split, one in raw.items()}
     splits, digests = datasets.DatasetDict(), {}
-    for split in ("train", "valid", "test"):
+    for split in SPLITS:
         origin, rows = parts[split]
         if len(rows) < len(names):
             raise SentexpError(
@@ -139,7 +175,7 @@ def finish(
 
 
 def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str:
-    """32 hexadecimal digits of the texts and label numbers of these `rows` (sorted), however the column is chunked."""
+    """Hash the texts and label numbers of `rows` (sorted) to 32 hexadecimal digits, however the column is chunked."""
     lengths, content = xxhash.xxh3_128(), xxhash.xxh3_128()
     for _, chunk in _chunks(texts, rows):
         chunk = chunk.cast(pa.large_string())
@@ -153,7 +189,7 @@ def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str
 
 
 def _chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[tuple[int, pa.Array]]:
-    """The chosen rows (sorted) of each chunk, with the row number at which the chunk begins."""
+    """Yield the chosen rows (sorted) of each chunk, with the number of the chunk's first row."""
     start = 0
     for chunk in column.chunks:
         stop = start + len(chunk)
@@ -166,17 +202,17 @@ def _chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[tuple[int, pa
 
 
 def _is_text(feature: object) -> bool:
-    """Strings, or a column of nothing but nulls, which has no type of its own (its rows are then counted as empty)."""
+    """Return True for strings and for a column of nulls only, which has no type (its rows then count as empty)."""
     return isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string", "null")
 
 
-def _usable(one: Raw, column: LabelColumn, train: LabelColumn, skipped: dict[str, int]) -> np.ndarray:
-    """The rows of `one` that have a text and a label; the others go into `skipped`."""
+def _usable(one: RawSplit, column: LabelColumn, train: LabelColumn, skipped: dict[str, int]) -> np.ndarray:
+    """Return the rows of `one` that have a text and a label, and count the others in `skipped`."""
     if not len(one.rows):
         raise SentexpError(f"{one.name}: no rows")
     labelled = column.codes != MISSING
     if column.minus_one in column.names and column.minus_one not in train.names:
-        # A plain -1 is a class like any other where training has it; where it has not, it is the custom for `no label`.
+        # A plain -1 is a class like any other if training has it; if not, it stands for `no label`, as is common.
         labelled &= column.codes != column.names.index(str(column.minus_one))
     blank = [_blank(chunk) for chunk in one.rows.data.column("text").chunks]
     written = ~np.concatenate(blank)
@@ -190,13 +226,13 @@ def _usable(one: Raw, column: LabelColumn, train: LabelColumn, skipped: dict[str
 
 
 def _blank(texts: pa.Array) -> np.ndarray:
-    """True for null, empty and white space alone."""
+    """Return True for each text that is null, empty or only white space."""
     texts = texts.cast(pa.string()) if pa.types.is_null(texts.type) else texts
     empty = pc.or_(pc.equal(pc.binary_length(texts), 0), pc.utf8_is_space(texts))
     return pc.fill_null(empty, True).to_numpy(zero_copy_only=False)
 
 
-def _names(column: LabelColumn, usable: np.ndarray, train: Raw) -> list[str]:
+def _names(column: LabelColumn, usable: np.ndarray, train: RawSplit) -> list[str]:
     present = [column.names[code] for code in np.unique(column.codes[usable])]
     if len(present) < 2:
         raise SentexpError(
@@ -206,8 +242,8 @@ def _names(column: LabelColumn, usable: np.ndarray, train: Raw) -> list[str]:
     return present if column.in_order else sort_names(present)
 
 
-def _numbers(one: Raw, column: LabelColumn, usable: np.ndarray, names: list[str]) -> np.ndarray:
-    """The label number of each row of `one` [N], MISSING for rows that are not usable."""
+def _numbers(one: RawSplit, column: LabelColumn, usable: np.ndarray, names: list[str]) -> np.ndarray:
+    """Return the label number of each row of `one` [N], MISSING for rows that are not usable."""
     number = {name: i for i, name in enumerate(names)}
     table = np.array([number.get(name, MISSING) for name in column.names], dtype=np.int64)
     numbers = np.full(len(column.codes), MISSING, dtype=np.int64)
@@ -224,6 +260,6 @@ def _numbers(one: Raw, column: LabelColumn, usable: np.ndarray, names: list[str]
 
 
 def _with_numbers(rows: datasets.Dataset, numbers: np.ndarray) -> datasets.Dataset:
-    """`rows` with label numbers for labels; the texts stay where they are."""
+    """Return `rows` with numbers in place of labels; the texts stay where they are."""
     labels = datasets.Dataset(pa.table({"label": pa.array(numbers)}))
     return datasets.concatenate_datasets([rows.select_columns(["text"]), labels], axis=1)

@@ -1,6 +1,7 @@
-"""Which rows go where: seeded, stratified choices, made of arrays alone.
+"""Seeded random choices of rows that keep the proportions of the labels.
 
-The random keys are raw PCG64 output, which numpy promises to keep for ever, so a split is the same on every machine.
+The random keys are the raw output of PCG64, which numpy promises never to change, so a split is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from sentexp.errors import SentexpError
 
 
 def holdout(numbers: np.ndarray, fraction: float, seed: int, key: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to keep and rows to hold out: `fraction` of `numbers` [N] (0 to C-1), of each label in proportion. Sorted.
+    """Return the rows to keep and the rows to hold out, each sorted: a `fraction` of the label numbers [N], 0 to C-1.
 
-    At least one row of each label is kept. Raises SentexpError, naming `key` and `name` (what is split), where the part
-    held out would have fewer rows than there are labels, or would leave too few.
+    Each label is held out in proportion, and at least one row of each is kept. `key` and `name` (what is split) stand
+    in messages. Raises ValueError if the fraction is not between 0 and 1, and SentexpError if fewer rows than there are
+    labels would be held out or kept.
     """
     if not 0 < fraction < 1:
-        raise SentexpError(f"{key}={fraction}: expected a fraction between 0 and 1")
+        raise ValueError(f"{key}={fraction}: expected a fraction between 0 and 1")
     total, labels = len(numbers), len(np.unique(numbers))
     count = round(total * fraction)
     if total < 2 * labels:
@@ -37,21 +39,25 @@ def holdout(numbers: np.ndarray, fraction: float, seed: int, key: str, name: str
 
 
 def stratified(numbers: np.ndarray, count: int, seed: int, leave_one: bool = False) -> np.ndarray:
-    """`count` of the rows of `numbers` [N], sorted: of each label in proportion, and one at least where they suffice.
+    """Choose `count` rows of the label numbers [N], each label in proportion, and return them sorted.
 
-    A smaller count of the same seed takes a part of what a larger one takes, rounding aside.
+    Each label gets at least one row if `count` suffices; with `leave_one`, at least one row of each is not chosen.
+    Apart from rounding, a smaller count with the same seed chooses a part of what a larger one chooses.
     """
     _, numbers, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     shares = _apportion(sizes, count, sizes - 1 if leave_one else sizes)
     keys = np.random.PCG64(seed).random_raw(len(numbers))
-    order = np.lexsort((keys, numbers))  # by label, within a label at random
+    order = np.lexsort((keys, numbers))  # by label, in random order within a label
     starts = np.cumsum(sizes) - sizes
     rank = np.arange(len(numbers)) - np.repeat(starts, sizes)
     return np.sort(order[rank < np.repeat(shares, sizes)])
 
 
 def _apportion(sizes: np.ndarray, count: int, most: np.ndarray) -> np.ndarray:
-    """`count` seats over groups of these `sizes`: largest remainders, within 1 (while count suffices) and `most`."""
+    """Share `count` seats among groups of these sizes by largest remainder.
+
+    A group gets at most `most` seats, and at least one if `count` suffices.
+    """
     ideal = count * sizes / sizes.sum()
     least = np.minimum(1, most) if count >= len(sizes) else np.zeros_like(sizes)
     seats = np.clip(np.floor(ideal).astype(np.int64), least, most)

@@ -1,6 +1,6 @@
-"""Parsers of review files: csv, tsv, json lines and parquet, streamed as Arrow batches, every complaint with its line.
+"""Parsers of review files: csv, tsv, json lines and parquet, as a stream of Arrow batches; errors name the line.
 
-Batches have the columns text, label and, for text files, `line`: the line of the file at which the row begins.
+Batches have the columns text, label and, for text files, line: the line of the file in which the row begins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from sentexp.data.labels import name_of
 from sentexp.data.reviews import check_columns, no_column
-from sentexp.errors import SentexpError
+from sentexp.errors import SentexpError, one_line
 
 ROWS_PER_BATCH = 1000
 SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string()), ("line", pa.int64())])
@@ -31,27 +31,30 @@ Parser = Callable[[Path, str, str, str], Iterator[pa.RecordBatch]]
 
 
 def read_csv(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[pa.RecordBatch]:
-    """Comma-separated rows under a header, fields with commas, quotes or line ends in double quotes (RFC 4180)."""
+    """Read comma-separated rows below a header; fields with commas, quotes or line ends are quoted (RFC 4180).
+
+    Raises SentexpError with the line, as all parsers do.
+    """
     yield from batches(path, _delimited_rows(path, ",", text_column, label_column, encoding))
 
 
 def read_tsv(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[pa.RecordBatch]:
-    """As `read_csv`, separated by tabs."""
+    """Read rows as `read_csv` does, separated by tabs."""
     yield from batches(path, _delimited_rows(path, "\t", text_column, label_column, encoding))
 
 
 def read_jsonl(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[pa.RecordBatch]:
-    """One JSON object a line. A key that a line lacks counts as null; one that all lines lack is an error."""
+    """Read one JSON object per line. A key that a line lacks counts as null; one that all lines lack is an error."""
     yield from batches(path, _json_rows(path, text_column, label_column, encoding))
 
 
 def read_parquet(path: Path, text_column: str, label_column: str, _encoding: str) -> Iterator[pa.RecordBatch]:
-    """The two columns of a parquet file, in their own types; class names that `datasets` wrote beside them are kept."""
+    """Read the two columns of a parquet file in their own types; class names written by `datasets` are kept."""
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise SentexpError(f"{path}: not a parquet file that can be read ({_first_line(error)})") from error
-    # Of the categories that pandas writes, the values.
+        raise SentexpError(f"{path}: not a parquet file that can be read ({one_line(error)})") from error
+    # Categories, as pandas writes them, become their values.
     fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in file.schema_arrow]
     features = datasets.Features.from_arrow_schema(pa.schema(fields, metadata=file.schema_arrow.metadata))
     check_columns(features, str(path), text_column, label_column)
@@ -64,7 +67,7 @@ def read_parquet(path: Path, text_column: str, label_column: str, _encoding: str
             yield batch
             row += len(batch)
     except (pa.ArrowInvalid, OSError) as error:
-        raise SentexpError(f"{path}: cannot be read after row {row} ({_first_line(error)})") from error
+        raise SentexpError(f"{path}: cannot be read after row {row} ({one_line(error)})") from error
 
 
 PARSERS: dict[str, Parser] = {"csv": read_csv, "tsv": read_tsv, "jsonl": read_jsonl, "parquet": read_parquet}
@@ -74,7 +77,7 @@ ENDINGS = {
 
 
 def batches(path: Path, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
-    """Rows of (text, label, line) as Arrow batches."""
+    """Collect rows of (text, label, line) into Arrow batches."""
     rows = iter(rows)
     while chunk := list(islice(rows, ROWS_PER_BATCH)):
         texts, labels, lines = zip(*chunk, strict=True)
@@ -82,13 +85,13 @@ def batches(path: Path, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
             yield pa.record_batch([pa.array(texts, pa.string()), pa.array(labels, pa.string()), lines], schema=SCHEMA)
         except UnicodeEncodeError:  # JSON can spell half of a surrogate pair
             line = next(line for text, label, line in chunk if _HALF_PAIR.search(f"{text}{label}"))
-            raise SentexpError(f"{path}:{line}: holds half of a surrogate pair, which is no character") from None
+            raise SentexpError(f"{path}:{line}: holds half of a surrogate pair, which is not a character") from None
 
 
 def text_lines(path: Path, encoding: str) -> Iterator[str]:
-    """The lines of a text file with their ends. Raises SentexpError with the line of a byte that is not `encoding`."""
+    """Yield the lines of a text file with their ends. Raises SentexpError with the line of a byte not in `encoding`."""
     try:
-        # A byte order mark, as spreadsheets write it, is no part of the first line.
+        # A byte order mark, as spreadsheets write it, is not part of the first line.
         codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     except LookupError:
         raise SentexpError(f"data.encoding={encoding}: no such encoding; expected utf-8, latin-1 ...") from None
@@ -98,12 +101,12 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
     except UnicodeError:
         line, byte = _undecodable(path, codec)
         raise SentexpError(
-            f"{path}:{line}: {byte} is not {encoding}; data.encoding=NAME says what it is (latin-1, cp1252 ...)"
+            f"{path}:{line}: {byte} is not {encoding}; expected data.encoding=NAME of the file (latin-1, cp1252 ...)"
         ) from None
 
 
 def _undecodable(path: Path, codec: str) -> tuple[int, str]:
-    """The line of the first undecodable byte, and what is there."""
+    """Return the line of the first byte that cannot be decoded, and what is there."""
     decoder, line = codecs.getincrementaldecoder(codec)(), 1
     with path.open("rb") as file:
         while True:
@@ -120,7 +123,7 @@ def _undecodable(path: Path, codec: str) -> tuple[int, str]:
 
 
 def _delimited_rows(path: Path, delimiter: str, text_column: str, label_column: str, encoding: str) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)  # of the whole process; the default refuses reviews beyond 128 KiB
+    csv.field_size_limit(2**31 - 1)  # for the whole process; the default refuses reviews longer than 128 KiB
     reader = csv.reader(text_lines(path, encoding), delimiter=delimiter, strict=True)
     line = 1
     try:
@@ -136,14 +139,15 @@ def _delimited_rows(path: Path, delimiter: str, text_column: str, label_column: 
             if len(row) == width:
                 yield row[text], name_of(row[label]), line
             elif row:  # an empty line is no row
+                separator = "comma" if delimiter == "," else "tab"
                 raise SentexpError(
-                    f"{path}:{line}: {len(row)} fields where the header has {width}; a field that holds a "
-                    f"{'comma' if delimiter == ',' else 'tab'}, a quote or a line end goes in double quotes"
+                    f"{path}:{line}: {len(row)} fields where the header has {width}; expected double quotes around a "
+                    f"field with a {separator}, a quote or a line end"
                 )
             line = reader.line_num + 1
     except csv.Error as error:
         raise SentexpError(
-            f"{path}:{line}: {error}; a field that begins with a double quote ends with one, and doubles those within"
+            f"{path}:{line}: {error}; a field that begins with a double quote must end with one and double those inside"
         ) from error
 
 
@@ -158,7 +162,7 @@ def _json_rows(path: Path, text_column: str, label_column: str, encoding: str) -
         except (ValueError, RecursionError) as error:
             raise SentexpError(f"{path}:{number}: not JSON ({error})") from None
         if not isinstance(row, dict):
-            raise SentexpError(f"{path}:{number}: expected one JSON object a line, found {_json_kind(row)}")
+            raise SentexpError(f"{path}:{number}: expected one JSON object per line, found {_json_kind(row)}")
         first = list(row) if first is None else first
         met.update(column for column in (text_column, label_column) if column in row)
         text = row.get(text_column)
@@ -185,7 +189,7 @@ def _plain(array: pa.Array) -> pa.Array:
 
 
 def _check_utf8(array: pa.Array, path: Path, start: int) -> None:
-    """Parquet promises UTF-8 and nobody checks: a bad byte would come up only when a text is first looked at."""
+    """Raise SentexpError for a text that is not UTF-8: parquet demands it, but checks nothing before a text is used."""
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         return
     try:
@@ -196,9 +200,5 @@ def _check_utf8(array: pa.Array, path: Path, start: int) -> None:
                 (value.as_py() or b"").decode("utf-8")
             except UnicodeDecodeError as error:
                 bad = f"byte 0x{error.object[error.start]:02x}"
-                raise SentexpError(f"{path}, row {start + i + 1}: {bad} is not utf-8, as parquet wants it") from None
+                raise SentexpError(f"{path}, row {start + i + 1}: {bad} is not utf-8, which parquet demands") from None
         raise
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

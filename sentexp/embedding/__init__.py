@@ -1,1 +1,1 @@
-"""From numbers of words to vectors. Empty of imports, because the configuration is checked from here before torch."""
+"""From token ids to vectors. Imports nothing, because the configuration is checked from here before torch loads."""

@@ -5,46 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.errors import did_you_mean
 
 
 @dataclass(frozen=True)
 class Published:
-    """One archive, found as `<base><file>` at each of `bases`, tried in turn. Its members differ in dimension alone."""
+    """One archive of word vectors. The files in it differ only in their dimension."""
 
     file: str
     dims: tuple[int, ...]
-    bases: tuple[str, ...]
+    source: str
+    """OWNER/NAME of a repository on the Hugging Face Hub, or the address of a folder on the web (http://.../)."""
+
+    @property
+    def on_hub(self) -> bool:
+        return "://" not in self.source
 
 
-_STANFORD = ("https://nlp.stanford.edu/data/", "https://huggingface.co/stanfordnlp/glove/resolve/main/")
-_FACEBOOK = ("https://dl.fbaipublicfiles.com/fasttext/vectors-english/",)
+_GLOVE = "stanfordnlp/glove"
+_FASTTEXT = "https://dl.fbaipublicfiles.com/fasttext/vectors-english/"
 
-# Their publishers state no checksums and the mirror may pack its own archives, so a download is checked by its length
-# and by the sums inside the archive.
+# The publishers state no checksums, so a download is checked by its length and by the checksums inside the archive.
 GLOVE: Mapping[str, Published] = {
-    "6B": Published("glove.6B.zip", (50, 100, 200, 300), _STANFORD),
-    "42B": Published("glove.42B.300d.zip", (300,), _STANFORD),
-    "840B": Published("glove.840B.300d.zip", (300,), _STANFORD),
-    "twitter.27B": Published("glove.twitter.27B.zip", (25, 50, 100, 200), _STANFORD),
+    "6B": Published("glove.6B.zip", (50, 100, 200, 300), _GLOVE),
+    "42B": Published("glove.42B.300d.zip", (300,), _GLOVE),
+    "840B": Published("glove.840B.300d.zip", (300,), _GLOVE),
+    "twitter.27B": Published("glove.twitter.27B.zip", (25, 50, 100, 200), _GLOVE),
 }
 FASTTEXT: Mapping[str, Published] = {
-    "wiki-news-300d-1M": Published("wiki-news-300d-1M.vec.zip", (300,), _FACEBOOK),
-    "crawl-300d-2M": Published("crawl-300d-2M.vec.zip", (300,), _FACEBOOK),
+    "wiki-news-300d-1M": Published("wiki-news-300d-1M.vec.zip", (300,), _FASTTEXT),
+    "crawl-300d-2M": Published("crawl-300d-2M.vec.zip", (300,), _FASTTEXT),
 }
-
-
-def dims(name: str) -> tuple[int, ...]:
-    """The dimensions that the vectors called `name` come with; none if the name is not known."""
-    published = GLOVE.get(name) or FASTTEXT.get(name)
-    return published.dims if published else ()
 
 
 def find(family: Mapping[str, Published], name: str, dim: int) -> Published:
-    """The archive called `name`, of GLOVE or FASTTEXT. Raises SentexpError for a wrong name or dimension."""
+    """Return the archive called `name` from GLOVE or FASTTEXT. Raises ValueError for an unknown name or dimension."""
     if name not in family:
-        raise SentexpError(f"embedding.name={name}: not one of {', '.join(family)}{did_you_mean(name, family)}")
+        raise ValueError(f"name={name}: not one of {', '.join(family)}{did_you_mean(name, family)}")
     if dim not in family[name].dims:
-        valid = ", ".join(str(each) for each in family[name].dims)
-        raise SentexpError(f"embedding.dim={dim}: {name} comes with {valid}")
+        raise ValueError(f"dim={dim}: {name} comes with {', '.join(map(str, family[name].dims))}")
     return family[name]

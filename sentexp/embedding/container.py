@@ -1,4 +1,4 @@
-"""A file of word vectors as one stream of bytes, whether it is plain, gzipped or a member of a zip archive."""
+"""Opens a file of word vectors as one stream of bytes, whether it is plain, gzipped or in a zip archive."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ BUFFER = 1 << 20  # bytes
 
 @dataclass
 class Source:
-    """`called` begins every message about the stream; `done()` of `total` bytes of the file on disk have been read."""
+    """An opened file of word vectors, unpacked."""
 
     stream: BinaryIO
     called: str
+    """The start of every message about the stream: the file and, in an archive, the member."""
     total: int
+    """Bytes on disk, packed."""
     done: Callable[[], int]
+    """Returns how many of the `total` bytes have been read."""
 
 
 @contextmanager
 def opened(path: Path, dim: int | None) -> Iterator[Source]:
-    """The bytes of `path`, unpacked; of an archive of several files, those of the file named for `dim` (as in 100d).
+    """Yield the bytes of `path`, unpacked; from an archive of several files, the one named for `dim` (as in 100d).
 
-    The kind of file is told by its first bytes, not by its name. Raises SentexpError for a file that is not there, is
-    cut short or damaged (also while it is read), or leaves open which of its members is meant.
+    The first bytes tell the kind of file, not its name. Raises SentexpError if the file is missing, cut short or
+    damaged (also while it is being read), or if it is not clear which file of an archive is meant.
     """
     called = f"embedding.path={path}"
     with ExitStack() as stack:
@@ -72,7 +75,7 @@ def _choose(archive: zipfile.ZipFile, dim: int | None, called: str) -> zipfile.Z
         raise SentexpError(f"{called}: an archive without a file in it")
     names = ", ".join(member.filename for member in members)
     if dim is None:
-        raise SentexpError(f"{called}: which of {names}? expected embedding.dim, or one of them unpacked")
+        raise SentexpError(f"{called}: which of {names}? expected embedding.dim=NUMBER, or one of them unpacked")
     named = [member for member in members if re.search(rf"(?<!\d){dim}d(?![a-zA-Z0-9])", member.filename)]
     if len(named) != 1:
         count = "none" if not named else "more than one"

@@ -1,8 +1,8 @@
-"""What the first bytes of a file of word vectors say: its dimension and its layout. Imports nothing heavy.
+"""Finds the dimension and the format of a file of word vectors from its first bytes. Imports nothing heavy.
 
-The layouts are told apart by content. GloVe's text is a word and its numbers a line. word2vec's text and fastText's
-.vec have the same lines under a first one of "words dimension". word2vec's binary has that first line too, then for
-each word its bytes, a space and its numbers as little-endian float32.
+The formats are told apart by content. GloVe's text has one line per word: the word and its numbers. word2vec's text and
+fastText's .vec have the same lines below a first one of "words dimension". word2vec's binary format has that first line
+too, then for each word its bytes, a space and its numbers as little-endian float32.
 """
 
 from __future__ import annotations
@@ -15,36 +15,44 @@ from pathlib import Path
 from sentexp.embedding.container import Source, opened
 from sentexp.errors import SentexpError
 
-HEAD = 1 << 20  # bytes looked at; the longest line of numbers that can come first
+HEAD = 1 << 20
+"""Bytes that are looked at, and so the longest first line."""
 FASTTEXT_MODEL = bytes.fromhex("ba164f2f")
+"""First bytes of a fastText model (.bin), which is more than a file of vectors."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """`dim` numbers a word; `words` as promised by a first line, None without one; rows begin at byte `start`."""
+class VectorFormat:
+    """How a file of word vectors is written."""
 
     dim: int
+    """Numbers per word."""
     words: int | None
+    """The count that the first line promises; None without such a line."""
     binary: bool
     start: int
+    """The byte at which the first word begins."""
 
     @property
     def first_row(self) -> int:
-        """Line number, from 1, of the first word."""
+        """The line of the first word, counted from 1."""
         return 1 if self.words is None else 2
 
 
-def of_file(path: str | Path, dim: int | None = None) -> int:
-    """The dimension of the vectors in `path`; `dim`, the one wanted, only chooses among the members of an archive.
+def check(path: str | Path, dim: int | None = None) -> int:
+    """Return the dimension of the vectors in the file `path`, which must be `dim` unless that is None.
 
-    Raises SentexpError if there is no such file or it does not begin as a file of word vectors does.
+    Raises SentexpError if the file is missing, does not begin like a file of word vectors or has another dimension.
     """
-    with opened(Path(path), dim) as source:
-        return layout(source).dim
+    with opened(Path(path).expanduser(), dim) as source:
+        return find_format(source, dim).dim
 
 
-def layout(source: Source) -> Layout:
-    """The layout of the stream, from its first bytes; leaves the stream at the first word."""
+def find_format(source: Source, dim: int | None = None) -> VectorFormat:
+    """Return the format of the stream from its first bytes, and leave the stream at the first word.
+
+    Raises SentexpError as `check` does.
+    """
     head = source.stream.read(HEAD)
     if head.startswith(FASTTEXT_MODEL):
         raise SentexpError(f"{source.called}: a fastText model; expected its vectors as text (.vec)")
@@ -52,23 +60,27 @@ def layout(source: Source) -> Layout:
     line, end, rest = head[byte_order_mark:].partition(b"\n")
     fields = line.split()
     if len(fields) == 2 and all(re.fullmatch(rb"\d+", field) for field in fields):
-        words, dim = int(fields[0]), int(fields[1])
-        if words < 1 or dim < 1:
-            raise SentexpError(f"{source.called}: its first line promises {words} words of {dim} numbers")
-        found = Layout(dim, words, _is_binary(rest, dim), byte_order_mark + len(line) + len(end))
+        words, width = int(fields[0]), int(fields[1])
+        if words < 1 or width < 1:
+            raise SentexpError(f"{source.called}: its first line promises {words} words of {width} numbers")
+        found = VectorFormat(width, words, _is_binary(rest, width), byte_order_mark + len(line) + len(end))
     else:
-        dim = numbers_at_end(fields)
-        if dim == 0:
+        width = numbers_at_end(fields)
+        if width == 0:
             raise SentexpError(
                 f"{source.called}: line 1 is not a word and its numbers; expected those of GloVe, word2vec or fastText"
             )
-        found = Layout(dim, None, False, byte_order_mark)
+        found = VectorFormat(width, None, False, byte_order_mark)
+    if dim is not None and dim != found.dim:
+        raise SentexpError(
+            f"embedding.dim={dim}: {source.called} holds vectors of {found.dim}; expected embedding.dim={found.dim}"
+        )
     source.stream.seek(found.start)
     return found
 
 
 def numbers_at_end(fields: list[bytes]) -> int:
-    """How many of the fields of a line are the numbers at its end; the first is the word, even if it looks like one."""
+    """Count the numbers at the end of a line; its first field is the word, even if that looks like a number."""
     count = 0
     for field in reversed(fields[1:]):
         if not is_number(field):
@@ -78,7 +90,7 @@ def numbers_at_end(fields: list[bytes]) -> int:
 
 
 def is_number(field: bytes) -> bool:
-    """Whether Python reads it as a float, nan and inf among them."""
+    """Return True if Python accepts the field as a float; nan and inf count too."""
     try:
         float(field)
     except ValueError:

@@ -1,97 +1,54 @@
-"""Downloads a published archive once: with progress, resumed where it broke off, checked before it takes its name."""
+"""Downloads a published archive of word vectors once, and keeps it only if it is whole.
+
+huggingface_hub resumes a transfer that breaks off; pooch does not. Once the program itself has stopped, both start from
+the beginning. A file from the Hub is checked against its SHA-256; of any other file only the length and the directory
+of the zip archive are checked here, and the checksums inside the archive when it is read.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import json
+import http
 import logging
 import os
 import re
 import shutil
-import time
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
+import pooch
 from filelock import FileLock, Timeout
+from huggingface_hub.utils import tqdm
 
 from sentexp.embedding.catalogue import Published
-from sentexp.embedding.vectors import Progress
-from sentexp.errors import SentexpError
+from sentexp.errors import SentexpError, one_line
+from sentexp.terminal import ProgressCallback
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1 << 18  # bytes
-TIMEOUT = 30  # seconds without a byte
-FRUITLESS = 3  # attempts in a row that brought nothing, after which an address is given up
-
-
-class _FailedError(Exception):
-    """This address does not yield the file; the message says why. Another address may."""
-
-
-@dataclass(frozen=True)
-class _Version:
-    """What a server said about the file that a part belongs to: two parts are joined only if all of it agrees."""
-
-    etag: str | None
-    modified: str | None
-    total: int | None
-
-    def contradicts(self, other: _Version) -> bool:
-        """Whether they are not of one file, as far as both say; a partial answer may leave things out."""
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return any(mine != theirs for mine, theirs in pairs if mine is not None and theirs is not None)
-
-    @property
-    def validator(self) -> str | None:
-        """For If-Range, which takes no weak tags."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 30.0  # seconds without a byte
+BYTES_PER_REPORT = 1 << 18
 
 
 def archive(
-    published: Published,
-    cache_dir: Path,
-    progress: Progress | None = None,
-    bases: Sequence[str] | None = None,
-    pause: float = 1.0,
+    published: Published, cache_dir: Path, progress: ProgressCallback | None = None, endpoint: str | None = None
 ) -> Path:
-    """The file of `published` in `cache_dir`, downloaded from the first of `bases` that yields it if it is not there.
+    """Return the path of the archive, which is downloaded to `cache_dir` unless it is there or in the Hub's own cache.
 
-    A transfer that breaks off is taken up again after `pause` seconds, and by the next call if the program ends. Of two
-    processes one downloads and the other waits. Raises SentexpError if no address yields a whole zip archive or the
-    disk is full.
+    Of two processes, one downloads and the other waits. `endpoint` is another address of the Hub; None takes that of
+    the environment (HF_ENDPOINT) or huggingface.co.
+
+    Raises SentexpError if the whole archive cannot be fetched or written.
     """
     path = cache_dir / "downloads" / published.file
     if path.exists():
         return path
-    with _only_one(path, cache_dir):
-        if path.exists():
-            return path
-        failures = []
-        for base in published.bases if bases is None else bases:
-            url = f"{base}{published.file}"
-            try:
-                part = _fetch(url, path, progress, pause)
-            except _FailedError as error:
-                log.info("%s: %s", url, error)
-                failures.append(f"{url} ({error})")
-            else:
-                os.replace(part, path)
-                for leftover in path.parent.glob(f"{path.name}.*.part*"):
-                    leftover.unlink()
-                return path
-    raise SentexpError(f"cannot download {' or '.join(failures)}; expected a network, or a file: embedding.path=FILE")
-
-
-@contextmanager
-def _only_one(path: Path, cache_dir: Path) -> Iterator[None]:
+    if published.on_hub:
+        kept = huggingface_hub.try_to_load_from_cache(published.source, published.file)
+        if isinstance(kept, str):
+            return Path(kept)
     lock = FileLock(f"{path}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,126 +57,91 @@ def _only_one(path: Path, cache_dir: Path) -> Iterator[None]:
         except Timeout:
             log.info("waiting for another process that is downloading %s", path.name)
             lock.acquire()
+        if not path.exists():
+            _download(published, path, progress, endpoint)
     except OSError as error:
         raise SentexpError(f"cache_dir={cache_dir}: cannot be written ({error.strerror})") from error
-    try:
-        yield
     finally:
         lock.release()
+    return path
 
 
-def _fetch(url: str, path: Path, progress: Progress | None, pause: float) -> Path:
-    """The whole, checked file under a name of its own, tried again for as long as attempts bring something."""
-    # a part a URL: what one server sent is never continued from another
-    part = path.with_name(f"{path.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part")
-    fruitless, moved = 0, False
-    while True:
-        before = _size(part)
-        try:
-            _transfer(url, part, f"downloading {path.name}", progress)
-        except urllib.error.HTTPError as error:
-            reason = f"HTTP {error.code} {error.reason}"
-        except urllib.error.URLError as error:
-            reason = str(getattr(error.reason, "strerror", None) or error.reason)
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
+def _download(published: Published, path: Path, progress: ProgressCallback | None, endpoint: str | None) -> None:
+    folder = path.with_name(f"{path.name}.unfinished")  # huggingface_hub puts files of its own beside the archive
+    shutil.rmtree(folder, ignore_errors=True)  # left there by a program that was killed
+    folder.mkdir()
+    unfinished, bar = folder / path.name, _bar_class(progress, f"downloading {path.name}")
+    url = f"{published.source}{path.name}"
+    if published.on_hub:
+        url = huggingface_hub.hf_hub_url(published.source, path.name, endpoint=endpoint)
+    try:
+        if published.on_hub:
+            # asked first, since hf_hub_download goes on trying for minutes without a network and only warns of no space
+            told = huggingface_hub.get_hf_file_metadata(url, timeout=CONNECT_TIMEOUT, endpoint=endpoint)
+            _check_space(folder, told.size or 0)
+            huggingface_hub.hf_hub_download(
+                published.source, path.name, local_dir=folder, endpoint=endpoint, tqdm_class=bar
+            )
+            # the Hub's tag of a large file is its SHA-256, which huggingface_hub compares only in Xet's transfers
+            if re.fullmatch("[0-9a-f]{64}", told.etag or "") and pooch.file_hash(str(unfinished)) != told.etag:
+                raise ValueError("what came has another SHA-256 than the file on the Hub")
         else:
-            break
-        fruitless = 0 if _size(part) > before else fruitless + 1
-        moved = moved or not fruitless
-        if not moved or fruitless >= FRUITLESS:  # no network at all is said at once
-            raise _FailedError(reason)
-        time.sleep(pause * (1 + fruitless))
-    try:
-        zipfile.ZipFile(part).close()  # reads the directory at its end; its sums are checked when it is read
-    except zipfile.BadZipFile as error:
-        part.unlink()
-        raise _FailedError("what came is not a zip archive") from error
-    return part
-
-
-def _transfer(url: str, part: Path, what: str, progress: Progress | None) -> None:
-    """Bring `part` to its full length. Raises OSError or HTTPException where the network does; what came stays."""
-    have, known = _size(part), _load(part)
-    if known is None or (known.total is None and known.validator is None):
-        have = 0
-    elif have and have == known.total:
-        return
-    headers = {"User-Agent": "sentexp", "Accept-Encoding": "identity"}
-    if have and known:
-        headers["Range"] = f"bytes={have}-"
-        if known.validator:
-            headers["If-Range"] = known.validator
-    try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            part.unlink()
-            return _transfer(url, part, what, progress)
+            fetch = pooch.HTTPDownloader(bar(), BYTES_PER_REPORT, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
+            fetch(url, str(unfinished), None)
+        zipfile.ZipFile(unfinished).close()
+    except SentexpError:
         raise
-    with response:
-        version, start = _described(response)
-        if start and (start != have or known is None or version.contradicts(known)):  # a server that ignores If-Range
-            part.unlink()
-            response.close()
-            return _transfer(url, part, what, progress)
-        _write(response, part, start, version, what, progress)
+    except Exception as error:  # the kinds of network failure differ between versions of the libraries
+        expected = "expected a network, or a file: embedding.path=FILE"
+        raise SentexpError(f"cannot download {url} ({_reason(error)}); {expected}") from error
+    else:
+        os.replace(unfinished, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _described(response: Any) -> tuple[_Version, int]:
-    """Which file it is, and the byte from which on it is sent: 0 unless the server honoured the range."""
-    length = response.headers.get("Content-Length")
-    total, start = int(length) if length else None, 0
-    if response.status == http.HTTPStatus.PARTIAL_CONTENT:
-        span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if span is None:
-            raise http.client.HTTPException("a partial answer that does not say which part it is")
-        start, total = int(span[1]), None if span[2] == "*" else int(span[2])
-    return _Version(response.headers.get("ETag"), response.headers.get("Last-Modified"), total), start
+def _check_space(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise SentexpError(f"{folder}: needs {size / 1e9:.2f} GB, {free / 1e9:.2f} GB are free")
 
 
-def _write(response: Any, part: Path, start: int, version: _Version, what: str, progress: Progress | None) -> None:
-    total, done = version.total, start
-    free = shutil.disk_usage(part.parent).free
-    if total is not None and total - start > free:
-        raise SentexpError(f"{part}: needs {(total - start) / 1e9:.2f} GB, {free / 1e9:.2f} GB are free")
-    with ExitStack() as stack:
-        with _writing(part):
-            file = stack.enter_context(open(part, "ab" if start else "wb"))
-            if not start:  # only now, as the old bytes are gone
-                _state(part).write_text(json.dumps(asdict(version)), encoding="utf-8")
-        while chunk := response.read(CHUNK):
-            with _writing(part):
-                file.write(chunk)
-                file.flush()
-            done += len(chunk)
+def _reason(error: BaseException) -> str:
+    """Return what went wrong, from the server's answer or the innermost cause."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code} {http.HTTPStatus(response.status_code).phrase}"
+    if isinstance(error, zipfile.BadZipFile):
+        return "what came is not a zip archive"
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return one_line(error)
+
+
+def _bar_class(progress: ProgressCallback | None, what: str) -> type[tqdm]:
+    """Return a class of invisible bars for huggingface_hub and pooch, which pass each update on to `progress`."""
+
+    class Bar(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "disable": True})
+            self.done = 0
+
+        def __bool__(self) -> bool:
+            return True  # tqdm's own depends on the total, and pooch takes it for "no bar"
+
+        def update(self, n: float | None = 1) -> None:
+            self.done += int(n or 0)
+            if self.total:
+                self.done = min(self.done, self.total)  # pooch counts each chunk as a full one
             if progress is not None:
-                progress(done, total, what)
-    if total is not None and done != total:
-        if done > total:
-            part.unlink()
-        raise http.client.HTTPException(f"broke off after {done:,} of {total:,} bytes")
+                progress(self.done, self.total or None, what)
 
+        def reset(self, total: float | None = None) -> None:
+            """Go on counting: pooch resets a bar only to fill it."""
 
-@contextmanager
-def _writing(part: Path) -> Iterator[None]:
-    """Tells trouble with the disk from trouble with the network, which is an OSError as well."""
-    try:
-        yield
-    except OSError as error:
-        raise SentexpError(f"{part}: cannot be written ({error.strerror})") from error
+        # huggingface_hub takes a bar with these two for the written and the transferred bytes of a Xet download alike
+        def update_transfer(self, n: float | None = 1) -> None: ...
 
+        def set_transfer_postfix_str(self, *args: Any, **options: Any) -> None: ...
 
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _state(part: Path) -> Path:
-    return part.with_name(f"{part.name}.json")
-
-
-def _load(part: Path) -> _Version | None:
-    try:
-        return _Version(**json.loads(_state(part).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None  # then the part is nobody's, and starts anew
+    return Bar

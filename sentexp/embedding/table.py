@@ -1,23 +1,21 @@
-"""The embedding layers: a table of vectors, drawn or read, that can be frozen and thawed; and none at all (one-hot)."""
+"""The embedding layers: a table of vectors that can be frozen and thawed, and one-hot input without any table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from sentexp.embedding.vectors import Progress
-
-# Shapes: B reviews in a batch, T tokens in the longest of them, V words of the vocabulary, E embedding.dim
+# Shapes: B reviews in a batch, T tokens in the longest of them, V tokens in the vocabulary, E embedding.dim
 
 
-class Words(Protocol):
-    """What this package needs of a vocabulary."""
+class VocabularyLike(Protocol):
+    """What an embedding needs of a vocabulary. `sentexp.text.vocabulary.Vocabulary` has it."""
 
     itos: list[str]
+    """The token of each id."""
     unk_index: int
     pad_index: int
 
@@ -26,14 +24,15 @@ class Words(Protocol):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Words of the vocabulary whose vectors were found, out of those wanted: all of them but `<unk>` and `<pad>`."""
+    """How many words of the vocabulary had a vector in the file."""
 
     found: int
     wanted: int
+    """All words of the vocabulary but `<unk>` and `<pad>`."""
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """Between 0 and 1."""
         return self.found / self.wanted if self.wanted else 0.0
 
     def __str__(self) -> str:
@@ -41,10 +40,12 @@ class Coverage:
 
 
 class Embedding(nn.Embedding):
-    """A table of vectors [V, E]. With `freeze` it is not trained, with `thaw_after` not in that many first epochs.
+    """A table of vectors [V, E]. With `freeze` it is not trained; with `thaw_after`, not in that many first epochs.
 
-    It has no `padding_idx`: the model masks by length. The optimizer has to be given the weight although it may be
-    frozen at first; torch.optim leaves a weight without a gradient alone, weight decay included.
+    It has no `padding_idx`: the model masks by length. Give the weight to the optimizer even if it is frozen at first:
+    torch.optim leaves a weight without a gradient alone, weight decay included.
+
+    Raises ValueError for `thaw_after` without `freeze`.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Embedding(nn.Embedding):
         self.start_epoch(1)
 
     def start_epoch(self, epoch: int) -> None:
-        """Freeze or thaw for `epoch`, counted from 1; depends on nothing else, so a run can be resumed anywhere."""
+        """Freeze or thaw for `epoch`, counted from 1. Nothing else matters, so a run can be resumed anywhere."""
         thawed = self.thaw_after is not None and epoch > self.thaw_after
         self.weight.requires_grad_(not self.freeze or thawed)
         if self.weight.grad is not None and not self.weight.requires_grad:
@@ -67,7 +68,10 @@ class Embedding(nn.Embedding):
 
 
 class OneHot(nn.Module):
-    """No table: a word is one input as wide as the vocabulary, V. A model may use ids and never build the vectors."""
+    """One input per token of the vocabulary, instead of a table. A model may use the ids and never build the vectors.
+
+    `embedding_dim` is V, the size of the vocabulary.
+    """
 
     coverage = None
 
@@ -77,37 +81,26 @@ class OneHot(nn.Module):
         self.embedding_dim = num_embeddings
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids [B, T] -> one-hot vectors [B, T, V] of float32."""
+        """Turn ids [B, T] into one-hot vectors [B, T, V], float32."""
         return nn.functional.one_hot(ids.long(), self.num_embeddings).float()
 
     def start_epoch(self, epoch: int) -> None:
-        """Nothing to freeze or thaw."""
+        """Do nothing: there are no weights to freeze."""
 
 
-def random(
-    dim: int,
-    std: float,
-    freeze: bool,
-    *,
-    vocabulary: Words,
-    cache_dir: Path | None = None,
-    seed: int,
-    progress: Progress | None = None,
-) -> Embedding:
-    """Vectors drawn from normal(0, std), `<pad>` like any word, as torch.nn.Embedding does with std=1.
+def random(dim: int, std: float, freeze: bool, *, vocabulary: VocabularyLike, seed: int) -> Embedding:
+    """Draw vectors from normal(0, std), the one of `<pad>` too; torch.nn.Embedding does so with std=1.
 
-    They depend on `seed` and the sizes alone, not on torch's global generator.
+    They depend only on `seed`, the size of the vocabulary and `dim`, not on torch's global generator.
     """
     return Embedding(standard_normal(len(vocabulary), dim, seed).mul_(std), freeze=freeze)
 
 
-def one_hot(
-    *, vocabulary: Words, cache_dir: Path | None = None, seed: int = 0, progress: Progress | None = None
-) -> OneHot:
-    """No vectors, as wide as the vocabulary."""
+def one_hot(*, vocabulary: VocabularyLike) -> OneHot:
+    """Make a layer of one-hot vectors, as wide as the vocabulary."""
     return OneHot(len(vocabulary))
 
 
 def standard_normal(rows: int, dim: int, seed: int) -> Tensor:
-    """[rows, dim] drawn from a generator of its own, so the order in which a run builds its parts does not matter."""
+    """Draw [rows, dim] numbers from their own generator, so that a run may build its parts in any order."""
     return torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed))

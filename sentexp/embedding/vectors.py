@@ -1,85 +1,83 @@
-"""Reads the vectors of wanted words from a file, streamed: nothing else of the file is kept in memory."""
+"""Reads the vectors of wanted words from a file, as a stream: nothing else of the file is kept in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sentexp.embedding.container import BUFFER, Source, opened
-from sentexp.embedding.dimension import Layout, is_number, layout, numbers_at_end
+from sentexp.embedding.dimension import VectorFormat, find_format, is_number, numbers_at_end
 from sentexp.errors import SentexpError
+from sentexp.terminal import ProgressCallback
 
 # Shapes: F words found, E embedding.dim
 
-Progress = Callable[[int, "int | None", str], None]
-"""Called with the bytes done, the bytes in all (None where not known) and what is being done."""
-
 LARGEST = float(np.finfo(np.float32).max)
-LONGEST_WORD = 10_000  # bytes; beyond that a binary file is out of step
+LONGEST_WORD = 10_000  # bytes; a longer one means that a binary file is damaged
 LINES_PER_REPORT = 8192
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """`index[word]` is the row of `rows` [F, E], float32."""
+    """The vectors of the words found."""
 
     index: dict[str, int]
+    """The row of each word."""
     rows: np.ndarray
+    """[F, E], float32."""
 
 
-def read(path: Path, wanted: Iterable[str], dim: int | None = None, progress: Progress | None = None) -> Vectors:
-    """The vectors of those of the `wanted` words that `path` holds, in the order of the file.
+def read(
+    path: Path, wanted: Iterable[str], dim: int | None = None, progress: ProgressCallback | None = None
+) -> Vectors:
+    """Read the vectors of those `wanted` words that the file holds, in the order of the file.
 
-    Text and binary, plain, .gz or .zip. Of a word that comes twice the first vector counts. Words are compared as UTF-8
-    bytes, so one that is not UTF-8 is passed over as nobody's. In lines of unwanted words the numbers are counted but,
-    for speed, not read.
+    The file is text or binary; plain, .gz or .zip. If a word comes twice, its first vector counts. Words are compared
+    as UTF-8 bytes, so a word in another encoding matches none. For speed, the numbers of unwanted words are counted
+    but not converted.
 
-    Raises SentexpError, with the line where there is one, for a file of another dimension than `dim`, a wrong count of
-    numbers, a number of a wanted word that is none or not finite, and a file that is cut short.
+    Raises SentexpError, with the line if there is one, for a file of another dimension than `dim`, a wrong count of
+    numbers, a wanted word with something that is not a finite number, and a file that is cut short.
     """
     with opened(path, dim) as source:
-        shape = layout(source)
-        if dim is not None and shape.dim != dim:
-            raise SentexpError(
-                f"embedding.dim={dim}: {source.called} holds vectors of {shape.dim}; expected embedding.dim={shape.dim}"
-            )
+        form = find_format(source, dim)
         missing = {word.encode("utf-8", "surrogatepass"): word for word in wanted}
-        parse = _binary if shape.binary else _text
-        return parse(source, shape, missing, progress)
+        parse = _binary if form.binary else _text
+        return parse(source, form, missing, progress)
 
 
-def _text(source: Source, shape: Layout, missing: dict[bytes, str], progress: Progress | None) -> Vectors:
-    dim, count = shape.dim, 0
+def _text(source: Source, form: VectorFormat, missing: dict[bytes, str], progress: ProgressCallback | None) -> Vectors:
+    dim, count = form.dim, 0
     index: dict[str, int] = {}
     rows: list[np.ndarray] = []
-    for number, line in enumerate(source.stream, start=shape.first_row):
+    for number, line in enumerate(source.stream, start=form.first_row):
         if progress is not None and number % LINES_PER_REPORT == 0:
             progress(source.done(), source.total, f"reading {source.called}")
         line = line.rstrip()
         if not line:
             continue
         count += 1
-        # the second way is for a word that holds spaces, for white space other than single spaces, and for mistakes
+        # not plain: a word that holds spaces, white space other than single spaces, or a mistake
         plain = line.count(b" ") == dim
-        word = line[: line.index(b" ")] if plain else _word_before_numbers(line, number, source, shape)
+        word = line[: line.index(b" ")] if plain else _word_before_numbers(line, number, source, form)
         if word in missing:
-            index[missing.pop(word)] = len(rows)  # popped, so that of a word that comes twice the first counts
+            index[missing.pop(word)] = len(rows)  # popped, so that the first of two rows counts
             rows.append(_numbers(line.rsplit(None, dim)[-dim:], number, source))
-    _check_count(count, source, shape)
+    _check_count(count, source, form)
     return Vectors(index, np.stack(rows) if rows else np.empty((0, dim), np.float32))
 
 
-def _word_before_numbers(line: bytes, number: int, source: Source, shape: Layout) -> bytes:
-    fields = line.rsplit(None, shape.dim)
+def _word_before_numbers(line: bytes, number: int, source: Source, form: VectorFormat) -> bytes:
+    fields = line.rsplit(None, form.dim)
     word = fields[0].rstrip()
-    if len(fields) != shape.dim + 1 or (len(word.split()) > 1 and is_number(word.split()[-1])):
+    if len(fields) != form.dim + 1 or (len(word.split()) > 1 and is_number(word.split()[-1])):
         found = numbers_at_end(line.split())
-        reference = f"line {shape.first_row} has" if shape.words is None else "its first line promises"
+        reference = f"line {form.first_row} has" if form.words is None else "its first line promises"
         raise SentexpError(
-            f"{source.called}: line {number} has {found} numbers where {reference} {shape.dim} (is the file cut short?)"
+            f"{source.called}: line {number} has {found} numbers where {reference} {form.dim} (is the file cut short?)"
         )
     return word
 
@@ -87,7 +85,7 @@ def _word_before_numbers(line: bytes, number: int, source: Source, shape: Layout
 def _numbers(fields: list[bytes], number: int, source: Source) -> np.ndarray:
     try:
         row = np.array([float(field) for field in fields])
-        if np.abs(row).max() <= LARGEST:  # not so for nan either
+        if np.abs(row).max() <= LARGEST:  # false for nan too
             return row.astype(np.float32)
     except ValueError:
         pass
@@ -96,13 +94,15 @@ def _numbers(fields: list[bytes], number: int, source: Source) -> np.ndarray:
     raise SentexpError(f"{source.called}: line {number} holds {shown!r} where a finite number is expected")
 
 
-def _binary(source: Source, shape: Layout, missing: dict[bytes, str], progress: Progress | None) -> Vectors:
-    assert shape.words is not None
-    width = 4 * shape.dim
+def _binary(
+    source: Source, form: VectorFormat, missing: dict[bytes, str], progress: ProgressCallback | None
+) -> Vectors:
+    assert form.words is not None
+    width = 4 * form.dim
     index: dict[str, int] = {}
     rows: list[np.ndarray] = []
     buffer, position = b"", 0
-    for count in range(shape.words):
+    for count in range(form.words):
         while True:
             space = buffer.find(b" ", position)
             if 0 <= space < len(buffer) - width:
@@ -111,26 +111,24 @@ def _binary(source: Source, shape: Layout, missing: dict[bytes, str], progress: 
                 raise SentexpError(f"{source.called}: word {count + 1} has no end (is the file damaged?)")
             chunk = source.stream.read(BUFFER)
             if not chunk:
-                _check_count(count, source, shape)
+                _check_count(count, source, form)
             buffer, position = buffer[position:] + chunk, 0
             if progress is not None:
                 progress(source.done(), source.total, f"reading {source.called}")
         word = buffer[position:space].lstrip(b"\n")  # some writers end a row with a line feed
         position = space + 1 + width
         if word in missing:
-            row = np.frombuffer(buffer, "<f4", shape.dim, space + 1).astype(np.float32)
+            row = np.frombuffer(buffer, "<f4", form.dim, space + 1).astype(np.float32)
             if not np.isfinite(row).all():
                 raise SentexpError(f"{source.called}: word {count + 1} holds a number that is not finite")
             index[missing.pop(word)] = len(rows)
             rows.append(row)
     if buffer[position:].strip() or source.stream.read().strip():
-        raise SentexpError(f"{source.called}: holds more than the {shape.words:,} words that its first line promises")
-    return Vectors(index, np.stack(rows) if rows else np.empty((0, shape.dim), np.float32))
+        raise SentexpError(f"{source.called}: holds more than the {form.words:,} words that its first line promises")
+    return Vectors(index, np.stack(rows) if rows else np.empty((0, form.dim), np.float32))
 
 
-def _check_count(count: int, source: Source, shape: Layout) -> None:
-    if shape.words is not None and count != shape.words:
-        hint = " (is the file cut short?)" if count < shape.words else ""
-        raise SentexpError(
-            f"{source.called}: holds {count:,} words where its first line promises {shape.words:,}{hint}"
-        )
+def _check_count(count: int, source: Source, form: VectorFormat) -> None:
+    if form.words is not None and count != form.words:
+        hint = " (is the file cut short?)" if count < form.words else ""
+        raise SentexpError(f"{source.called}: holds {count:,} words where its first line promises {form.words:,}{hint}")

@@ -1,4 +1,4 @@
-"""The machine that a process runs on: cores, signals, device and precision, memory, child processes.
+"""The machine that a process runs on: cores, device and precision, memory, signals, child processes.
 
-Importing this package imports nothing heavy; `choose` and `denormals` import torch.
+Importing this package imports nothing heavy; its modules `choose`, `device`, `workload` and `denormals` import torch.
 """

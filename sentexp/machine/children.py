@@ -1,4 +1,4 @@
-"""Child processes: started fresh, remembered, and ended with the process that started them."""
+"""Child processes: spawned, remembered, and ended with the process that started them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 
 class RememberingContext(SpawnContext):
-    """Starts fresh processes and remembers them, so that they can be ended even while a pool waits for them.
+    """Spawns processes and remembers them, so that they can be ended even while a pool waits for them.
 
-    Fresh, because a fork of a process with threads (torch has some) can hang.
+    Spawns, because a fork of a process with threads (torch has some) can hang.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class RememberingContext(SpawnContext):
         return process
 
     def terminate(self) -> None:
-        """Send SIGTERM to those that still live."""
+        """Send SIGTERM to all that are still alive."""
         for process in self.started:
             if process.is_alive():
                 process.terminate()
 
 
 def end_with_parent() -> None:
-    """Call in a child: from now on it ends as soon as its parent does, even one that is killed."""
+    """Let this child process end as soon as its parent does, even a parent that is killed."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

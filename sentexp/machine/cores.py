@@ -1,16 +1,21 @@
-"""How many of the machine's cores are for this process. Nothing heavy is imported: launchers ask before torch is."""
+"""How many of the machine's cores this process may use. Imports nothing heavy: launchers need it before torch."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from sentexp.errors import SentexpError
+
+NUMERIC_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
+"""Each reads the variable NAME_NUM_THREADS once, when it is imported."""
+
 
 def available_cores() -> tuple[int, str]:
-    """Physical cores that this process may use, and what says so.
+    """Return how many physical cores this process may use, and what bounds them, as in `4 physical cores`.
 
-    By affinity, by the quota of its control group, and by OMP_NUM_THREADS, with which launchers such as
-    joblib and Ray tell a process its part of the machine.
+    Bounds are its CPU affinity, the quota of its control group, and OMP_NUM_THREADS, with which launchers such as
+    joblib and Ray give a process its part of the machine.
     """
     if hasattr(os, "sched_getaffinity"):
         cpus = os.sched_getaffinity(0)
@@ -20,11 +25,28 @@ def available_cores() -> tuple[int, str]:
     quota = _cgroup_quota()
     if quota is not None:
         bounds["by the control group's quota"] = max(1, int(quota))
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        bounds["by OMP_NUM_THREADS"] = int(told)
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads):
+        bounds["by OMP_NUM_THREADS"] = int(threads)
     by, cores = min(bounds.items(), key=lambda bound: bound[1])
     return cores, f"{cores} {by}"
+
+
+def share_cores(n_jobs: int) -> tuple[int, dict[str, str]]:
+    """Return how many jobs run side by side here, and the environment in which each keeps to its share of the cores.
+
+    n_jobs=-1 is one job per core. Raises SentexpError for other numbers below 1.
+    """
+    if n_jobs < 1 and n_jobs != -1:
+        raise SentexpError(f"hydra.launcher.n_jobs={n_jobs}: expected a number from 1, or -1 for one per core")
+    cores, _ = available_cores()
+    width = cores if n_jobs == -1 else n_jobs
+    return width, thread_limits(max(1, cores // width))
+
+
+def thread_limits(count: int) -> dict[str, str]:
+    """Return the environment that holds numeric libraries to `count` threads, if set before they are imported."""
+    return {f"{name}_NUM_THREADS": str(count) for name in NUMERIC_LIBRARIES}
 
 
 def _siblings(cpu: int) -> str:
@@ -36,7 +58,7 @@ def _siblings(cpu: int) -> str:
 
 
 def _cgroup_quota() -> float | None:
-    """Processors' worth of time that the control group (version 2) leaves this process; None for no limit."""
+    """Return the number of processors whose time the control group (version 2) grants; None for no limit."""
     try:
         own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
     except OSError:

@@ -6,21 +6,21 @@ import ctypes
 import functools
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 KEPT_BLOCK = 128 << 20
-"""Bytes of the largest block that is kept; the LSTM's workspaces are some 30 MB and more."""
+"""Largest block that is kept, in bytes; the LSTM's workspaces take 30 MB and more."""
 
 KEPT_FREE = 512 << 20
-"""Bytes of free memory that stay with the process."""
+"""Free memory that stays with the process, in bytes."""
 
 
 @functools.cache
 def keep_heap() -> bool:
-    """Tells glibc to keep large blocks; for this process, until it ends. False where there is no glibc.
+    """Tell glibc to keep large blocks for this process until it ends. Returns False if there is no glibc.
 
     By default glibc maps and unmaps every block over 32 MB, so that each step of an LSTM touches its workspace for the
-    first time: the page faults took a third to a half of the training time (measured, 64 reviews of 232 words).
+    first time: the page faults took a third to a half of the training time (measured, 64 reviews of 232 tokens).
     """
     if sys.platform != "linux":
         return False

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: as exceptions that unwind, held back at wrong moments, kept from wrong processes."""
+"""Ctrl-C and SIGTERM: turned into exceptions, delayed during a write, ignored in further processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sentexp.errors import Terminated
 
 
 def unwind_on_sigterm() -> None:
-    """From now on, SIGTERM raises Terminated in the main thread: it unwinds like Ctrl-C, so that ends are recorded."""
+    """Let SIGTERM raise Terminated in the main thread from now on: it unwinds like Ctrl-C, so the end is recorded."""
     signal.signal(signal.SIGTERM, _raise_terminated)
 
 
@@ -23,10 +23,10 @@ def _raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def interrupts_later() -> Iterator[None]:
-    """The first interrupt inside takes effect after the block, a second one at once.
+    """Delay the first SIGINT or SIGTERM until the end of the block; a second one takes effect at once.
 
     Half-way through a write it would leave the database's connection in the middle of a transaction, and the run's end
-    could not be recorded on it. Outside the main thread, where Python delivers no signals, nothing is changed.
+    could not be recorded on it. Outside the main thread, where Python delivers no signals, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -57,7 +57,7 @@ def interrupts_later() -> Iterator[None]:
 
 @contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Inherited by processes that start inside: Ctrl-C is for the first process, which ends the others."""
+    """Ignore Ctrl-C inside the block, and in processes started there: it is for the first process, which ends them."""
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
         yield
         return

@@ -1,1 +1,1 @@
-"""Models: word numbers of a padded batch and their lengths in, logits out."""
+"""Models: token ids of a padded batch and their lengths in, logits out."""

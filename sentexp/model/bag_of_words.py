@@ -1,4 +1,4 @@
-"""The baseline that cannot see the order of words: word vectors pooled over the review, linear layer."""
+"""The baseline that cannot see the order of words: word vectors pooled over each review, then a linear layer."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import torch
 from torch import Tensor, nn
 
 from sentexp.embedding.table import OneHot
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.errors import did_you_mean
 from sentexp.model.pooling import masked_max, masked_mean, masked_sum, own_tokens
 from sentexp.model.recurrent import check_lengths
 from sentexp.model.word_dropout import WordDropout
 
-# Shapes: B reviews in a batch, T tokens in the longest of them, E embedding.dim, V words of the vocabulary, C classes
+# Shapes: B reviews in a batch, T tokens in the longest of them, E embedding.dim, V tokens in the vocabulary, C classes
 
 POOLINGS = {"mean": masked_mean, "max": masked_max, "sum": masked_sum}
 
 
 class BagOfWordsClassifier(nn.Module):
-    """Logits of reviews from their words alone, in any order: the mean, largest or sum of their vectors, then linear.
+    """A linear layer over the mean, maximum or sum of a review's word vectors; the order of words has no effect.
 
-    `embedding` is an nn.Embedding, or a OneHot: then the pooled vector is what share of the words (`mean`) or how many
-    of them (`sum`) each word of the vocabulary is, or whether it is there at all (`max`). All of it is computed in the
-    weights' own type, under autocast too: there is no large product in it.
+    `embedding` is an nn.Embedding or a OneHot. With a OneHot the pooled vector holds, for each token of the vocabulary,
+    its share of the review (`mean`), its count (`sum`) or 1 if it occurs and 0 if not (`max`).
+    Everything is computed in the weights' own type, under autocast too, as no matrix product in it is large.
+
+    Raises ValueError for an unknown `pooling` and for fewer than two classes.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class BagOfWordsClassifier(nn.Module):
         super().__init__()
         if pooling not in POOLINGS:
             near = did_you_mean(pooling, POOLINGS)
-            raise SentexpError(f"model.pooling={pooling}: not one of {', '.join(POOLINGS)} for a bag of words{near}")
+            raise ValueError(f"pooling={pooling}: not one of {', '.join(POOLINGS)} for a bag of words{near}")
         if num_classes < 2:
             raise ValueError(f"num_classes={num_classes}: expected 2 or more")
         self.pooling = pooling
@@ -48,8 +50,9 @@ class BagOfWordsClassifier(nn.Module):
         self.head = nn.Linear(embedding.embedding_dim, 1 if num_classes == 2 else num_classes)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Word numbers [B, T], right-padded with any, and lengths [B] -> logits [B] of class 1 if C is 2, else [B, C].
+        """Compute logits: [B] of class 1 for two classes, [B, C] for more.
 
+        `ids` are token ids [B, T], right-padded with any id, `lengths` [B] the tokens of each review.
         Raises ValueError for an empty batch and for lengths outside 1..T.
         """
         check_lengths(lengths, *ids.shape)
@@ -65,7 +68,7 @@ class BagOfWordsClassifier(nn.Module):
         return logits.squeeze(1) if self.head.out_features == 1 else logits    # [B] or [B, C]
 
     def pooled_one_hot(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """The one-hot vectors of `ids` [B, T], never built, pooled over the review's own tokens: [B, V]."""
+        """Pool the one-hot vectors of `ids` [B, T] over each review's own tokens without building them: [B, V]."""
         ones = own_tokens(ids, lengths).to(self.head.weight.dtype)             # [B, T]
         ones = self.embedding_dropout(ones)
         pooled = ones.new_zeros(len(ids), self.embedding.num_embeddings)       # [B, V]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sentexp.embedding.table import OneHot
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.errors import did_you_mean
 from sentexp.model.pooling import Pooling
 from sentexp.model.recurrent import GRU, LSTM, check_lengths
 from sentexp.model.word_dropout import WordDropout
@@ -18,14 +18,14 @@ CELLS: dict[str, type[LSTM] | type[GRU]] = {"lstm": LSTM, "gru": GRU}
 
 
 class RecurrentClassifier(nn.Module):
-    """Logits of reviews from the order of their words.
+    """LSTM or GRU over the word vectors of a review, pooled over time, then a linear layer.
 
-    `embedding` is an nn.Embedding or a OneHot; `unk_index` the word that word dropout puts in place of others.
-    `rnn` holds nn.LSTM's (nn.GRU's) own parameters under their own names. With `ignore_padding=False` the padded
-    batch is read as if it were all text, so that a review's logits depend on the batch it is in: the mistake of many
-    a tutorial, kept to be shown.
+    `embedding` is an nn.Embedding or a OneHot; `unk_index` is the id that word dropout puts in place of others.
+    `rnn` has the parameters of nn.LSTM or nn.GRU under the same names. With `ignore_padding=False` padding is treated
+    as text, so that a review's logits depend on its batch: a mistake of many tutorials, kept to show its effect.
 
-    Under `torch.autocast` the recurrent layers run in its type; pooling ends in, and logits are, float32.
+    Under `torch.autocast` the recurrent layers run in autocast's type; the pooled vectors and the logits are float32.
+    Raises ValueError for an unknown `cell` or `pooling` and for fewer than two classes.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RecurrentClassifier(nn.Module):
     ) -> None:
         super().__init__()
         if cell not in CELLS:
-            raise SentexpError(f"model.cell={cell}: not one of {', '.join(CELLS)}{did_you_mean(cell, CELLS)}")
+            raise ValueError(f"cell={cell}: not one of {', '.join(CELLS)}{did_you_mean(cell, CELLS)}")
         if num_classes < 2:
             raise ValueError(f"num_classes={num_classes}: expected 2 or more")
         self.ignore_padding = ignore_padding
@@ -66,8 +66,9 @@ class RecurrentClassifier(nn.Module):
         self.head = nn.Linear(self.pooling.output_size, 1 if num_classes == 2 else num_classes)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Word numbers [B, T], right-padded with any, and lengths [B] -> logits [B] of class 1 if C is 2, else [B, C].
+        """Compute logits: [B] of class 1 for two classes, [B, C] for more.
 
+        `ids` are token ids [B, T], right-padded with any id, `lengths` [B] the tokens of each review.
         Raises ValueError for an empty batch and for lengths outside 1..T.
         """
         check_lengths(lengths, *ids.shape)
@@ -78,7 +79,7 @@ class RecurrentClassifier(nn.Module):
         if isinstance(self.embedding, OneHot):
             outputs, h_n = self.rnn(ids, lengths, self.scale_of_one_hot(ids))  # [B, T, D*H], [L*D, B, H]
         else:
-            # Looked up time-major, as the recurrent layer reads it: what follows is a view.
+            # Looked up time-major, the order in which the recurrent layer runs: the transpose back is only a view.
             vectors = self.embedding(ids.t()).transpose(0, 1)                  # [B, T, E]
             outputs, h_n = self.rnn(self.embedding_dropout(vectors), lengths)  # [B, T, D*H], [L*D, B, H]
         with torch.autocast(ids.device.type, enabled=False):
@@ -88,7 +89,7 @@ class RecurrentClassifier(nn.Module):
         return logits.squeeze(1) if self.head.out_features == 1 else logits    # [B] or [B, C]
 
     def scale_of_one_hot(self, ids: Tensor) -> Tensor | None:
-        """What embedding dropout does to one-hot vectors: their only number is dropped or scaled. [B, T], or None."""
+        """Return embedding dropout's factor [B, T] for the 1 of each one-hot vector; None if there is no dropout."""
         if not self.training or self.embedding_dropout.p == 0:
             return None
         return self.embedding_dropout(torch.ones(ids.shape, device=ids.device))

@@ -1,13 +1,14 @@
 """LSTM and GRU over right-padded reviews, exact at every length, on the dense kernels of oneDNN and cuDNN.
 
-The packed way (`pack_padded_sequence`) is exact too, but off the GPU its backward grows with the square of the length
-(pytorch/pytorch#149194). Here nothing is packed:
+Packing (`pack_padded_sequence`) is exact too, but on a CPU the time of its backward pass grows with the square of the
+length (pytorch/pytorch#149194). Here nothing is packed:
 
-- Right-padded input: step t of the forward direction has seen tokens 0..t alone, so its output at `lengths - 1` is
+- In right-padded input, step t of the forward direction has seen only tokens 0..t, so the output at `lengths - 1` is
   exact whatever the padding holds.
-- The backward direction is a forward pass over each review reversed within its own length, its outputs reversed alike.
+- The backward direction is a forward pass over each review reversed within its own length, with its outputs reversed
+  back in the same way.
 
-Each direction of each layer is thus one dense call. Inside, tensors are time-major (what both kernels read); callers
+Each direction of each layer is thus one dense call. Inside, tensors are time-major, as both kernels need them; callers
 see batch-first views of them, so nothing is transposed in memory.
 """
 
@@ -20,12 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# Shapes: B reviews in a batch, T tokens in the longest of them, E input features, V words of the vocabulary,
+# Shapes: B reviews in a batch, T tokens in the longest of them, E input features, V tokens in the vocabulary,
 # H hidden_size, D directions (1 or 2), L layers, G gates (4 in an LSTM, 3 in a GRU)
 
 
 class LSTM(nn.LSTM):
-    """`torch.nn.LSTM`, its parameters, initial values and state_dict, that reads padded input as that reads packed.
+    """nn.LSTM whose result on padded input equals nn.LSTM's on packed input; same parameters and state_dict.
 
     Always batch-first; no projections. Hochreiter & Schmidhuber (1997); both directions: Graves & Schmidhuber
     (2005).
@@ -34,33 +35,35 @@ class LSTM(nn.LSTM):
     def forward(  # type: ignore[override]
         self, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Vectors [B, T, E] or word numbers [B, T], lengths [B] -> outputs [B, T, D*H], h_n [L*D, B, H]: see `read`."""
-        return read(self, inputs, lengths, scale)
+        """Run on vectors [B, T, E] or token ids [B, T], as `run_layers` does: outputs [B, T, D*H], h_n [L*D, B, H]."""
+        return run_layers(self, inputs, lengths, scale)
 
 
 class GRU(nn.GRU):
-    """`torch.nn.GRU`, as `LSTM` is `torch.nn.LSTM`. Cho et al. (2014).
+    """nn.GRU whose result on padded input equals nn.GRU's on packed input. Cho et al. (2014).
 
-    PyTorch does not use oneDNN's GRU: on a CPU this runs PyTorch's own, several small kernels a token.
+    PyTorch does not use oneDNN's GRU: on a CPU this runs PyTorch's own, several small kernels per token.
     """
 
     def forward(  # type: ignore[override]
         self, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Vectors [B, T, E] or word numbers [B, T], lengths [B] -> outputs [B, T, D*H], h_n [L*D, B, H]: see `read`."""
-        return read(self, inputs, lengths, scale)
+        """Run on vectors [B, T, E] or token ids [B, T], as `run_layers` does: outputs [B, T, D*H], h_n [L*D, B, H]."""
+        return run_layers(self, inputs, lengths, scale)
 
 
-def read(cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Read each review up to its length, in every layer and direction of `cell`.
+def run_layers(
+    cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Run every layer and direction of `cell` over each review, up to its length.
 
-    `inputs` are vectors [B, T, E], or word numbers [B, T] that stand for one-hot vectors (E = V), each multiplied by
-    its `scale` [B, T] if that is given. Returns the last layer's outputs [B, T, D*H], finite but without meaning past
-    a review's length, and each layer's state after its last token, h_n [L*D, B, H], in nn.LSTM's order.
+    `inputs` are vectors [B, T, E], or token ids [B, T] that stand for one-hot vectors (E = V), each multiplied by
+    its `scale` [B, T] if that is given. Returns the last layer's outputs [B, T, D*H], finite but meaningless past
+    a review's length, and each layer's state after a review's last token, h_n [L*D, B, H], in nn.LSTM's order.
 
     Under `torch.autocast` it computes in autocast's type, and the results have that type.
-    Raises ValueError for an empty batch and for lengths outside 1..T. Lengths on a GPU are not read back to be checked,
-    since the host would have to wait: there a wrong one is an index error of the GPU.
+    Raises ValueError for an empty batch and for lengths outside 1..T. Lengths on a GPU are not checked, since the host
+    would have to wait for them: there a wrong length is an index error of the GPU.
     """
     check_lengths(lengths, batch=inputs.shape[0], longest=inputs.shape[1])
     device = inputs.device
@@ -74,7 +77,7 @@ def read(cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None
     layer = inputs.transpose(0, 1)                                             # [T, B, E], one-hot [T, B]
     factors = None if scale is None else scale.t()                             # [T, B]
     states = []
-    # What autocast would do is done here: it casts weights one by one, and PyTorch's GRU at every token.
+    # Cast here, not by autocast, which casts weights one by one and for PyTorch's GRU at every token.
     with torch.autocast(device.type, enabled=False):
         for number in range(cell.num_layers):
             if number > 0:
@@ -96,7 +99,7 @@ def read(cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None
 
 
 def check_lengths(lengths: Tensor, batch: int, longest: int) -> None:
-    """Raises ValueError unless there are `batch` lengths, at least one, and (where on the CPU) each in 1..`longest`."""
+    """Raise ValueError unless there are `batch` lengths, at least one, and (if on the CPU) each in 1..`longest`."""
     if batch == 0 or lengths.shape != (batch,):
         raise ValueError(f"lengths of shape {list(lengths.shape)} for {batch} reviews: expected one each, and a review")
     if lengths.device.type == "cpu":
@@ -106,15 +109,15 @@ def check_lengths(lengths: Tensor, batch: int, longest: int) -> None:
 
 
 def parameters(cell: nn.RNNBase, layer: int, backward: bool) -> list[Tensor]:
-    """weight_ih, weight_hh and, if `cell` has them, bias_ih, bias_hh of one direction of one layer."""
+    """Return weight_ih, weight_hh and, if `cell` has them, bias_ih, bias_hh of one direction of one layer."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if cell.bias else 2]
     return [getattr(cell, f"{name}_l{layer}" + "_reverse" * backward) for name in names]
 
 
 def flattened(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """`weights` as views of one flat buffer of `dtype`.
+    """Copy `weights` into one flat buffer of `dtype` and return views of it.
 
-    cuDNN reads one buffer, the four parameters in this order; given anything else it warns and builds one in each call.
+    cuDNN needs one buffer with the parameters in this order; given anything else it warns and builds one in each call.
     """
     flat = torch.cat([weight.reshape(-1) for weight in weights]).to(dtype)
     pieces = flat.split([weight.numel() for weight in weights])
@@ -122,9 +125,9 @@ def flattened(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
 
 
 def dense_pass(cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> Tensor:
-    """One direction of one layer, from the first token to the last: inputs [T, B, E] -> outputs [T, B, H]."""
+    """Run one direction of one layer, from the first token to the last: inputs [T, B, E] -> outputs [T, B, H]."""
     start = inputs.new_zeros(1, inputs.shape[1], cell.hidden_size)             # [1, B, H]
-    # cuDNN keeps what backward needs only where told that it trains; oneDNN looks at the grad mode itself.
+    # cuDNN keeps what the backward pass needs only if told that it trains; oneDNN checks the grad mode itself.
     train = torch.is_grad_enabled()
     if cell.mode == "LSTM":
         return torch.lstm(inputs, (start, start), weights, cell.bias, 1, 0.0, train, False, False)[0]
@@ -134,16 +137,16 @@ def dense_pass(cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> Tenso
 def look_up(
     ids: Tensor, scale: Tensor | None, weights: list[Tensor], dtype: torch.dtype
 ) -> tuple[Tensor, list[Tensor]]:
-    """What the one-hot vectors of `ids` [T, B] give in the input gates, and weights that pass it on unchanged.
+    """Return input-gate pre-activations by column look-up, and weights in which `weight_ih` is the identity.
 
-    A one-hot vector times weight_ih [G*H, V] is one column of it: the product is a look-up [T, B, G*H], and the kernel
-    is given the identity for its weight_ih. Exact: it adds zeros to the column times one.
+    weight_ih [G*H, V] times the one-hot vector of an id is one column of it, so the product for `ids` [T, B] is a
+    look-up [T, B, G*H]. The kernel multiplies it by the identity, which is exact: one times the value, plus zeros.
     """
     weight_ih = weights[0]
     if ids.device.type == "cpu":
-        # Only columns of words that occur are brought into rows; a third of the time of a strided look-up.
-        words, ids = ids.unique(return_inverse=True)
-        weight_ih = weight_ih.index_select(1, words)
+        # Only the columns of ids that occur become rows: a third of the time of a strided look-up.
+        present, ids = ids.unique(return_inverse=True)
+        weight_ih = weight_ih.index_select(1, present)
     gates = F.embedding(ids, weight_ih.t().contiguous()).to(dtype)             # [T, B, G*H]
     if scale is not None:
         gates = gates * scale.unsqueeze(2).to(dtype)
@@ -175,9 +178,9 @@ class Reversal:
 
 
 class _Permuted(torch.autograd.Function):
-    """The T*B rows of `values` [T, B, ...] permuted by `rows`, a permutation that is its own inverse.
+    """Permutation of the T*B rows of `values` [T, B, ...] by `rows`, which is its own inverse.
 
-    Hence its gradient is itself: a copy of rows, where autograd would add them up one by one.
+    Its gradient is thus the same permutation: a copy of rows, where autograd would add them up one by one.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Word dropout: while training, words are read as the unknown word, which so gets a meaning."""
+"""Word dropout: while training, some words become the unknown word, so that its vector is trained too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class WordDropout(nn.Module):
-    """Replaces each word by `unk_index` with probability `p` while training. After Iyyer et al. (2015), section 2.2."""
+    """Replaces each id by `unk_index` with probability `p` while training. After Iyyer et al. (2015), section 2.2."""
 
     def __init__(self, p: float, unk_index: int) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class WordDropout(nn.Module):
         self.unk_index = unk_index
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Word numbers [B, T] -> word numbers [B, T]."""
+        """Replace some of the token ids [B, T]; shape and type stay."""
         if not self.training or self.p == 0:
             return ids
         return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.p, self.unk_index)

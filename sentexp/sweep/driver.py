@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,8 @@ from sentexp.tracking.none import NoTracking
 
 log = logging.getLogger(__name__)
 
+WriteReport = Callable[[SweepResults, Path], object]
+
 
 def sweep(
     arguments: Sequence[str],
@@ -37,10 +39,12 @@ def sweep(
     context: HydraContext,
     task_function: TaskFunction,
     checker: str | None,
+    write_report: WriteReport,
 ) -> None:
-    """Runs all that `arguments` ask for, or the rest of the sweep that sweep.resume names.
+    """Run all jobs that `arguments` ask for, or the rest of the sweep that sweep.resume names.
 
-    Raises SentexpError before the first run for a mistake, SweepFailed after the last if any job failed.
+    `write_report` is called at the end with the results and the folder for tables and pictures. Raises SentexpError
+    before the first job for a mistake, SweepFailed after the last if any job failed.
     """
     asked = asking.asked(arguments, config, context.config_loader)
     if not asked.settings.guided:
@@ -60,6 +64,7 @@ def sweep(
             orphans.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
         with _tracker(asked.config).run(name=f"sweep {asked.manifest.name}", key=asked.manifest.id) as parent:
             _run(asked, ledger, parent, launcher, side_by_side)
+            _report(asked, parent, write_report)
 
 
 def _launcher(asked: SweepRequest, context: HydraContext, task_function: TaskFunction) -> Launcher:
@@ -94,14 +99,11 @@ def _run(asked: SweepRequest, ledger: SweepStorage, parent: Run, launcher: Launc
         parent.end_children("interrupted")
         log.info("interrupted; go on with: %s", resume_command(asked))
         raise
-    _report(asked, parent)
 
 
-def _report(asked: SweepRequest, parent: Run) -> None:
-    from sentexp.report.sweep.folder import write_sweep_report
-
+def _report(asked: SweepRequest, parent: Run, write_report: WriteReport) -> None:
     record = SweepResults.load(asked.folder)
-    write_sweep_report(record, asked.folder / "report")
+    write_report(record, asked.folder / "report")
     parent.log_folder(asked.folder / "report", "sweep")
     if (asked.folder / "experiment").is_dir():
         parent.log_folder(asked.folder / "experiment", "sweep/experiment")
@@ -140,7 +142,7 @@ def _tracker(config: DictConfig) -> Tracker:
         return NoTracking()
     from sentexp.instantiate import build
 
-    return build(OmegaConf.to_container(config.tracking, resolve=True))  # type: ignore[arg-type]
+    return build(OmegaConf.to_container(config.tracking, resolve=True))
 
 
 @contextmanager

@@ -99,11 +99,16 @@ def merged_hydra(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`key: then -> now` for each value that has changed and must not."""
+    """Return `key: then -> now` for each value that has changed and must not.
+
+    A key that has come with a later version, such as evaluation.metrics, is no change as long as it is empty.
+    """
     old, new = flatten(then), flatten(now)
     keys = [key for key in dict.fromkeys([*old, *new]) if key not in MAY_CHANGE]
     return [
-        f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}" for key in keys if old.get(key) != new.get(key)
+        f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
+        for key in keys
+        if old.get(key, "{}") != new.get(key, "{}")
     ]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
-from sentexp.config import typed_section
+from sentexp.config import plain, typed_section
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.schema import SweepConfig
 
@@ -45,7 +45,7 @@ class Settings:
     @staticmethod
     def of(section: DictConfig) -> Settings:
         """Raises SentexpError for a wrong value and for what cannot work together."""
-        values: dict[str, Any] = OmegaConf.to_container(typed_section(section, SweepConfig, "sweep."))  # type: ignore[assignment]
+        values = plain(typed_section(section, SweepConfig, "sweep."))
         metrics, directions = (_texts(key, values.pop(key)) for key in ("metric", "direction"))
         space = values.pop("space")
         if not isinstance(space, Mapping) or not all(isinstance(text, str) for text in space.values()):

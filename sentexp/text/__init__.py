@@ -1,1 +1,1 @@
-"""From raw text to word numbers: clean, tokenize, count, number; each text read once and kept on disk."""
+"""From raw text to token ids: clean, tokenize, count, look up; each text is tokenized once and cached on disk."""

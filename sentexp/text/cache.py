@@ -1,4 +1,4 @@
-"""Entries on disk, each a folder of files named by a key: there whole or not at all."""
+"""A cache on disk: one folder of files per entry, named by a key, there whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from sentexp.errors import SentexpError
 log = logging.getLogger(__name__)
 
 CONTENT = "content.json"
-"""Sizes of the other files of an entry, and facts about it."""
+"""File with the sizes of the entry's other files, and facts about it."""
 
-ABANDONED = 2 * 24 * 3600
-"""Seconds after which nobody is still writing a draft."""
+ABANDONED_SECONDS = 2 * 24 * 3600
+"""Age from which a draft is taken as left over by a process that was killed."""
 
 
 def key_of(*what: Any) -> str:
-    """The name of an entry that depends on `what`: anything that JSON can write."""
+    """Return the name of an entry that depends on `what`, which is anything that JSON can write."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
 class Cache:
-    """The entries of one kind under `cache_dir`. They may be deleted at any time; what was mapped stays readable."""
+    """The entries of one kind under `cache_dir`. They may be deleted at any time; mapped files stay readable."""
 
     def __init__(self, cache_dir: Path, kind: str) -> None:
         self.cache_dir = Path(cache_dir)
         self.folder = self.cache_dir / kind
 
     def find(self, key: str) -> Path | None:
-        """The folder of the entry; None if there is none, and None if it is damaged, with a warning the first time."""
+        """Return the folder of the entry, or None if it is missing or damaged; a damaged one is warned of once."""
         entry = self.folder / key
         try:
             sizes = json.loads((entry / CONTENT).read_bytes())["sizes"]
@@ -56,7 +56,7 @@ class Cache:
         return entry
 
     def discard(self, key: str, why: object) -> None:
-        """Make a damaged entry count as missing, with a warning."""
+        """Make a damaged entry count as missing, and warn."""
         log.warning("%s: damaged (%s); building it anew", self.folder / key, why)
         with suppress(OSError):
             (self.folder / key / CONTENT).unlink(missing_ok=True)
@@ -66,9 +66,9 @@ class Cache:
 
     @contextmanager
     def alone(self, keys: Iterable[str]) -> Iterator[None]:
-        """One process at a time builds these entries; others wait, and should look for them again afterwards."""
+        """Let one process at a time build these entries; others wait, and should look for them again afterwards."""
         with ExitStack() as stack:
-            for key in sorted(set(keys)):  # in one order, so that no two wait for one another
+            for key in sorted(set(keys)):  # always in the same order, so that no two wait for each other
                 with self._writing():
                     self.folder.mkdir(parents=True, exist_ok=True)
                     lock = FileLock(self.folder / f"{key}.lock")
@@ -77,14 +77,14 @@ class Cache:
                     except Timeout:
                         log.info("waiting for another process that tokenizes the same reviews")
                         lock.acquire()
-                    except NotImplementedError:  # a file system without locks: both build, one entry stays
+                    except NotImplementedError:  # a file system without locks: both processes build, one entry stays
                         continue
                 stack.callback(lock.release)
             yield
 
     @contextmanager
     def new(self, key: str) -> Iterator[Draft]:
-        """A draft that becomes the entry when the block ends, and is removed if the block fails."""
+        """Yield a draft that becomes the entry at the end of the block, and is removed if the block fails."""
         draft = self.folder / f"{key}.{os.getpid()}-{threading.get_ident()}.unfinished"
         with self._writing():
             self._sweep(key)
@@ -97,19 +97,19 @@ class Cache:
                 writer.finish()
                 self._publish(draft, key)
         finally:
-            with suppress(OSError):  # a full disk has been reported by the writing
+            with suppress(OSError):  # a full disk was reported when writing
                 writer.close()
             shutil.rmtree(draft, ignore_errors=True)
 
     def _sweep(self, key: str) -> None:
-        """Remove what was left of this entry by processes that were killed."""
+        """Remove drafts of this entry that killed processes have left."""
         for left in self.folder.glob(f"{key}.*.*"):
             with suppress(OSError):
-                if time.time() - left.stat().st_mtime > ABANDONED:
+                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                     shutil.rmtree(left)
 
     def _publish(self, draft: Path, key: str) -> None:
-        """Rename the draft. An entry that another process was first with stays: it holds the same."""
+        """Rename the draft. If another process was first, its entry stays: it holds the same."""
         entry = self.folder / key
         discarded = draft.with_name(f"{draft.name}.discarded")
         if entry.exists() and self.find(key) is None:
@@ -134,24 +134,24 @@ class Cache:
 
 
 class Draft:
-    """An entry being written."""
+    """An entry that is being written."""
 
     def __init__(self, folder: Path, cache: Cache) -> None:
         self._folder = folder
         self._cache = cache
         self._files: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
-        """Kept with the entry; anything that JSON can write."""
+        """Stored with the entry; values that JSON can write."""
 
     def append(self, name: str, data: np.ndarray | bytes) -> None:
-        """To the file `name` of the entry."""
+        """Append to the file `name` of the entry."""
         with self._cache._writing():
             if name not in self._files:
                 self._files[name] = open(self._folder / name, "wb")  # noqa: SIM115  (closed with the draft)
             self._files[name].write(data if isinstance(data, bytes) else data.tobytes())
 
     def finish(self) -> None:
-        for file in self._files.values():  # else a power cut could leave an entry of the right size full of zeros
+        for file in self._files.values():  # else a power cut could leave a file of the right size full of zeros
             file.flush()
             os.fsync(file.fileno())
         self.close()
@@ -166,7 +166,7 @@ class Draft:
 
 
 def _size(file: Path) -> int:
-    """In bytes; -1 if it is not there."""
+    """Return the size in bytes, -1 if there is no such file."""
     try:
         return file.stat().st_size
     except FileNotFoundError:

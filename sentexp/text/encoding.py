@@ -1,4 +1,7 @@
-"""From raw words to the numbers that a model reads: look up, drop, cut, and put the first and last token around."""
+"""From raw tokens to the token ids that a model is given: look up, drop, cut, put the first and last token around.
+
+A raw token is one as the tokenizer gives it; its raw id is its place among the distinct raw tokens of a chunk or split.
+"""
 
 from __future__ import annotations
 
@@ -7,73 +10,76 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Shapes: R reviews of a chunk, N raw words in them, M words that they become, W distinct raw words
+# Shapes: R reviews in a chunk, N raw tokens in them, M token ids that these become, W distinct raw tokens
 
 DROPPED = -1
-"""In a table of word numbers: the word is left out."""
+"""Entry of a look-up table for a raw token that is left out."""
 
 
-class Encoded(NamedTuple):
+class EncodedChunk(NamedTuple):
     ids: np.ndarray
     """int32 [M]."""
     lengths: np.ndarray
     """int64 [R]."""
     truncated: int
-    """Reviews that lost words by their length."""
+    """Reviews that were cut."""
     empty: int
-    """Reviews without a word left, which are one <unk>."""
-    words: int
-    """Words kept, without init and eos token."""
+    """Reviews that had no token left and became one <unk>."""
+    tokens: int
+    """Tokens kept, without init and eos token."""
     unknown: int
-    """Of these, how many are not in the vocabulary."""
+    """Those of them that are not in the vocabulary."""
 
     @property
-    def figures(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("truncated", "empty", "words", "unknown")}
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("truncated", "empty", "tokens", "unknown")}
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a review is laid out in numbers."""
+class ReviewLayout:
+    """How a review is laid out as token ids: its first and last token, and which part of a long review is kept."""
 
     unk: int
     init: int | None = None
     eos: int | None = None
     room: int | None = None
-    """Most words of a review, without init and eos token; None: no bound."""
+    """Largest number of tokens of a review, without init and eos token; None: no bound."""
     head: int = 0
-    """With `room`, how many of these are taken from the beginning of a longer review; the others from its end."""
+    """How many of `room` tokens are taken from the beginning of a longer review; the others are taken from its end."""
 
-    def encode(self, numbers: np.ndarray, lengths: np.ndarray, table: np.ndarray) -> Encoded:
-        """Raw words `numbers` [N] of reviews with `lengths` [R]; `table` int32 [W] from raw word to id or DROPPED."""
-        words = table[numbers]
-        dropped = words == DROPPED
+    def encode(self, raw_ids: np.ndarray, lengths: np.ndarray, table: np.ndarray) -> EncodedChunk:
+        """Encode reviews with `raw_ids` [N] and `lengths` [R].
+
+        `table` int32 [W] maps each raw id to a token id or DROPPED.
+        """
+        ids = table[raw_ids]
+        dropped = ids == DROPPED
         if dropped.any():
-            words = words[~dropped]
+            ids = ids[~dropped]
             lengths = lengths - _sums(dropped, lengths)
         kept = lengths if self.room is None else np.minimum(lengths, self.room)
         truncated = int((kept < lengths).sum())
         if truncated:
-            words = words[self._inside(lengths, kept)]
-        empty, unknown = int((kept == 0).sum()), int((words == self.unk).sum())
+            ids = ids[self._inside(lengths, kept)]
+        empty, unknown = int((kept == 0).sum()), int((ids == self.unk).sum())
         around = (self.init is not None) + (self.eos is not None)
         if not empty and not around:
-            return Encoded(words, kept, truncated, empty, len(words), unknown)
+            return EncodedChunk(ids, kept, truncated, empty, len(ids), unknown)
 
         total = np.maximum(kept, 1) + around
         ends = np.cumsum(total)
         starts = ends - total
-        ids = np.full(int(total.sum()), self.unk, dtype=np.int32)  # which is what an empty review keeps
+        laid_out = np.full(int(total.sum()), self.unk, dtype=np.int32)  # <unk> stays where a review is empty
         first = starts + (self.init is not None) - (np.cumsum(kept) - kept)
-        ids[np.repeat(first, kept) + np.arange(len(words))] = words
+        laid_out[np.repeat(first, kept) + np.arange(len(ids))] = ids
         if self.init is not None:
-            ids[starts] = self.init
+            laid_out[starts] = self.init
         if self.eos is not None:
-            ids[ends - 1] = self.eos
-        return Encoded(ids, total, truncated, empty, len(words), unknown)
+            laid_out[ends - 1] = self.eos
+        return EncodedChunk(laid_out, total, truncated, empty, len(ids), unknown)
 
     def _inside(self, lengths: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """True for the words within the first `head` of their review, or within the last of what is kept of it."""
+        """Return True [N] for the tokens that their review keeps: its first `head` tokens, and its last ones."""
         ends = np.cumsum(lengths)
         place = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
         tail = np.where(kept < lengths, lengths - (kept - self.head), 0)  # where the tail begins; 0: all is kept
@@ -81,7 +87,7 @@ class Layout:
 
 
 def _sums(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Sum of the values of each review [R]."""
+    """Return the sum of each review's values [R]."""
     sums = np.concatenate([[0], np.cumsum(values)])
     ends = np.cumsum(lengths)
     return sums[ends] - sums[ends - lengths]

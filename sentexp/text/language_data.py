@@ -1,4 +1,4 @@
-"""spaCy's word lists of a language: stop words and the look-up table of lemmas. Neither needs a trained model."""
+"""spaCy's data of a language: stop words and the look-up table of lemmas. Neither needs a trained model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sentexp.errors import SentexpError, did_you_mean
 
 
 def language_class(language: str, key: str = "tokenizer.language") -> type:
-    """spaCy's class of a language. Raises SentexpError that names `key` if it has none."""
+    """Return spaCy's class of a language. Raises SentexpError that names `key` if there is none."""
     from spacy.util import get_lang_class
 
     try:
@@ -28,13 +28,13 @@ def language_class(language: str, key: str = "tokenizer.language") -> type:
 
 
 def cannot_load(language: str, key: str, error: Exception) -> SentexpError:
-    """For the caller to raise: some languages need a package that spaCy does not install."""
+    """Return the error that spaCy needs another package for this language, for the caller to raise."""
     return SentexpError(f"{key}={language}: spaCy cannot load it ({' '.join(str(error).split())})")
 
 
 @functools.cache
 def stop_words(language: str, key: str) -> frozenset[str]:
-    """Lower-case stop words. Raises SentexpError that names `key` if spaCy has none."""
+    """Return the stop words in lower case. Raises SentexpError that names `key` if spaCy has none."""
     words = frozenset(language_class(language).Defaults.stop_words)  # type: ignore[attr-defined]
     if not words:
         raise SentexpError(f"{key}=true: spaCy has no stop words for tokenizer.language={language}; expected false")
@@ -43,23 +43,25 @@ def stop_words(language: str, key: str) -> frozenset[str]:
 
 @functools.cache
 def lemmas(language: str, key: str) -> Mapping[str, str]:
-    """Word -> lemma. Raises SentexpError that names `key` if there is no table or its package is not installed."""
+    """Return the table from word to lemma. It can be asked for a word but not listed, since its keys are hashes.
+
+    Raises SentexpError that names `key` if there is no table or its package is not installed.
+    """
     from spacy.lookups import load_lookups
 
     if importlib.util.find_spec("spacy_lookups_data") is None:
         raise SentexpError(f"{key}=true: needs the package spacy-lookups-data; install it or the extra sentexp[lemmas]")
     language_class(language)
     try:
-        table = load_lookups(language, ["lemma_lookup"]).get_table("lemma_lookup")
+        return load_lookups(language, ["lemma_lookup"]).get_table("lemma_lookup")
     except ValueError as error:
         raise SentexpError(
             f"{key}=true: spacy-lookups-data has no look-up table for tokenizer.language={language}; expected false"
         ) from error
-    return table  # its keys are hashes: it can be asked for a word, not listed
 
 
 def version(lemmas: bool) -> str:
-    """For caches: the packages whose data were used."""
+    """Return the versions of the packages whose data are used, for the keys of caches."""
     names = ["spacy", "spacy-lookups-data"] if lemmas else ["spacy"]
     return " ".join(f"{name} {_installed(name)}" for name in names)
 
@@ -68,4 +70,4 @@ def _installed(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"  # whatever needs it says so
+        return "not installed"  # what needs the package raises its own error

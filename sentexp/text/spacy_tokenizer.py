@@ -10,24 +10,24 @@ from sentexp.text import language_data
 from sentexp.text.cleaning import lemma
 from sentexp.text.spanned_spaces import SpannedSpaces
 
-STRINGS = 500_000
-"""Distinct strings after which spaCy starts with an empty vocabulary; it would keep each one for ever."""
+MAX_STRINGS = 500_000
+"""Distinct strings after which spaCy starts again with an empty vocabulary; it never forgets a string by itself."""
 
 SPANS_PER_DOC = 1000
 
 
 class SpacyTokenizer:
-    """The words of `spacy.blank(language)`, white space left out; with `lemmas`, each as its look-up table has it.
+    """The tokens of `spacy.blank(language)` without white space; with `lemmas`, each replaced as by its look-up table.
 
     spaCy is loaded at the first use. Raises SentexpError for a language that spaCy does not have or cannot load, and
-    with `lemmas` for one without a look-up table.
+    with `lemmas` for a language without a look-up table.
     """
 
     def __init__(self, language: str = "en", lemmas: bool = False) -> None:
         self.language = language
         self.lemmas = lemmas
         self._spacy: Any = None
-        self._joints: SpannedSpaces | None = None
+        self._spanned_spaces: SpannedSpaces | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SpacyTokenizer, (self.language, self.lemmas)
@@ -37,8 +37,8 @@ class SpacyTokenizer:
         return f"spacy {self.language} lemmas={self.lemmas} {language_data.version(self.lemmas)}"
 
     def __call__(self, text: str) -> list[str]:
-        words = [token.text for token in self._tokenizer()(text)]
-        return self._lemmas([word for word in words if not word.isspace()])
+        tokens = [token.text for token in self._tokenizer()(text)]
+        return self._lemmas([token for token in tokens if not token.isspace()])
 
     @property
     def by_span(self) -> bool:
@@ -46,39 +46,42 @@ class SpacyTokenizer:
         from spacy.tokenizer import Tokenizer
 
         return type(self._tokenizer()) is Tokenizer and not any(
-            part.isspace() for pair in self._neighbours() for part in pair
+            token.isspace() for pair in self._neighbours() for token in pair
         )
 
-    def split(self, spans: Sequence[str]) -> list[list[str]]:
-        """The words of each span. Many go into one document, since making a document costs as much as reading a span;
-        the line breaks between them are tokens of their own, across which no exception matches."""
-        words: list[list[str]] = []
+    def tokenize_spans(self, spans: Sequence[str]) -> list[list[str]]:
+        """Tokenize many spans in one document, since making a document costs as much as tokenizing a span.
+
+        The line breaks between them are tokens of their own, across which no exception matches.
+        """
+        found: list[list[str]] = []
         for start in range(0, len(spans), SPANS_PER_DOC):
-            part: list[str] = []
+            tokens: list[str] = []
             for token in self._tokenizer()("\n".join(spans[start : start + SPANS_PER_DOC])):
                 text = token.text
                 if text == "\n":
-                    words.append(self._lemmas(part))
-                    part = []
+                    found.append(self._lemmas(tokens))
+                    tokens = []
                 else:
-                    part.append(text)
-            words.append(self._lemmas(part))
-        assert len(words) == len(spans)
-        return words
+                    tokens.append(text)
+            found.append(self._lemmas(tokens))
+        assert len(found) == len(spans)
+        return found
 
     @property
     def spanned_spaces(self) -> SpannedSpaces:
-        if self._joints is None:
+        if self._spanned_spaces is None:
             rules = self._tokenizer().rules
-            self._joints = SpannedSpaces(self._neighbours(), {word for rule in rules.values() for word in _texts(rule)})
-        return self._joints
+            exception_tokens = {token for rule in rules.values() for token in _texts(rule)}
+            self._spanned_spaces = SpannedSpaces(self._neighbours(), exception_tokens)
+        return self._spanned_spaces
 
     def _neighbours(self) -> set[tuple[str, str]]:
-        """Words that follow one another in an exception, such as `:` and `)`, read without exceptions."""
+        """Return the pairs of tokens that follow one another in an exception, such as `:` and `)` in `:)`."""
         from spacy.tokenizer import Tokenizer
 
         whole = self._tokenizer()
-        bare = Tokenizer(
+        without_exceptions = Tokenizer(
             whole.vocab,
             rules={},
             prefix_search=whole.prefix_search,
@@ -87,26 +90,26 @@ class SpacyTokenizer:
             token_match=whole.token_match,
             url_match=whole.url_match,
         )
-        words = [[token.text for token in bare(exception)] for exception in whole.rules]
-        return {pair for exception in words for pair in itertools.pairwise(exception)}
+        exceptions = [[token.text for token in without_exceptions(exception)] for exception in whole.rules]
+        return {pair for tokens in exceptions for pair in itertools.pairwise(tokens)}
 
     def _tokenizer(self) -> Any:
-        if self._spacy is None or len(self._spacy.vocab.strings) > STRINGS:
+        if self._spacy is None or len(self._spacy.vocab.strings) > MAX_STRINGS:
             language = language_data.language_class(self.language)
             try:
                 self._spacy = language().tokenizer
-                # What spaCy works out for each new string (its shape, whether it is like a number, ...) costs a third
-                # of the time and has no part in tokenizing.
+                # For each new string spaCy works out its shape, whether it is like a number, and more. That takes a
+                # third of the time and plays no part in tokenizing.
                 self._spacy.vocab.lex_attr_getters = {}
             except ImportError as error:  # ja, ko, th, vi and others need a package of their own
                 raise language_data.cannot_load(self.language, "tokenizer.language", error) from error
         return self._spacy
 
-    def _lemmas(self, words: list[str]) -> list[str]:
+    def _lemmas(self, tokens: list[str]) -> list[str]:
         if not self.lemmas:
-            return words
+            return tokens
         table: Mapping[str, str] = language_data.lemmas(self.language, "tokenizer.lemmas")
-        return [lemma(word, table) for word in words]
+        return [lemma(token, table) for token in tokens]
 
 
 def _texts(rule: list[dict[Any, str]]) -> list[str]:

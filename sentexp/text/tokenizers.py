@@ -1,18 +1,8 @@
-"""From a text to its words. A tokenizer is called with a text and gives a list of str; it can be pickled.
-
-Besides, for speed and caching, each has
-
-    key               what its words depend on, versions included
-    by_span           whether each part between white spaces can be read by itself, once for the whole corpus
-    split(spans)      the words of each such part
-    spanned_spaces    None, or where neighbouring parts have to be read together after all (see spanned_spaces.py)
-    language          of its word lists, where it has one
-"""
+"""From a text to its tokens. A tokenizer of your own needs a `key` and a call; see Tokenizer."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import os
 import re
 import sys
@@ -20,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from sentexp.errors import SentexpError
+from sentexp.errors import SentexpError, one_line
+from sentexp.imports import import_object
 from sentexp.text.spacy_tokenizer import SpacyTokenizer
 from sentexp.text.spanned_spaces import SpannedSpaces
 
@@ -28,42 +19,71 @@ __all__ = ["BasicTokenizer", "CallableTokenizer", "SpacyTokenizer", "Tokenizer",
 
 
 class Tokenizer(Protocol):
+    """What every tokenizer has. It must also be picklable, since several processes tokenize.
+
+        class Characters:
+            key = "characters 1"
+
+            def __call__(self, text: str) -> list[str]:
+                return list(text)
+
+    It may have more, for speed:
+
+        by_span                 True if each span (piece between white space) may be tokenized by itself; then each
+                                distinct span is tokenized only once
+        tokenize_spans(spans)   the tokens of each span, if that is faster than a call for each
+        spanned_spaces          the exceptions from `by_span`, as SpannedSpaces
+
+    and `language`, a code such as "en", for the stop words and lemmas of `text.clean`.
+    """
+
     @property
-    def key(self) -> str: ...
-    @property
-    def by_span(self) -> bool: ...
-    @property
-    def spanned_spaces(self) -> SpannedSpaces | None: ...
-    def split(self, spans: Sequence[str]) -> list[list[str]]: ...
-    def __call__(self, text: str) -> list[str]: ...
+    def key(self) -> str:
+        """Text that differs whenever the tokens may differ (name, settings, version): cached tokens are found by it."""
+
+    def __call__(self, text: str) -> list[str]:
+        """Return the tokens of a text."""
+
+
+def is_by_span(tokenizer: Tokenizer) -> bool:
+    return getattr(tokenizer, "by_span", False)
+
+
+def tokenize_spans(tokenizer: Tokenizer, spans: Sequence[str]) -> list[list[str]]:
+    if hasattr(tokenizer, "tokenize_spans"):
+        return tokenizer.tokenize_spans(spans)
+    return [tokenizer(span) for span in spans]
+
+
+def spanned_spaces(tokenizer: Tokenizer) -> SpannedSpaces | None:
+    return getattr(tokenizer, "spanned_spaces", None)
+
+
+def language(tokenizer: Tokenizer) -> str:
+    return getattr(tokenizer, "language", "en")
 
 
 class WhitespaceTokenizer:
-    """Words as the spaces part them."""
+    """Splits on white space."""
 
     key = "whitespace"
     by_span = True
-    spanned_spaces = None
 
     def __call__(self, text: str) -> list[str]:
         return text.split()
 
-    def split(self, spans: Sequence[str]) -> list[list[str]]:
-        return [[span] for span in spans]
-
 
 class BasicTokenizer:
-    """Words, numbers and punctuation by one regular expression.
+    """Finds words, numbers and punctuation by one regular expression.
 
-    Contractions are split as in the Penn Treebank, and so as in spaCy and in the published word vectors: `don't`
-    becomes `do`, `n't`, and `it's` becomes `it`, `'s`. A run of one punctuation mark is one word (`...`, `!!`); a
+    Contractions are split as in the Penn Treebank, and therefore as in spaCy and in the published word vectors: `don't`
+    becomes `do`, `n't`, and `it's` becomes `it`, `'s`. A run of one punctuation mark is one token (`...`, `!!`); a
     hyphen splits.
     """
 
     by_span = True
-    spanned_spaces = None
 
-    WORDS = re.compile(
+    TOKENS = re.compile(
         r"""  [^\W_]+(?=n['’]t\b)                           # do of don't
             | n['’]t\b
             | ['’](?:s|re|ve|ll|d|m)\b
@@ -76,24 +96,18 @@ class BasicTokenizer:
 
     @property
     def key(self) -> str:
-        return f"basic {hashlib.sha256(self.WORDS.pattern.encode()).hexdigest()[:16]}"
+        return f"basic {hashlib.sha256(self.TOKENS.pattern.encode()).hexdigest()[:16]}"
 
     def __call__(self, text: str) -> list[str]:
-        return [match[0] for match in self.WORDS.finditer(text)]
-
-    def split(self, spans: Sequence[str]) -> list[list[str]]:
-        return [self(span) for span in spans]
+        return [match[0] for match in self.TOKENS.finditer(text)]
 
 
 class CallableTokenizer:
-    """Any function of the user's own that takes a str and returns a list of str, by dotted path.
+    """A function of the user's own, by dotted path; it takes a str and returns a list of str.
 
-    It is imported when first needed, in each process that tokenizes; the current folder counts as with `python -m`.
-    Raises SentexpError for a path that cannot be imported and for a function that fails or returns anything else.
+    It is imported when first needed, in each process that tokenizes; modules of the current folder are found. Raises
+    SentexpError for a path that cannot be imported, and for a function that fails or returns anything else.
     """
-
-    by_span = False
-    spanned_spaces = None
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -104,8 +118,10 @@ class CallableTokenizer:
 
     @property
     def key(self) -> str:
-        """With the text of the module that the function stands in, so that an edit is a new tokenizer. What that
-        module imports is not seen."""
+        """The path, and a digest of the function's module, so that an edited function is a new tokenizer.
+
+        Changes in what that module imports are not noticed.
+        """
         module = sys.modules.get(getattr(self._imported(), "__module__", None) or "")
         file = getattr(module, "__file__", None)
         source = Path(file).read_bytes() if file and os.path.isfile(file) else b""
@@ -114,22 +130,19 @@ class CallableTokenizer:
     def __call__(self, text: str) -> list[str]:
         function = self._imported()
         try:
-            words = function(text)
+            tokens = function(text)
         except Exception as error:
             raise SentexpError(
-                f"tokenizer.path={self.path}: failed with {type(error).__name__}: {_line(error)} (text: {text[:60]!r})"
+                f"tokenizer.path={self.path}: failed with {one_line(error)} (text: {text[:60]!r})"
             ) from error
-        if not isinstance(words, list):
-            raise SentexpError(f"tokenizer.path={self.path}: returned {type(words).__name__}, expected a list of str")
-        for word in words:
-            if not isinstance(word, str):
+        if not isinstance(tokens, list):
+            raise SentexpError(f"tokenizer.path={self.path}: returned {type(tokens).__name__}, expected a list of str")
+        for token in tokens:
+            if not isinstance(token, str):
                 raise SentexpError(
-                    f"tokenizer.path={self.path}: returned a list with {type(word).__name__}, expected a list of str"
+                    f"tokenizer.path={self.path}: returned a list with {type(token).__name__}, expected a list of str"
                 )
-        return words
-
-    def split(self, spans: Sequence[str]) -> list[list[str]]:
-        raise NotImplementedError("by_span is False")
+        return tokens
 
     def _imported(self) -> Callable[[str], Any]:
         if self._function is None:
@@ -137,21 +150,14 @@ class CallableTokenizer:
         return self._function
 
     def _import(self) -> Callable[[str], Any]:
-        module, dot, name = self.path.rpartition(".")
-        if not dot or not module or not name:
+        if not all(self.path.rpartition(".")):
             raise SentexpError(f"tokenizer.path={self.path}: expected package.module.function")
-        if not {"", os.getcwd()} & set(sys.path):
-            sys.path.append(os.getcwd())
         try:
-            function = getattr(importlib.import_module(module), name)
+            function = import_object(self.path)
         except Exception as error:  # importing runs the user's code
             raise SentexpError(
-                f"tokenizer.path={self.path}: cannot be imported ({_line(error)}); expected package.module.function"
+                f"tokenizer.path={self.path}: cannot be imported ({one_line(error)}); expected package.module.function"
             ) from error
         if not callable(function):
             raise SentexpError(f"tokenizer.path={self.path}: is {type(function).__name__}, expected a function")
         return function
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

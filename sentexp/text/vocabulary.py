@@ -1,36 +1,37 @@
-"""The words that a model knows, each with its number."""
+"""The tokens that a model knows, each with its id."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from sentexp.atomic import whole_file
 from sentexp.errors import SentexpError
+from sentexp.lines import from_lines, to_lines
 
 UNK, PAD = "<unk>", "<pad>"
 
-ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
-UNESCAPES = {escape: character for character, escape in ESCAPES.items()}
-
 
 class Vocabulary:
-    """`itos` [V]: number -> word; `stoi`: word -> number; `unk_index` and `pad_index`: those of <unk> and <pad>.
+    """Tokens and their ids.
 
-    Raises SentexpError if one of these two is missing or a word stands there twice.
+    `itos` [V]: id -> token; `stoi`: token -> id; `unk_index` and `pad_index`: the ids of <unk> and <pad>.
+
+        Vocabulary(["<unk>", "<pad>", "good", "bad"]).stoi["good"]  # 2
+
+    Raises ValueError if <unk> or <pad> is missing or a token occurs twice.
     """
 
     def __init__(self, itos: Iterable[str]) -> None:
         self.itos = list(itos)
-        self.stoi = {word: number for number, word in enumerate(self.itos)}
+        self.stoi = {token: id for id, token in enumerate(self.itos)}
         for special in (UNK, PAD):
             if special not in self.stoi:
-                raise SentexpError(f"vocab.specials: a vocabulary without {special}; expected {UNK} and {PAD}")
+                raise ValueError(f"a vocabulary without {special}; expected {UNK} and {PAD}")
         if len(self.stoi) < len(self.itos):
-            twice = next(word for number, word in enumerate(self.itos) if self.stoi[word] != number)
-            raise SentexpError(f"vocab.specials: the vocabulary has {twice!r} twice; expected each word once")
+            twice = next(token for id, token in enumerate(self.itos) if self.stoi[token] != id)
+            raise ValueError(f"a vocabulary with {twice!r} twice; expected each token once")
         self.unk_index = self.stoi[UNK]
         self.pad_index = self.stoi[PAD]
 
@@ -52,61 +53,44 @@ class Vocabulary:
         min_freq: int = 1,
         specials: Sequence[str] = (UNK, PAD),
     ) -> Vocabulary:
-        """The specials in their order, then the words by falling count, equal counts by the alphabet.
+        """Build a vocabulary of the specials in their order, then the tokens by falling count, then by the alphabet.
 
-        `max_size` is the number of words without specials, None keeps all; words with a count below `min_freq` are left
-        out. A word that is also a special has the special's number alone.
+        `max_size` is the largest number of tokens without specials, None keeps all; tokens with a count below
+        `min_freq` are left out. A token that is also a special has the special's id only.
         """
-        words = [word for word, count in counts.items() if count >= min_freq and word not in specials]
-        words.sort(key=lambda word: (-counts[word], word))
-        return Vocabulary([*specials, *words[:max_size]])
+        tokens = [token for token, count in counts.items() if count >= min_freq and token not in specials]
+        tokens.sort(key=lambda token: (-counts[token], token))
+        return Vocabulary([*specials, *tokens[:max_size]])
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.lines()).hexdigest()
+        """SHA-256 of the saved file."""
+        return hashlib.sha256(to_lines(self.itos)).hexdigest()
 
     def save(self, path: Path | str) -> None:
-        """Plain text in UTF-8, one word a line in the order of the numbers; in a word, backslash, line feed and
-        carriage return are written \\\\, \\n and \\r. The file appears whole or not at all."""
-        path = Path(path)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-        try:
-            unfinished.write_bytes(self.lines())
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        """Write one token per line in the order of the ids, escaped as `lines.to_lines` does.
+
+        The file appears whole or not at all.
+        """
+        with whole_file(Path(path)) as unfinished:
+            unfinished.write_bytes(to_lines(self.itos))
 
     @staticmethod
     def load(path: Path | str) -> Vocabulary:
-        """What `save` wrote. Raises SentexpError that names the file, and the line where there is one."""
+        """Read what `save` wrote. Raises SentexpError that names the file, and the line where there is one."""
         try:
-            text = Path(path).read_bytes().decode("utf-8", "surrogatepass")
+            tokens = from_lines(Path(path).read_bytes())
         except OSError as error:
             raise SentexpError(f"{path}: cannot be read ({error.strerror}); expected a vocabulary") from error
         except UnicodeDecodeError as error:
             raise SentexpError(f"{path}: damaged: {error}; expected text in UTF-8") from error
-        if not text.endswith("\n"):
-            raise SentexpError(f"{path}: ends within a word (is the file cut short?)")
-        words = [_unescaped(line) for line in text[:-1].split("\n")]
-        lines: dict[str, int] = {}
-        for line, word in enumerate(words, start=1):
-            if lines.setdefault(word, line) != line:
-                raise SentexpError(f"{path}: line {line} repeats {word!r} of line {lines[word]}; expected it once")
+        except ValueError as error:
+            raise SentexpError(f"{path}: {error}") from error
+        line_of: dict[str, int] = {}
+        for line, token in enumerate(tokens, start=1):
+            if line_of.setdefault(token, line) != line:
+                raise SentexpError(f"{path}: line {line} repeats {token!r} of line {line_of[token]}; expected it once")
         for special in (UNK, PAD):
-            if special not in lines:
+            if special not in line_of:
                 raise SentexpError(f"{path}: no line with {special}; expected a vocabulary")
-        return Vocabulary(words)
-
-    def lines(self) -> bytes:
-        """The content of the file that `save` writes."""
-        return "".join(f"{_escaped(word)}\n" for word in self.itos).encode("utf-8", "surrogatepass")
-
-
-def _escaped(word: str) -> str:
-    return re.sub(r"[\\\n\r]", lambda match: ESCAPES[match[0]], word)
-
-
-def _unescaped(line: str) -> str:
-    # A carriage return at the end was put there by an editor or by git on Windows; the words' own are escaped.
-    line = line.removesuffix("\r")
-    return re.sub(r"\\[\\nr]", lambda match: UNESCAPES[match[0]], line) if "\\" in line else line
+        return Vocabulary(tokens)

@@ -1,6 +1,6 @@
-"""Chunks of texts read by several processes at once, the results in order, and few of them in memory."""
+"""Tokenize chunks of texts in several processes at once: the results in order, and few of them in memory."""
 
-# Imported by every worker before it can say how many threads numpy may start: nothing heavy here.
+# Every worker imports this module before it can limit numpy's threads: import nothing heavy here.
 from __future__ import annotations
 
 import importlib.metadata
@@ -8,48 +8,46 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING, Any
 
 from sentexp.errors import SentexpError
+from sentexp.machine.children import RememberingContext, end_with_parent
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.spacy_tokenizer import SpacyTokenizer
 from sentexp.text.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from sentexp.text.chunk_tokenizer import Chunk
+    from sentexp.text.chunk_tokenizer import TokenizedChunk
 
 CHUNKS_PER_PROCESS = 3
-"""Chunks under way for each process: one being read, one waiting, one read and waiting for its turn."""
+"""Chunks under way per process: one being tokenized, one waiting, one tokenized and waiting for its turn."""
 
 
-def read_all(
+def tokenize_chunks(
     chunks: Iterable[Sequence[str]], tokenizer: Tokenizer, cleaning: Cleaning, processes: int
-) -> Iterator[Chunk]:
-    """What a reader makes of each chunk of texts, in their order; with one process, in this one.
+) -> Iterator[TokenizedChunk]:
+    """Tokenize chunks in order, in `processes` workers, or in this process if 1.
 
-    Raises SentexpError if a process ends by itself, and what the tokenizer raises. However the iteration ends, the
-    processes end with it.
+    Raises SentexpError if a worker dies, and what the tokenizer raises. However the iteration ends, so do the workers.
     """
     if processes <= 1 or multiprocessing.current_process().daemon:  # a daemon may have no children
-        from sentexp.text.chunk_tokenizer import reader
+        from sentexp.text.chunk_tokenizer import chunk_tokenizer
 
-        here = reader(tokenizer, cleaning)
-        yield from (here.read(texts) for texts in chunks)
+        here = chunk_tokenizer(tokenizer, cleaning)
+        yield from (here.tokenize(texts) for texts in chunks)
         return
 
-    context = _Context()
+    context = RememberingContext()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start, initargs=(tokenizer, cleaning))
-    under_way: deque[Future[Chunk]] = deque()
+    under_way: deque[Future[TokenizedChunk]] = deque()
     finished = False
     try:
         for texts in chunks:
-            under_way.append(pool.submit(_read, texts))
+            under_way.append(pool.submit(_tokenize, texts))
             if len(under_way) >= CHUNKS_PER_PROCESS * processes:
                 yield under_way.popleft().result()
         while under_way:
@@ -62,55 +60,35 @@ def read_all(
         ) from error
     finally:
         if not finished:  # a tokenizer may take for ever
-            for process in context.started:
-                process.terminate()
+            context.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Context(SpawnContext):
-    """Fresh processes: a fork of one with threads, as torch has them, can hang. Remembers those that it started."""
-
-    def __init__(self) -> None:
-        self.started: list[Any] = []
-
-    def Process(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        process = SpawnContext.Process(*args, **kwargs)
-        self.started.append(process)
-        return process
-
-
-_reader: Any = None
+_chunk_tokenizer: Any = None
 
 
 def _start(tokenizer: Tokenizer, cleaning: Cleaning) -> None:
-    """Once in each worker."""
-    global _reader
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Set a worker up; called once in each."""
+    global _chunk_tokenizer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends the workers
+    end_with_parent()
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
     if isinstance(tokenizer, SpacyTokenizer):
-        _without_frameworks()
-    from sentexp.text.chunk_tokenizer import reader
+        _hide_frameworks()
+    from sentexp.text.chunk_tokenizer import chunk_tokenizer
 
-    _reader = reader(tokenizer, cleaning)
-
-
-def _read(texts: Sequence[str]) -> Chunk:
-    return _reader.read(texts)
+    _chunk_tokenizer = chunk_tokenizer(tokenizer, cleaning)
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _tokenize(texts: Sequence[str]) -> TokenizedChunk:
+    return _chunk_tokenizer.tokenize(texts)
 
 
-def _without_frameworks() -> None:
-    """spaCy imports torch and others where they are installed, which takes longer than all its tokenizer needs.
+def _hide_frameworks() -> None:
+    """Keep spaCy from importing torch and others, which takes longer than everything that its tokenizer needs.
 
-    Not where another package adds to spaCy, since that may want them.
+    Not if another package adds to spaCy, since that may need them.
     """
     if not importlib.metadata.entry_points(group="spacy_factories"):
         for name in ("torch", "tensorflow", "mxnet", "cupy"):

@@ -1,4 +1,4 @@
-"""What a result was made with: the code's commit, versions, hardware, command line."""
+"""The environment of a run: the code's commit, library versions, hardware, command line."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ LIBRARIES = ("torch", "hydra-core", "omegaconf", "datasets", "spacy", "mlflow", 
 
 
 def program() -> str:
-    """What was started: sentexp, however it was called, or the name of a script."""
+    """Return the name of the program that was started: sentexp, however it was called, or that of a script."""
     name = Path(sys.argv[0]).name
     return "sentexp" if name == "__main__.py" else name
 
 
 def describe() -> dict[str, Any]:
-    """Of this process, as JSON-able values: time-independent, so equal for equal set-ups.
+    """Describe the environment of this process as JSON-able values; none depends on time, so equal set-ups are equal.
 
-    `git` is that of the checkout which sentexp is imported from, else that of the current folder; its commit is None
-    outside of git. `memory_gib` is of the whole machine. Takes about 20 ms.
+    `git` is the state of the checkout that sentexp is imported from, or else of the current folder; outside of git its
+    commit is None. `memory_gib` is the memory of the whole machine. Takes about 20 ms.
     """
     return {
         "git": git_state(_project_folder()),
@@ -46,7 +46,10 @@ def describe() -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """commit (None outside of git and before the first commit), dirty (uncommitted changes or new files) and branch."""
+    """Return commit, dirty (uncommitted changes or new files) and branch of the checkout that holds `folder`.
+
+    The commit is None outside of git and before the first commit.
+    """
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": None, "branch": None}
@@ -56,6 +59,7 @@ def git_state(folder: Path) -> dict[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
+    """Return processor, cores, memory and GPUs of this machine; `usable_cpus` are those that this process may use."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_model(),
@@ -68,7 +72,7 @@ def hardware() -> dict[str, Any]:
 
 def _project_folder() -> Path:
     package = Path(sentexp.__file__).resolve().parent
-    # why ls-files: a site-packages folder may lie inside some other checkout, which then says nothing about us
+    # why ls-files: a site-packages folder may lie inside another project's checkout, whose commit is not our code's
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
     return package if tracked else Path.cwd()
 

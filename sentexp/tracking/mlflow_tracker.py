@@ -1,7 +1,7 @@
-"""tracking=mlflow: a run recorded to an MLflow store as it happens. MLflow itself is imported when the run starts.
+"""tracking=mlflow: record a run in an MLflow store while it goes on. MLflow itself is imported when the run starts.
 
-It talks to the store through a client of its own: no active run, tracking URI or experiment of the process is set, so a
-notebook that uses MLflow's global functions is left alone.
+All is recorded through a client of our own. The process's active run, tracking URI and experiment are not touched, so a
+notebook can use MLflow's global functions beside it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# MLflow's limits
-LONGEST_NAME = 250  # characters
+# MLflow's limits, in characters and entries
+LONGEST_NAME = 250
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_DIGEST = 36
@@ -45,15 +45,20 @@ PARAMS_PER_CALL = 100
 METRICS_PER_CALL = 1000
 
 CUT = "... (cut; see config/config.yaml)"
+"""End of a value that was too long for MLflow."""
 
 KEY = "sentexp.key"
-"""Tag of a run that can be gone on with."""
+"""Tag by which a run is found again, to be continued."""
 
 CONTEXTS = {"train": "train", "valid": "validation", "test": "test"}
+"""MLflow's name for what each split is used for."""
 
 
 class MlflowTracker:
-    """The target of conf/tracking/mlflow.yaml. Nothing happens before `run`."""
+    """Records runs in an MLflow store. Nothing happens before `run`.
+
+    `tags` are set on every run; the other arguments are the keys of conf/tracking/mlflow.yaml.
+    """
 
     def __init__(
         self,
@@ -73,10 +78,10 @@ class MlflowTracker:
     def run(
         self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
     ) -> Iterator[MlflowRun]:
-        """A run that ends with the block, its status true: FINISHED; KILLED by KeyboardInterrupt or SystemExit; FAILED
-        by any other exception, which is kept as the tag `error` and the artifact traceback.txt.
+        """Start a run that ends with the block; see `Tracker.run`.
 
-        Raises SentexpError, within seconds, if the store cannot be used. See `open_store` for where things go.
+        An exception that fails the run is recorded as the tag `error` and the artifact traceback.txt. Raises
+        SentexpError, within seconds, if the store cannot be used; see `open_store`.
         """
         store = open_store(self._uri, self._experiment)
         tags = {"mlflow.user": _user(), "mlflow.source.name": program(), "mlflow.source.type": "LOCAL"}
@@ -99,6 +104,7 @@ class MlflowTracker:
 
 
 def _reopened(store: Store, key: str) -> Entity | None:
+    """Set the run that was started with `key` to RUNNING again, and return it; None if there is none."""
     found = store.client.search_runs([store.experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
     if not found:
         return None
@@ -110,7 +116,7 @@ def _reopened(store: Store, key: str) -> Entity | None:
 
 
 class MlflowRun:
-    """A run that has been started. Raises SentexpError if the store does not take what it is given."""
+    """A run that has been started. Its methods raise SentexpError if the store refuses what they record."""
 
     def __init__(self, store: Store, experiment: str, entity: Entity, keep_model: bool) -> None:
         self._store = store
@@ -150,7 +156,7 @@ class MlflowRun:
             profile=described,
         )
         context = InputTag("mlflow.data.context", CONTEXTS.get(split, split))
-        # why the lock: two runs that record the same new data set at once collide in the database
+        # why the lock: two runs that record the same new dataset at the same time collide in the database
         with _writing(self._store.uri), self._store.lock:
             self._client.log_inputs(self.run_id, [DatasetInput(dataset, [context])])
 
@@ -189,7 +195,7 @@ class MlflowRun:
             self._client.log_artifacts(self.run_id, str(folder), name)
 
     def log_model(self, folder: Path) -> str | None:
-        """See `sentexp.tracking.logged_model`. Also found as runs:/RUN_ID/model."""
+        """Record the model as `sentexp.tracking.logged_model` does; MLflow finds it as runs:/RUN_ID/model too."""
         if not self._keep_model:
             return None
         from sentexp.tracking.logged_model import log_model
@@ -202,11 +208,11 @@ class MlflowRun:
 
         with _writing(self._store.uri):
             status = self._client.get_run(run_id).info.status
-            if status in ("FAILED", "KILLED"):  # it has said so itself
+            if status in ("FAILED", "KILLED"):  # the child has recorded its end itself
                 return
             self._client.set_tag(run_id, "error", _at_most(without_passwords(reason), LONGEST_TAG, "error"))
-            over = RunStatus.is_terminated(RunStatus.from_string(status))
-            self._client.set_terminated(run_id, "FAILED" if over else "KILLED")
+            ended = RunStatus.is_terminated(RunStatus.from_string(status))
+            self._client.set_terminated(run_id, "FAILED" if ended else "KILLED")
 
     def add_failed_child(self, name: str, reason: str) -> None:
         tags = {"mlflow.parentRunId": self.run_id, "mlflow.user": _user(), "mlflow.source.name": program()}
@@ -235,7 +241,7 @@ class MlflowRun:
         )
 
     def _end_with(self, error: BaseException) -> None:
-        """Says why the run ended. What goes wrong here must not hide `error`, so it is only logged."""
+        """Record why the run ended. A failure of this must not hide `error`, so it is only logged."""
         killed = isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
         try:
             with brief_patience():
@@ -250,16 +256,17 @@ class MlflowRun:
 
 @contextmanager
 def _writing(uri: str) -> Iterator[None]:
+    """Put off interrupts, so that no write is cut in two, and explain errors of the store."""
     with interrupts_later(), explained(uri):
         yield
 
 
 def ui_command(uri: str, experiment_id: str, run_id: str) -> str:
-    """The shell command that opens MLflow's pages: on the store at `uri`, or on the run itself where a server runs."""
+    """Return the shell command that opens MLflow's pages: on the store at `uri`, or if it is a server, on the run."""
     if uri.startswith(("http://", "https://")):
         page = f"{without_passwords(uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
         return shlex.join(["python", "-m", "webbrowser", page])
-    # outside of an activated environment, `mlflow` is another one or none
+    # outside of the activated environment `mlflow` is another environment's, or not there
     beside = Path(sys.executable).parent
     on_path = shutil.which("mlflow")
     program = ["mlflow"] if on_path and Path(on_path).parent == beside else [sys.executable, "-m", "mlflow"]
@@ -270,12 +277,11 @@ def ui_command(uri: str, experiment_id: str, run_id: str) -> str:
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-
     return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
 
 
 def _name(key: str) -> str:
-    """`key` as MLflow takes it: it is a path there, of few characters."""
+    """Return `key` as MLflow accepts it: as a path without `..`, of few kinds of characters."""
     key = re.sub(r"[^\w\-. :/]", "_", key)
     if posixpath.normpath(key) != key or key.startswith(("/", "..")):
         key = key.replace("/", "_")
@@ -283,6 +289,7 @@ def _name(key: str) -> str:
 
 
 def _at_most(value: str, longest: int, key: str) -> str:
+    """Cut `value` to `longest` characters; if it is longer, the log says so."""
     if len(value) <= longest:
         return value
     log.warning("%s: %d characters, of which MLflow keeps %d", key, len(value), longest)
@@ -297,5 +304,5 @@ def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
+    except (OSError, KeyError):  # in a container whose user has no name
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

@@ -1,4 +1,4 @@
-"""tracking=none: a run that is recorded nowhere."""
+"""tracking=none: nothing is recorded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class NoRun:
-    """Takes what a run takes and keeps nothing."""
+    """A run whose methods do nothing."""
 
     def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None: ...
 
@@ -45,4 +45,5 @@ class NoTracking:
     def run(
         self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
     ) -> Iterator[NoRun]:
+        """Yield a run that records nothing."""
         yield NoRun()

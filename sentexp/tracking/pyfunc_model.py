@@ -1,4 +1,4 @@
-"""The model as MLflow loads it. MLflow runs this file by itself: it is the `python_model` of `logged_model`."""
+"""The model as MLflow loads it. MLflow executes this file on its own, as the `python_model` of `logged_model`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class SentimentModel(PythonModel):
+    """A TrainedModel from the artifact `model`."""
+
     def load_context(self, context: PythonModelContext) -> None:
         from sentexp.trained_model import TrainedModel
 
@@ -19,7 +21,7 @@ class SentimentModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """A row for each review: label, the likeliest, and probability_<label> for each label."""
+        """Return one row per review: the likeliest label, and probability_<label> for each label."""
         trained = self._trained
         probabilities = trained.predict(list(model_input["text"])).numpy()  # [N, C]
         table = pd.DataFrame(probabilities, columns=[f"probability_{label}" for label in trained.labels])

@@ -1,4 +1,4 @@
-"""The MLflow store of a run: found, or created in such a way that many processes may do so at once."""
+"""The MLflow store of a run: opened, or created so that several processes may do it at the same time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,29 +14,37 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from sentexp.errors import SentexpError
+from sentexp.atomic import whole_file
+from sentexp.errors import LONGEST_REASON, SentexpError
 from sentexp.redact import without_passwords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE_HEADER = b"SQLite format 3\0"
+"""First bytes of every sqlite database."""
+
+KIND = "custom_model_development"
+"""Kind of experiment for which MLflow's pages show training runs, and not conversations with a language model."""
 
 
 @dataclass(frozen=True)
 class Store:
+    """An MLflow store that answers, and an experiment in it."""
+
     uri: str
     """Absolute, so that it means the same in every folder and process."""
     client: MlflowClient
     experiment_id: str
     lock: AbstractContextManager[object]
-    """Held for what MLflow does not do safely in several processes at once on one sqlite file."""
+    """To be held where MLflow is not safe with several processes on one sqlite file."""
 
 
 def absolute_uri(uri: str | None) -> str:
-    """The address of the store: `uri`, else $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in the current folder.
+    """Return the address of the store: `uri`, or $MLFLOW_TRACKING_URI, or sqlite:///mlflow.db in the current folder.
 
-    A relative sqlite file becomes absolute. Raises SentexpError for a plain folder, where MLflow no longer keeps runs.
+    The path of a sqlite file becomes absolute. Raises SentexpError for a plain folder, where MLflow no longer keeps
+    runs, and for a sqlite address without a file.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     scheme, colon, rest = uri.partition(":")
@@ -54,10 +61,11 @@ def absolute_uri(uri: str | None) -> str:
 
 
 def open_store(uri: str | None, experiment: str) -> Store:
-    """Connects, and creates a sqlite database and the experiment where they are missing (2 to 3 s, else under 1 s).
+    """Connect to the store, and create a sqlite database and the experiment if they are missing.
 
-    Next to a sqlite database lie its lock and `mlartifacts`, the folder of the files of its runs. Raises SentexpError
-    if the store does not answer within seconds, if it is not one, or if the experiment has been deleted.
+    Takes 2 to 3 s if it creates the database, else less than 1 s. Beside a sqlite database lie its lock and
+    `mlartifacts`, the folder with the files of its runs. Raises SentexpError if the store does not answer within
+    seconds, if the database is not MLflow's, or if the experiment has been deleted.
     """
     uri = absolute_uri(uri)
     _import_mlflow_quietly()
@@ -83,7 +91,7 @@ def open_store(uri: str | None, experiment: str) -> Store:
 
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
-    """Turns what MLflow and its database raise into one line that names the store and the way out."""
+    """Turn what MLflow and its database raise into a SentexpError that names the store and the way out."""
     from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -91,12 +99,13 @@ def explained(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError) as error:
+        # Passwords go before the text is cut: the first half of one would not be recognized.
         reason = " ".join(without_passwords(str(error)).split())
-        if " failed with exception " in reason:  # MLflow's words for a request that came to nothing
+        if " failed with exception " in reason:  # MLflow's words for a request that got no answer
             cause = re.search(r"\[Errno -?\d+\] ([\w ]+)|(timed out)", reason)
             reason = f"no answer from the server ({cause[1] or cause[2]})" if cause else "no answer from the server"
-        if len(reason) > 300:
-            reason = reason[:300] + "..."
+        if len(reason) > LONGEST_REASON:
+            reason = reason[:LONGEST_REASON] + "..."
         way_out = "expected an MLflow store that answers: another tracking.uri, or tracking=none"
         if "out-of-date database schema" in reason:
             reason = "the database was made by another version of MLflow"
@@ -105,7 +114,7 @@ def explained(uri: str) -> Iterator[None]:
 
 
 def _import_mlflow_quietly() -> None:
-    # the user's own choice wins
+    # setdefault: what the user has set stays
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -121,23 +130,22 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 def _create_sqlite(database: Path, artifacts: Path) -> None:
-    """Makes the database under another name first: one whose creation was interrupted is broken for good."""
+    """Create the database, whole or not at all: one whose creation was interrupted would stay broken."""
     if database.exists() and database.stat().st_size > 0:
         _check_sqlite(database)
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    unfinished = database.with_name(f"{database.name}.{uuid.uuid4().hex}.new")  # MLflow remembers a file by its name
-    unfinished.touch()  # in a folder that cannot be written to this fails at once; MLflow would try for minutes
-    try:
+    with whole_file(database) as unfinished:
+        unfinished.touch()  # in a folder that cannot be written to this fails at once; MLflow would try for minutes
         SqlAlchemyStore(f"sqlite:///{unfinished}", str(artifacts)).engine.dispose()
-        os.replace(unfinished, database)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _check_sqlite(database: Path) -> None:
-    """MLflow would ask a file that is no database for minutes, and add its tables to one that is not its own."""
+    """Raise OSError unless the file is an MLflow database.
+
+    MLflow itself would retry for minutes on a file that is no database, and add its tables to a database of others.
+    """
     with database.open("rb") as file:
         if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
             raise OSError(f"{database} is not a sqlite database")
@@ -147,7 +155,7 @@ def _check_sqlite(database: Path) -> None:
 
 
 def _reach_database(uri: str) -> None:
-    """Connects once to a database server: MLflow would try for minutes."""
+    """Connect once to a database server, which fails at once if there is none; MLflow would retry for minutes."""
     from sqlalchemy import create_engine
     from sqlalchemy.engine import make_url
 
@@ -159,11 +167,8 @@ def _reach_database(uri: str) -> None:
             engine.dispose()
 
 
-KIND = "custom_model_development"
-"""By which MLflow's pages know to show training runs, and not conversations with a language model."""
-
-
 def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
+    """Return the id of the experiment, created if it is missing."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -172,7 +177,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
             location = str(artifacts) if artifacts is not None else None
             return client.create_experiment(name, location, tags={"mlflow.experimentKind": KIND})
         except MlflowException:
-            found = client.get_experiment_by_name(name)  # another machine may have been quicker
+            found = client.get_experiment_by_name(name)  # another machine may have created it meanwhile
             if found is None:
                 raise
     if found.lifecycle_stage == "deleted":
@@ -185,7 +190,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
 
 @contextmanager
 def brief_patience() -> Iterator[None]:
-    """MLflow asks a server that does not answer for minutes; inside, for seconds, unless the user has set it."""
+    """Make MLflow give up within seconds, not minutes, on a silent server; what the user has set stays."""
     brief = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     ours = {name: value for name, value in brief.items() if name not in os.environ}
     os.environ.update(ours)

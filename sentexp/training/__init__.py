@@ -1,8 +1,10 @@
 """From a model and encoded reviews to trained weights."""
 
-from sentexp.machine.choose import Machine, Work, choose_machine
+from sentexp.machine.choose import Machine, choose_machine
+from sentexp.machine.workload import Workload
 from sentexp.training.loop import FitResult, fit
 from sentexp.training.processes import ProcessDied
-from sentexp.training.progress import Progress
+from sentexp.training.progress import TrainingProgress
+from sentexp.training.recipe import Recipe
 
-__all__ = ["FitResult", "Machine", "ProcessDied", "Progress", "Work", "choose_machine", "fit"]
+__all__ = ["FitResult", "Machine", "ProcessDied", "Recipe", "TrainingProgress", "Workload", "choose_machine", "fit"]

@@ -12,147 +12,115 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sentexp.batches import Batches, Encoded, evaluation_plan, plan, seed_of
+from sentexp.batches import Batches, evaluation_plan, seed_of
 from sentexp.errors import SentexpError, TrainingDiverged
-from sentexp.machine.choose import Machine, limited_threads
+from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
 from sentexp.machine.heap import keep_heap
+from sentexp.text.corpus import Corpus
 from sentexp.training.objective import correct, loss_sum
 from sentexp.training.processes import Group, device_of, together
-from sentexp.training.progress import Progress
+from sentexp.training.progress import TrainingProgress
+from sentexp.training.recipe import Recipe
+from sentexp.training.schedules import build_schedule
 from sentexp.training.state import TrainState
 
-# Shapes: B reviews in a batch, T words in the longest of them, C classes
+# Shapes: B reviews in a batch, T tokens in the longest of them, C classes
 
-STEPS_PER_READ = {"cpu": 1, "cuda": 50}
-"""Reading a number from a GPU waits for all that it has been told to do, so losses are read this seldom."""
+STEPS_PER_FETCH = {"cpu": 1, "cuda": 50}
+"""Steps between two fetches of the losses: each waits until a GPU has done all that it has been given to do."""
 
 FUSED = {torch.optim.Adam: ("cpu", "cuda"), torch.optim.AdamW: ("cpu", "cuda"), torch.optim.Adagrad: ("cpu",)}
-"""Optimizers whose fused kernel pays. For a vocabulary of 25,000 words Adam's is eight times as fast on a
-CPU."""
+"""Optimizers whose fused kernel pays. With a vocabulary of 25,000 words Adam's is eight times as fast on a CPU."""
 
 Metrics = dict[str, float]
-Schedule = LRScheduler | ReduceLROnPlateau
 
 
 @dataclass(frozen=True)
 class FitResult:
     history: list[Metrics]
-    """One entry an epoch: epoch, train/loss, train/accuracy, valid/loss, valid/accuracy, lr, seconds,
+    """One entry per epoch: epoch, train/loss, train/accuracy, valid/loss, valid/accuracy, lr, seconds,
     reviews_per_second, tokens_per_second."""
     best_epoch: int
+    """Epoch of the highest validation accuracy, among equals of the lowest validation loss; counted from 1."""
     best_accuracy: float
+    """Validation accuracy after the best epoch."""
     best_loss: float
+    """Validation loss after the best epoch."""
     best_state: dict[str, Tensor]
     """The model's state_dict after the best epoch, on the CPU; the model itself holds it as well."""
     stopped_early: bool
+    """True if early stopping ended the training before its last epoch."""
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """What every process of a training must know."""
-
-    optimizer: Callable[..., Optimizer]
-    schedule: Callable[..., Schedule]
-    machine: Machine
-    pad_index: int
-    width: int | None
-    epochs: int
-    batch_size: int | None
-    max_tokens: int | None
-    bucket: bool
-    clip_norm: float
-    label_smoothing: float
-    early_stopping: int | None
-    seed: int
-
-    def plan(self, lengths: Tensor, epoch: int) -> list[Tensor]:
-        return plan(
-            lengths,
-            batch_size=self.batch_size,
-            max_tokens=self.max_tokens,
-            bucket=self.bucket,
-            seed=self.seed,
-            epoch=epoch,
-            width=self.width,
-        )
+    """Seconds of the whole training."""
 
 
 def fit(
     model: nn.Module,
-    train: Encoded,
-    valid: Encoded,
+    train: Corpus,
+    valid: Corpus,
+    recipe: Recipe,
     *,
-    optimizer: Callable[..., Optimizer],
-    schedule: Callable[..., Schedule],
-    machine: Machine,
-    pad_index: int,
-    seed: int,
-    epochs: int,
-    batch_size: int | None = 64,
-    max_tokens: int | None = None,
-    bucket: bool = True,
-    clip_norm: float = 0.0,
-    label_smoothing: float = 0.0,
-    early_stopping: int | None = None,
-    width: int | None = None,
     on_epoch: Callable[[Metrics, int], object] | None = None,
-    progress: Progress | None = None,
+    progress: TrainingProgress | None = None,
 ) -> FitResult:
-    """Trains `model` in place and leaves it with the weights of its best epoch, on `machine.device`.
+    """Train `model` in place and leave it with the weights of its best epoch, on `recipe.machine.device`.
 
-    `model(ids [B, T], lengths [B])` gives logits [B] for two classes, [B, C] for more.
-    `optimizer(parameters)` and `schedule(optimizer, steps=, steps_per_epoch=)` build what their names say;
-    `optimizer`'s lr is the schedule's peak. The other keywords are the `trainer` keys; `width` is
-    text.fix_length. Best is the epoch of the highest validation accuracy, among equals of the lowest loss;
-    training stops `early_stopping` epochs after it.
+    `model(ids [B, T], lengths [B])` gives logits [B] for two classes, [B, C] for more. Best is the epoch of the highest
+    validation accuracy, among equals of the lowest loss; training stops `trainer.early_stopping` epochs after it.
 
-    The training figures are those seen while training: with dropout, and with the smoothed labels. `on_epoch`
-    is called with each epoch's entry of the history; what it raises ends the training.
+    Training loss and accuracy are those seen while training: with dropout, and with the smoothed labels. `on_epoch` is
+    called with each epoch's entry of the history and the epoch; what it raises ends the training.
 
-    The order of batches and the dropout depend on `seed`, epoch and step alone. With more than one process
-    the model, the corpora and the factories are pickled. Raises TrainingDiverged for a loss that is not
+    The order of batches and the dropout depend on seed, epoch and step alone. With more than one process the model, the
+    corpora and the recipe are pickled. Raises SentexpError for an empty corpus, TrainingDiverged for a loss that is not
     finite, ProcessDied for a process that fails.
+
+    >>> from sentexp import build_model, build_recipe, compose, fit, prepare
+    >>> config = compose("data.size=200", "trainer.epochs=2")
+    >>> prepared = prepare(config)
+    >>> model = build_model(config, prepared)
+    >>> recipe = build_recipe(config)
+    >>> result = fit(model, prepared.corpora["train"], prepared.corpora["valid"], recipe)
+    >>> [entry["epoch"] for entry in result.history]
+    [1, 2]
     """
     for name, corpus in (("train", train), ("valid", valid)):
-        if len(corpus.labels) == 0:
+        if len(corpus) == 0:
             raise SentexpError(f"data: the {name} split holds no review; expected at least one")
-    recipe = _Recipe(
-        optimizer, schedule, machine, pad_index, width, epochs, batch_size, max_tokens, bucket, clip_norm,
-        label_smoothing, early_stopping, seed,
-    )  # fmt: skip
+    machine = recipe.machine
     with together(machine.processes, machine.device, _follow, model, train, valid, recipe) as group:
         return _fit(group, model, train, valid, recipe, on_epoch, progress)
 
 
-def _follow(group: Group, model: nn.Module, train: Encoded, valid: Encoded, recipe: _Recipe) -> None:
-    """A further process: the same training, without a word."""
+def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe) -> None:
+    """Run the same training in a further process, silently."""
     _fit(group, model, train, valid, recipe, None, None)
 
 
 def _fit(
     group: Group,
     model: nn.Module,
-    train: Encoded,
-    valid: Encoded,
-    recipe: _Recipe,
+    train: Corpus,
+    valid: Corpus,
+    recipe: Recipe,
     on_epoch: Callable[[Metrics, int], object] | None,
-    progress: Progress | None,
+    progress: TrainingProgress | None,
 ) -> FitResult:
     began = time.perf_counter()
+    epochs = recipe.trainer.epochs
     device = device_of(group.rank, recipe.machine.device)
     on_cpu = device.type == "cpu"
     if on_cpu:
         keep_heap()
-    train_batches = Batches(train, pad_index=recipe.pad_index, width=recipe.width, device=device)
-    valid_batches = Batches(valid, pad_index=recipe.pad_index, width=recipe.width, device=device)
+    train_batches = Batches(train, device=device)
+    valid_batches = Batches(valid, device=device)
     try:
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
-            state = _begin(model.to(device), train.lengths, recipe)
-            while state.epoch < recipe.epochs and not _out_of_patience(state, recipe):
+            state = _begin(model.to(device), train, recipe)
+            while state.epoch < epochs and not _out_of_patience(state, recipe):
                 metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, progress)
                 if on_epoch is not None and group.rank == 0:
                     on_epoch(metrics, state.epoch)
@@ -168,31 +136,31 @@ def _fit(
         best_accuracy=best.accuracy,
         best_loss=best.loss,
         best_state=best.weights,
-        stopped_early=state.epoch < recipe.epochs,
+        stopped_early=state.epoch < epochs,
         seconds=time.perf_counter() - began,
     )
 
 
-def _begin(model: nn.Module, lengths: Tensor, recipe: _Recipe) -> TrainState:
-    counts = [len(recipe.plan(lengths, epoch)) for epoch in range(1, recipe.epochs + 1)]  # max_tokens: not all equal
+def _begin(model: nn.Module, train: Corpus, recipe: Recipe) -> TrainState:
+    epochs = recipe.trainer.epochs
+    counts = [len(recipe.plan(train, epoch)) for epoch in range(1, epochs + 1)]  # with max_tokens they differ
     optimizer = build_optimizer(recipe.optimizer, model, recipe.machine.device)
-    schedule = recipe.schedule(optimizer, steps=sum(counts), steps_per_epoch=counts[0])
+    total, per_epoch = (sum(counts), counts[0]) if recipe.interval == "step" else (epochs, 1)
+    schedule = build_schedule(recipe.schedule, optimizer, total_steps=total, steps_per_epoch=per_epoch)
     return TrainState(model, optimizer, schedule, steps=sum(counts))
 
 
 def build_optimizer(factory: Callable[..., Optimizer], model: nn.Module, device: torch.device) -> Optimizer:
-    """All the model's parameters under one optimizer, those still frozen as well; by a fused kernel where
-    it pays."""
+    """Put all of the model's parameters, those still frozen as well, under one optimizer; a fused one where it pays."""
     kind = factory.func if isinstance(factory, functools.partial) else factory
-    told = factory.keywords if isinstance(factory, functools.partial) else {}
-    fused = device.type in FUSED.get(kind, ()) and not {"fused", "foreach", "differentiable"} & set(told)  # type: ignore[call-overload]
+    given = factory.keywords if isinstance(factory, functools.partial) else {}
+    fused = device.type in FUSED.get(kind, ()) and not {"fused", "foreach", "differentiable"} & set(given)  # type: ignore[call-overload]
     return factory(list(model.parameters()), **({"fused": True} if fused else {}))
 
 
-def _out_of_patience(state: TrainState, recipe: _Recipe) -> bool:
-    if recipe.early_stopping is None or state.best is None:
-        return False
-    return state.epoch - state.best.epoch >= recipe.early_stopping
+def _out_of_patience(state: TrainState, recipe: Recipe) -> bool:
+    patience = recipe.trainer.early_stopping
+    return patience is not None and state.best is not None and state.epoch - state.best.epoch >= patience
 
 
 def _one_epoch(
@@ -200,10 +168,10 @@ def _one_epoch(
     train: Batches,
     valid: Batches,
     group: Group,
-    recipe: _Recipe,
-    progress: Progress | None,
+    recipe: Recipe,
+    progress: TrainingProgress | None,
 ) -> Metrics:
-    """Trains and validates once; adds to the state's history."""
+    """Train and validate once, and add to the state's history."""
     began = time.perf_counter()
     state.epoch += 1
     train_loss, train_accuracy = _train(state, train, group, recipe, progress)
@@ -212,6 +180,8 @@ def _one_epoch(
     valid_loss, valid_accuracy = _validate(state, valid, group, recipe)
     if isinstance(state.schedule, ReduceLROnPlateau):
         state.schedule.step(valid_loss)
+    elif recipe.interval == "epoch" and state.epoch < recipe.trainer.epochs:
+        state.schedule.step()
     state.keep_best(valid_accuracy, valid_loss)
     metrics = {
         "epoch": state.epoch,
@@ -226,62 +196,60 @@ def _one_epoch(
     }
     state.history.append(metrics)
     if progress is not None:
-        progress.end_epoch(state.epoch, recipe.epochs, metrics)
+        progress.end_epoch(state.epoch, recipe.trainer.epochs, metrics)
     return metrics
 
 
 def _train(
-    state: TrainState, batches: Batches, group: Group, recipe: _Recipe, progress: Progress | None
+    state: TrainState, batches: Batches, group: Group, recipe: Recipe, progress: TrainingProgress | None
 ) -> tuple[float, float]:
-    """One epoch's steps. Returns the mean loss and the accuracy over its reviews, as seen on the way."""
-    model, optimizer, machine = state.model, state.optimizer, recipe.machine
+    """Take the steps of one epoch. Returns the mean loss and the accuracy over its reviews, as seen on the way."""
+    model, optimizer, trainer = state.model, state.optimizer, recipe.trainer
     model.train()
     if hasattr(model, "embedding") and hasattr(model.embedding, "start_epoch"):
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    planned = recipe.plan(batches.corpus.lengths, state.epoch)
-    tally = _Tally(state, recipe, STEPS_PER_READ[batches.device.type], progress)
+    planned = recipe.plan(batches.corpus, state.epoch)
+    means = _RunningMeans(state, recipe, STEPS_PER_FETCH[batches.device.type], progress)
     if progress is not None:
-        progress.start_epoch(state.epoch, recipe.epochs, len(batches), state.steps - state.step)
+        progress.start_epoch(state.epoch, trainer.epochs, len(batches), state.steps - state.step)
     for rows, batch in zip(planned, batches.of(planned, rank=group.rank, size=group.size), strict=True):
         _reseed(batches.device, seed_of(recipe.seed, state.epoch, state.step, group.rank))
         optimizer.zero_grad(set_to_none=True)
-        figures = torch.zeros(2, device=batches.device)  # loss, correct
+        sums = torch.zeros(2, device=batches.device)  # loss, correct
         if len(batch.labels):
-            with machine.autocast():
+            with recipe.machine.autocast():
                 logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
-            loss = loss_sum(logits, batch.labels, recipe.label_smoothing)
+            loss = loss_sum(logits, batch.labels, trainer.label_smoothing)
             (loss / len(rows)).backward()
-            figures = torch.stack([loss.detach(), correct(logits, batch.labels).float()])
-        figures = group.sum_gradients(parameters, figures)
-        if recipe.clip_norm > 0:
-            nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+            sums = torch.stack([loss.detach(), correct(logits, batch.labels).float()])
+        sums = group.sum_gradients(parameters, sums)
+        if trainer.clip_norm > 0:
+            nn.utils.clip_grad_norm_(parameters, trainer.clip_norm)
         optimizer.step()
         state.last_rate = optimizer.param_groups[0]["lr"]
         state.step += 1
-        if not isinstance(state.schedule, ReduceLROnPlateau) and state.step < state.steps:
+        if recipe.interval == "step" and state.step < state.steps and not isinstance(state.schedule, ReduceLROnPlateau):
             state.schedule.step()
-        tally.add(figures, len(rows))
-    return tally.means()
+        means.add(sums, len(rows))
+    return means.finish()
 
 
 def _reseed(device: torch.device, seed: int) -> None:
-    """Dropout draws from torch's default generators; a seed for each step lets a training go on from any
-    step."""
+    """Seed the generator that dropout draws from; one seed per step lets a training go on from any step."""
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
 
 
-def _validate(state: TrainState, batches: Batches, group: Group, recipe: _Recipe) -> tuple[float, float]:
-    """Mean loss (labels as they are, not smoothed) and accuracy; the processes share the batches."""
+def _validate(state: TrainState, batches: Batches, group: Group, recipe: Recipe) -> tuple[float, float]:
+    """Return the mean loss (labels as they are, not smoothed) and the accuracy; the processes share the batches."""
     state.model.eval()
-    lengths = batches.corpus.lengths
-    if recipe.bucket:
-        planned = evaluation_plan(lengths, device=batches.device, width=recipe.width)
-    else:  # a model that reads the padding must be judged with as much of it as it was trained with
-        planned = recipe.plan(lengths, epoch=0)
+    if recipe.trainer.bucket:
+        planned = evaluation_plan(batches.corpus, device=batches.device)
+    else:  # a model that sees the padding must be judged with as much of it as it was trained with
+        planned = recipe.plan(batches.corpus, epoch=0)
     totals = torch.zeros(2, dtype=torch.float64, device=batches.device)  # loss, correct
     with torch.inference_mode():
         for batch in batches.of(planned[group.rank :: group.size]):
@@ -295,52 +263,56 @@ def _validate(state: TrainState, batches: Batches, group: Group, recipe: _Recipe
     return loss, right
 
 
-class _Tally:
-    """Loss and correct answers of an epoch so far, read from the device every few steps."""
+class _RunningMeans:
+    """Mean loss and accuracy of an epoch so far, fetched from the device every few steps."""
 
-    def __init__(self, state: TrainState, recipe: _Recipe, every: int, progress: Progress | None) -> None:
+    def __init__(
+        self, state: TrainState, recipe: Recipe, steps_per_fetch: int, progress: TrainingProgress | None
+    ) -> None:
         self._state = state
         self._recipe = recipe
-        self._every = every
+        self._steps_per_fetch = steps_per_fetch
         self._progress = progress
-        self._unread: list[tuple[Tensor, int]] = []
-        self._loss = self._right = 0.0
+        self._waiting: list[tuple[Tensor, int]] = []
+        self._loss = self._correct = 0.0
         self._reviews = 0
 
-    def add(self, figures: Tensor, reviews: int) -> None:
-        self._unread.append((figures, reviews))
-        if len(self._unread) == self._every:
-            self._read()
+    def add(self, sums: Tensor, reviews: int) -> None:
+        """Add one step: `sums` [2] are the sum of losses and the count of correct answers over its `reviews`."""
+        self._waiting.append((sums, reviews))
+        if len(self._waiting) == self._steps_per_fetch:
+            self._fetch()
 
-    def means(self) -> tuple[float, float]:
-        self._read()
-        return self._loss / self._reviews, self._right / self._reviews
+    def finish(self) -> tuple[float, float]:
+        self._fetch()
+        return self._loss / self._reviews, self._correct / self._reviews
 
-    def _read(self) -> None:
-        if not self._unread:
+    def _fetch(self) -> None:
+        if not self._waiting:
             return
-        first_step = self._state.step - len(self._unread) + 1
-        read = torch.stack([figures for figures, _ in self._unread]).tolist()
-        new_reviews = sum(reviews for _, reviews in self._unread)
-        self._unread.clear()
-        for step, (loss, right) in enumerate(read, start=first_step):
+        first_step = self._state.step - len(self._waiting) + 1
+        fetched = torch.stack([sums for sums, _ in self._waiting]).tolist()
+        new_reviews = sum(reviews for _, reviews in self._waiting)
+        self._waiting.clear()
+        for step, (loss, right) in enumerate(fetched, start=first_step):
             if not math.isfinite(loss):
                 raise _diverged("training loss", loss, self._state, self._recipe, step)
             self._loss += loss
-            self._right += right
+            self._correct += right
         self._reviews += new_reviews
         if self._progress is not None:
-            self._progress.step(len(read), new_reviews, self._loss / self._reviews, self._right / self._reviews)
+            self._progress.step(len(fetched), new_reviews, self._loss / self._reviews, self._correct / self._reviews)
 
 
-def _diverged(what: str, value: float, state: TrainState, recipe: _Recipe, step: int | None = None) -> TrainingDiverged:
+def _diverged(what: str, value: float, state: TrainState, recipe: Recipe, step: int | None = None) -> TrainingDiverged:
     rate = state.optimizer.param_groups[0].get("initial_lr", state.optimizer.defaults["lr"])
-    knobs = [f"a lower optimizer.lr (now {rate:g})"]
-    if recipe.clip_norm == 0:
-        knobs.append("trainer.clip_norm=1 (now 0, no clipping)")
-    elif recipe.clip_norm > 1:
-        knobs.append(f"a lower trainer.clip_norm (now {recipe.clip_norm:g})")
+    clip_norm = recipe.trainer.clip_norm
+    remedies = [f"a lower optimizer.lr (now {rate:g})"]
+    if clip_norm == 0:
+        remedies.append("trainer.clip_norm=1 (now 0, no clipping)")
+    elif clip_norm > 1:
+        remedies.append(f"a lower trainer.clip_norm (now {clip_norm:g})")
     if recipe.machine.precision != torch.float32:
-        knobs.append("trainer.precision=fp32 (now bf16)")
+        remedies.append("trainer.precision=fp32 (now bf16)")
     where = f"epoch {state.epoch}, step {state.step if step is None else step} of {state.steps}"
-    return TrainingDiverged(f"the {what} is {value} at {where}; likely knobs: {', '.join(knobs)}")
+    return TrainingDiverged(f"the {what} is {value} at {where}; likely remedies: {', '.join(remedies)}")

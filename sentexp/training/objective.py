@@ -1,7 +1,7 @@
-"""What training lowers and what people read: loss and correct answers, for two classes and for more.
+"""Loss, correct-answer counts and probabilities from logits, for two classes and for more.
 
-Logits [B] mean two classes (the logit of class 1), logits [B, C] mean C classes. All is computed in float32,
-whatever the precision of the model.
+Logits [B] mean two classes (the logit of class 1), logits [B, C] mean C classes. All is computed in float32, whatever
+the precision of the model.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch import Tensor
 
 
 def loss_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Sum of the reviews' losses: binary cross-entropy with logits for two classes, cross-entropy for more.
+    """Return the sum of the reviews' losses in nats: binary cross-entropy for two classes, cross-entropy for more.
 
-    `label_smoothing` is the share of the target spread evenly over all classes (Szegedy et al., 2016, section
-    7), so that both losses agree: with two classes and 0.1 the targets are 0.05 and 0.95.
+    `label_smoothing` is the share of the target spread evenly over all classes (Szegedy et al., 2016, section 7), so
+    that both losses agree: with two classes and 0.1 the targets are 0.05 and 0.95.
     """
     logits = logits.float()
     if logits.dim() == 1:
@@ -27,13 +27,13 @@ def loss_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Te
 
 
 def correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many of the reviews are answered right, as a tensor without dimensions."""
+    """Return the number of reviews whose likeliest class is their label, as a tensor without dimensions."""
     answers = logits > 0 if logits.dim() == 1 else logits.argmax(1)
     return (answers == labels).sum()
 
 
 def probabilities(logits: Tensor) -> Tensor:
-    """Of each class, float32 [B, C]; the rows sum to 1."""
+    """Return the probability of each class, float32 [B, C]; the rows sum to 1."""
     logits = logits.float()
     if logits.dim() > 1:
         return logits.softmax(1)

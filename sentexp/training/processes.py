@@ -1,44 +1,48 @@
-"""One training over several processes: starting them, adding up their gradients, and ending all when one ends
-badly.
+"""One training over several processes: starting them, adding up their gradients, ending all when one ends badly.
 
-Each process reads its share of every batch and computes the gradient of the sum of its reviews' losses over
-the number of all reviews in the batch, so that the sum over processes is the gradient that one process would
-have found.
+Each process takes its share of every batch and computes the gradient of the sum of its reviews' losses over the number
+of all reviews in the batch, so that the sum over processes is the gradient that one process would have computed.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.multiprocessing import ProcessContext, ProcessExitedException, ProcessRaisedException, start_processes
 from torch.nn import Parameter
 
+from sentexp.machine.children import end_with_parent, how_it_ended
 from sentexp.machine.signals import interrupts_ignored
 from sentexp.machine.torchrun import under_torchrun
 
 TIMEOUT = timedelta(minutes=30)
 """A process that keeps the others waiting for longer is taken for dead."""
 
-
 TALL = 4096
-"""Rows from which on it pays to ask which rows of a gradient are not zero, and to send those alone."""
+"""Rows from which on it pays to find out which rows of a gradient are not zero, and to send those alone."""
+
+CAUSE_SECONDS = 5.0
+"""Time to wait for the process whose end broke an exchange."""
+
+LAST_SECONDS = 10.0
+"""Time that the other processes get to end by themselves after a training that went well."""
+
+GRACE_SECONDS = 2.0
+"""Time that a process gets to end by itself, and to end after SIGTERM, once another has failed."""
 
 
 class ProcessDied(RuntimeError):
@@ -57,7 +61,7 @@ class Group:
         self.size = size
 
     def sum_(self, tensor: Tensor) -> None:
-        """Replaces `tensor` by its sum over all processes: the same bits in each of them."""
+        """Replace `tensor` by its sum over all processes: the same bits in each of them."""
         if self.size > 1:
             self._all_reduce(tensor, dist.ReduceOp.SUM)
 
@@ -67,13 +71,13 @@ class Group:
         except RuntimeError as error:
             raise _PeerLost(str(error)) from error
 
-    def sum_gradients(self, parameters: Sequence[Parameter], figures: Tensor) -> Tensor:
-        """Sums the gradients, and beside them the few `figures`, over all processes in one exchange.
+    def sum_gradients(self, parameters: Sequence[Parameter], extra: Tensor) -> Tensor:
+        """Sum the gradients, and beside them the few numbers `extra`, over all processes in one exchange.
 
-        Returns the summed figures. A parameter without a gradient here (an empty share) counts as zeros.
+        Returns the sums of `extra`. A parameter without a gradient here (an empty share) counts as zeros.
         """
         if self.size == 1:
-            return figures
+            return extra
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in parameters
         ]
@@ -81,21 +85,21 @@ class Group:
         parts = [
             gradient if where is None else gradient[where] for gradient, where in zip(gradients, rows, strict=True)
         ]
-        buffer = torch.cat([part.reshape(-1) for part in [*parts, figures]])
+        buffer = torch.cat([part.reshape(-1) for part in [*parts, extra]])
         self.sum_(buffer)
-        *sums, summed_figures = buffer.split([part.numel() for part in [*parts, figures]])
+        *sums, summed_extra = buffer.split([part.numel() for part in [*parts, extra]])
         for parameter, gradient, where, part, total in zip(parameters, gradients, rows, parts, sums, strict=True):
             if where is None:
                 parameter.grad = total.view_as(parameter)
             else:
                 parameter.grad = gradient.index_copy_(0, where, total.view_as(part))
-        return summed_figures.clone()
+        return summed_extra.clone()
 
     def _rows_in_use(self, gradients: list[Tensor]) -> list[Tensor | None]:
-        """The rows of each tall gradient that are not zero in every process; None stands for all of them.
+        """Return the rows of each tall gradient that are not zero in every process; None stands for all of them.
 
-        A batch has few of the vocabulary's words, so most rows of the word vectors' gradient need not be
-        sent. On a GPU all are sent: that is quick, and to ask for the rows would wait for the device.
+        A batch has few of the vocabulary's tokens, so most rows of the word vectors' gradient need not be sent. On a
+        GPU all are sent: that is quick, and to find the rows would wait for the device.
         """
         tall = [gradient.dim() == 2 and len(gradient) >= TALL and not gradient.is_cuda for gradient in gradients]
         if not any(tall):
@@ -113,12 +117,10 @@ class Group:
 
 @contextmanager
 def together(processes: int, device: torch.device, work: Callable[..., object], *arguments: Any) -> Iterator[Group]:
-    """This process as the first of `processes`; the others are started, run `work(group, *arguments)` and
-    end.
+    """Make this process the first of `processes`; the others are started, run `work(group, *arguments)` and end.
 
-    `arguments` are pickled. Whatever ends the block ends the other processes. Raises ProcessDied, with the
-    cause, if one of them fails. Under torchrun, which has started them all, this process joins the others
-    instead.
+    `arguments` are pickled. Whatever ends the block ends the other processes. Raises ProcessDied, with the cause, if
+    one of them fails. Under torchrun, which has started them all, this process joins the others instead.
     """
     if under_torchrun():
         with _joined(device, None, int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) as group:
@@ -134,75 +136,66 @@ def together(processes: int, device: torch.device, work: Callable[..., object], 
 def _started(
     processes: int, device: torch.device, work: Callable[..., object], arguments: tuple[Any, ...]
 ) -> Iterator[Group]:
-    # why bytes: torch would otherwise move our own weights to shared memory and all would train one model at
-    # once
+    # why bytes: torch would otherwise move our own weights to shared memory and all would train one model at once
     payload = pickle.dumps((work, arguments))
     folder = tempfile.mkdtemp(prefix="sentexp-")
-    context = multiprocessing.get_context("spawn")
-    children: list[tuple[BaseProcess, Connection]] = []
-    finished = False
+    children: ProcessContext | None = None
+    patience = 0.0
     try:
         with interrupts_ignored():
-            for rank in range(1, processes):
-                ours, theirs = context.Pipe(duplex=False)
-                child = context.Process(
-                    target=_child,
-                    args=(rank, processes, str(device), folder, payload, theirs),
-                    daemon=True,
-                    name=f"sentexp-{rank}",
-                )
-                child.start()
-                theirs.close()
-                children.append((child, ours))
-        _await_ready(children)
-        with _joined(device, folder, 0, processes) as group:
+            given = (processes, str(device), folder, payload)
+            children = start_processes(_child, given, processes - 1, join=False, daemon=True, start_method="spawn")
+        store = _store(folder, processes)
+        _await_ready(children, store)
+        with _joined(device, store, 0, processes) as group:
             yield group
-        finished = True
+        patience = LAST_SECONDS
     except _PeerLost as error:
-        raise ProcessDied(_cause(children) or f"the other processes do not answer: {error}") from error
+        assert children is not None
+        raise ProcessDied(_failure(children, CAUSE_SECONDS) or f"the other processes do not answer: {error}") from error
     finally:
-        _end(children, patience=10.0 if finished else 0.0)
+        if children is not None:
+            _end(children, patience)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _child(rank: int, size: int, device: str, folder: str, payload: bytes, pipe: Connection) -> None:
+def _child(number: int, processes: int, device: str, folder: str, payload: bytes) -> None:
+    """Run the work of process `number` + 1. What it raises is reported by torch.multiprocessing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
+    rank = number + 1
+    work, arguments = pickle.loads(payload)
+    store = _store(folder, processes)
+    store.set(_ready(rank), "")
     try:
-        work, arguments = pickle.loads(payload)
-        pipe.send(None)  # ready
-        with _joined(torch.device(device), folder, rank, size) as group:
+        with _joined(torch.device(device), store, rank, processes) as group:
             work(group, *arguments)
     except _PeerLost:
-        os._exit(1)  # another process is the cause
-    except BaseException:
-        pipe.send(traceback.format_exc())
-        os._exit(1)
+        os._exit(0)  # not this process's failure: the one that failed is reported
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+def _store(folder: str, processes: int) -> dist.Store:
+    return dist.FileStore(os.path.join(folder, "rendezvous"), processes)
+
+
+def _ready(rank: int) -> str:
+    return f"ready {rank}"
 
 
 @contextmanager
-def _joined(device: torch.device, folder: str | None, rank: int, size: int) -> Iterator[Group]:
-    """The rendezvous, by a file in `folder` on this machine, or by what torchrun has put into the
-    environment."""
-    # why now: its functions keep the group that they find on import as a default argument, and a group whose
-    # threads live on when Python ends aborts the process
+def _joined(device: torch.device, store: dist.Store | None, rank: int, size: int) -> Iterator[Group]:
+    """Meet the other processes by `store`, or by what torchrun has put into the environment."""
+    # why now: its functions keep the group that they find on import as a default argument, and a group whose threads
+    # live on when Python ends aborts the process
     import torch.distributed.nn.functional
 
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device_of(rank, device))
-    if folder is None:
+    if store is None:
         dist.init_process_group(backend, timeout=TIMEOUT)
     else:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
-        store = dist.FileStore(os.path.join(folder, "rendezvous"), size)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     try:
         yield Group(rank, size)
@@ -211,61 +204,46 @@ def _joined(device: torch.device, folder: str | None, rank: int, size: int) -> I
 
 
 def device_of(rank: int, device: torch.device) -> torch.device:
-    """The device of process `rank`, where `device` is that of the first."""
+    """Return the device of process `rank`, where `device` is that of the first."""
     if device.type != "cuda":
         return device
     return device if under_torchrun() else torch.device("cuda", (device.index or 0) + rank)
 
 
-def _await_ready(children: list[tuple[BaseProcess, Connection]]) -> None:
-    """Waits until all have come up; the rendezvous itself could only run into its timeout for one that has
-    not."""
-    for child, pipe in children:
-        wait([pipe, child.sentinel])
-        failure = _last_words(child, pipe)
+def _await_ready(children: ProcessContext, store: dist.Store) -> None:
+    """Wait until all have come up: for one that has not, the rendezvous itself would only run into its timeout."""
+    keys = [_ready(number + 1) for number in range(len(children.processes))]
+    while not store.check(keys):
+        failure = _failure(children, seconds=0.05)
         if failure is not None:
             raise ProcessDied(failure)
 
 
-def _last_words(child: BaseProcess, pipe: Connection) -> str | None:
-    """What a child has died of; None while it lives, or if it only says that it is ready."""
+def _failure(children: ProcessContext, seconds: float) -> str | None:
+    """Wait up to `seconds` for a child to fail. Returns what has failed, or None; the other children are ended then."""
+    until = time.monotonic() + seconds
     try:
-        while pipe.poll():
-            message = pipe.recv()
-            if message is not None:
-                return f"{child.name} failed:\n{message}"
-            if child.is_alive():
+        while not children.join(max(0.0, until - time.monotonic()), grace_period=GRACE_SECONDS):
+            if time.monotonic() >= until:
                 return None
-    except EOFError:
-        child.join(1.0)
-    if child.exitcode is None:
-        return None
-    if child.exitcode < 0:
-        by = signal.Signals(-child.exitcode).name
-        return f"{child.name} was ended by {by}" + (" (out of memory?)" if by == "SIGKILL" else "")
-    return f"{child.name} ended with status {child.exitcode}" if child.exitcode else None
+    except ProcessRaisedException as error:
+        traceback = error.msg.split("terminated with the following error:\n")[-1]
+        return f"process {error.error_index + 1} of the training failed:\n{traceback}"
+    except ProcessExitedException as error:
+        return f"process {error.error_index + 1} of the training {how_it_ended(error.exit_code)}"
+    return "the other processes have ended"
 
 
-def _cause(children: list[tuple[BaseProcess, Connection]], patience: float = 5.0) -> str | None:
-    """The first telling end among the children; one that merely ended because of another tells nothing."""
+def _end(children: ProcessContext, patience: float) -> None:
+    """End all children: they get `patience` seconds to end by themselves, then SIGTERM, then SIGKILL."""
     until = time.monotonic() + patience
-    while True:
-        ends = [end for child, pipe in children if (end := _last_words(child, pipe)) is not None]
-        telling = [end for end in ends if not end.endswith("ended with status 1")]
-        if telling or time.monotonic() > until:
-            return next(iter(telling or ends), None)
-        time.sleep(0.05)
-
-
-def _end(children: list[tuple[BaseProcess, Connection]], patience: float) -> None:
-    until = time.monotonic() + patience
-    for child, _ in children:
+    for child in children.processes:
         child.join(max(0.0, until - time.monotonic()))
         if child.is_alive():
             child.terminate()
-    for child, pipe in children:
-        child.join(2.0)
+    for child, error_file in zip(children.processes, children.error_files, strict=True):
+        child.join(GRACE_SECONDS)
         if child.is_alive():
             child.kill()
             child.join()
-        pipe.close()
+        Path(error_file).unlink(missing_ok=True)  # torch leaves it behind

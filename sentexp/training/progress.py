@@ -1,4 +1,4 @@
-"""What a person sees of a training: one plain line an epoch, and on a terminal a live bar under it."""
+"""The progress of a training: one plain line per epoch, and on a terminal a live bar under it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Live
+    from rich.progress import Progress
 
 REFRESH_SECONDS = 0.25
 
 
-class Progress:
-    """Writes each epoch's line through `write`, and where `console` is a rich terminal shows a bar meanwhile.
+class TrainingProgress:
+    """Passes each epoch's line to `write`, and shows a bar meanwhile if `console` is a terminal.
 
     The bar is gone when the line is written, so that `write` may be anything, such as a logger's `info`.
     """
@@ -24,26 +24,28 @@ class Progress:
         self._bar = _Bar(console) if console is not None and console.is_terminal else None
 
     def start_epoch(self, epoch: int, epochs: int, reviews: int, steps_left: int) -> None:
-        """`reviews` of this epoch; `steps_left` of the whole training, this epoch's included."""
+        """Begin an epoch of `reviews`; `steps_left` counts the steps of the whole training, this epoch's included."""
         if self._bar is not None:
             self._bar.start(f"epoch {epoch}/{epochs}", reviews, steps_left)
 
     def step(self, steps: int, reviews: int, loss: float, accuracy: float) -> None:
-        """Further `steps` with `reviews` are done; `loss` and `accuracy` are of the epoch so far."""
+        """Add `steps` with `reviews`; `loss` and `accuracy` are the means of the epoch so far."""
         if self._bar is not None:
             self._bar.step(steps, reviews, loss, accuracy)
 
     def end_epoch(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
+        """Remove the bar and write the epoch's line; `metrics` is its entry in the history."""
         self.close()
         self._write(epoch_line(epoch, epochs, metrics))
 
     def close(self) -> None:
+        """Remove the bar, if one is shown."""
         if self._bar is not None:
             self._bar.stop()
 
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
-    """`epoch 1/3  train loss 0.6931 acc 0.5035  valid loss 0.6933 acc 0.4931  412 reviews/s  42 s`."""
+    """Return `epoch 1/3  train loss 0.6931 acc 0.5035  valid loss 0.6933 acc 0.4931  412 reviews/s  42 s`."""
     return "  ".join(
         [
             f"epoch {epoch}/{epochs}",
@@ -58,11 +60,10 @@ def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
 class _Bar:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live: Live | None = None
+        self._live: Progress | None = None
 
     def start(self, title: str, reviews: int, steps_left: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (
             TextColumn("{task.description}"),
@@ -72,7 +73,7 @@ class _Bar:
             TextColumn("{task.fields[speed]:,.0f} reviews/s  {task.fields[left]} left"),
         )
         # why no refresh thread: it would take the core that trains, whenever it likes
-        live = Live(*columns, console=self._console, transient=True, auto_refresh=False)
+        live = Progress(*columns, console=self._console, transient=True, auto_refresh=False)
         nan = float("nan")
         self._task = live.add_task(title, total=reviews, loss=nan, accuracy=nan, speed=0.0, left="?")
         live.start()

@@ -1,7 +1,7 @@
-"""All that changes while a model is trained, in one place.
+"""Everything that changes while a model is trained, in one place.
 
-The order of batches and the random numbers of dropout are functions of (seed, epoch, step), so no generator's
-state belongs here: these fields are the whole of what a training must remember to go on exactly.
+The order of batches and the random numbers of dropout are functions of (seed, epoch, step), so no generator's state
+belongs here: these fields are all that a training must remember to go on exactly.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ class Best:
     """The weights after the epoch with the highest validation accuracy, among equals the lowest loss."""
 
     epoch: int
+    """Counted from 1."""
     accuracy: float
+    """Validation accuracy."""
     loss: float
+    """Validation loss."""
     weights: dict[str, Tensor]
+    """The model's state_dict, copied to the CPU."""
 
 
 @dataclass
@@ -29,7 +33,7 @@ class TrainState:
     optimizer: Optimizer
     schedule: LRScheduler | ReduceLROnPlateau
     steps: int
-    """Steps to do, over all epochs."""
+    """Steps of the whole training."""
     epoch: int = 0
     """Epochs done."""
     step: int = 0
@@ -38,10 +42,10 @@ class TrainState:
     """Learning rate of the last step done."""
     best: Best | None = None
     history: list[dict[str, float]] = field(default_factory=list)
-    """One entry for each epoch."""
+    """One entry per epoch; see `FitResult.history`."""
 
     def keep_best(self, accuracy: float, loss: float) -> None:
-        """Remembers the present weights if they are the best so far."""
+        """Remember the present weights if they are the best so far."""
         best = self.best
         if best is None or (accuracy, -loss) > (best.accuracy, -best.loss):
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}

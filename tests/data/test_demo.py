@@ -108,12 +108,23 @@ def test_loads_splits_of_the_sizes_asked_for():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": 1}, "data.size=1"),
-        ({"test_fraction": 0.0}, "data.test_fraction=0.0"),
-        ({"valid_fraction": 1.0}, "data.valid_fraction=1.0"),
+        ({"valid_fraction": 0.001}, "data.valid_fraction=0.001"),
         ({"limit": 1}, "data.limit=1"),
     ],
 )
 def test_refuses_what_leaves_no_reviews(changes, message):
     with pytest.raises(SentexpError, match=re.escape(message)):
+        load(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": 1}, "size=1: expected at least one review of each label"),
+        ({"test_fraction": 0.0}, "data.test_fraction=0.0"),
+        ({"valid_fraction": 1.0}, "data.valid_fraction=1.0"),
+    ],
+)
+def test_refuses_wrong_arguments(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         load(**changes)

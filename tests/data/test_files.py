@@ -174,13 +174,9 @@ def test_class_names_beside_parquet_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({}, "expected data.path=FILE_OR_FOLDER"),
-        ({"test": "a.csv"}, "expected data.path=FILE_OR_FOLDER"),
-        ({"path": "a.csv", "train": "a.csv"}, "expected either data.path or data.train, not both"),
         ({"train": "a.csv", "test": "a.csv"}, "expected different files"),
         ({"path": "b.csv"}, r"data\.path=.*b\.csv: no such file or folder; did you mean a\.csv\?"),
         ({"train": "none/b.csv"}, r"data\.train=.*: no such file"),
-        ({"path": "a.csv", "format": "cvs"}, r"data\.format=cvs: not one of auto, csv.*; did you mean csv\?"),
         ({"path": "a.csv", "format": "folder"}, "is a file"),
         ({"path": "empty", "format": "csv"}, "is a folder"),
         ({"path": "empty"}, "no rows; expected a folder for each label"),
@@ -189,10 +185,30 @@ def test_class_names_beside_parquet_are_kept(tmp_path):
     ],
 )
 def test_refusals(tmp_path, changes, message):
-    write_csv(tmp_path / "a.csv")
-    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
-    (tmp_path / "header.csv").write_text("text,label\n", encoding="utf-8")
-    (tmp_path / "empty").mkdir()
+    write_all(tmp_path)
     paths = {key: tmp_path / value if key != "format" else value for key, value in changes.items()}
     with pytest.raises(SentexpError, match=message):
+        load(**paths)
+
+
+def write_all(folder):
+    write_csv(folder / "a.csv")
+    (folder / "a.txt").write_text("x", encoding="utf-8")
+    (folder / "header.csv").write_text("text,label\n", encoding="utf-8")
+    (folder / "empty").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "path=None: expected a file or folder, or train"),
+        ({"test": "a.csv"}, "path=None: expected a file or folder, or train"),
+        ({"path": "a.csv", "train": "a.csv"}, "expected either path or train, not both"),
+        ({"path": "a.csv", "format": "cvs"}, r"format=cvs: not one of auto, csv.*; did you mean csv\?"),
+    ],
+)
+def test_wrong_arguments(tmp_path, changes, message):
+    write_all(tmp_path)
+    paths = {key: tmp_path / value if key != "format" else value for key, value in changes.items()}
+    with pytest.raises(ValueError, match=message):
         load(**paths)

@@ -135,7 +135,7 @@ def test_a_label_unseen_in_training_is_found(folder):
 
 
 def test_neither_name_nor_path_is_refused():
-    with pytest.raises(SentexpError, match=r"data\.name=null: expected OWNER/NAME"):
+    with pytest.raises(ValueError, match=r"name=None: expected OWNER/NAME"):
         load(name=None)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentexp.data.labels import name_of, read_labels, sort_names
+from sentexp.data.labels import encode_labels, name_of, sort_names
 from sentexp.errors import SentexpError
 
 
@@ -14,8 +14,8 @@ def where(row):
     return f"file, row {row + 1}"
 
 
-def read(values, **columns):
-    column = read_labels(datasets.Dataset(pa.table({"label": values, **columns})), "label", where)
+def names_in(values, **columns):
+    column = encode_labels(datasets.Dataset(pa.table({"label": values, **columns})), "label", where)
     return [column.names[code] if code >= 0 else None for code in column.codes]
 
 
@@ -32,14 +32,14 @@ def read(values, **columns):
     ],
 )
 def test_names_of_labels(values, names):
-    assert read(values) == names
+    assert names_in(values) == names
 
 
 def test_class_names_of_the_data_keep_their_order_and_minus_one_is_no_label():
     rows = datasets.Dataset.from_dict(
         {"label": [1, -1, 0, None]}, features=datasets.Features({"label": datasets.ClassLabel(names=["pos", "neg"])})
     )
-    column = read_labels(rows, "label", where)
+    column = encode_labels(rows, "label", where)
     assert column.names == ["pos", "neg"]
     assert column.codes.tolist() == [1, -1, 0, -1]
     assert column.in_order
@@ -54,7 +54,7 @@ def test_class_names_of_the_data_keep_their_order_and_minus_one_is_no_label():
 )
 def test_refuses_what_is_no_label(values, message):
     with pytest.raises(SentexpError, match=message):
-        read(values)
+        names_in(values)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import doctest
+
 import datasets
 import numpy as np
 import pyarrow as pa
@@ -7,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentexp.data.reviews import Raw, digest, finish, take_columns
+from sentexp.data import reviews as module
+from sentexp.data.reviews import RawSplit, digest, take_columns, to_reviews
 from sentexp.errors import SentexpError
 
 GOOD = [f"good {i}" for i in range(10)]
@@ -16,13 +19,13 @@ BAD = [f"bad {i}" for i in range(10)]
 
 def raw(texts, labels, name="reviews.csv"):
     table = pa.table({"text": pa.array(texts, pa.string()), "label": labels})
-    return Raw(datasets.Dataset(table), name)
+    return RawSplit(datasets.Dataset(table), name)
 
 
 def finished(train=None, limit=None, seed=0, valid_fraction=0.2, test_fraction=None, **others):
     train = raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10) if train is None else train
     others = others if others or test_fraction else {"test": raw(["x", "y"], ["neg", "pos"], "test.csv")}
-    return finish(
+    return to_reviews(
         {"train": train, **others},
         source="here",
         valid_fraction=valid_fraction,
@@ -81,7 +84,7 @@ def test_a_plain_minus_one_is_no_label_where_training_has_not():
 def test_labels_are_those_of_training_in_the_order_of_the_data():
     classes = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["z", "y", "x"])})
     rows = {"text": GOOD + BAD, "label": [2] * 10 + [0] * 10}
-    train = Raw(datasets.Dataset.from_dict(rows, features=classes), "train")
+    train = RawSplit(datasets.Dataset.from_dict(rows, features=classes), "train")
     reviews = finished(train, test=raw(["a", "b"], ["x", "z"]))
     assert reviews.labels == ["z", "x"]
     assert reviews.splits["test"]["label"][:] == [1, 0]
@@ -107,15 +110,39 @@ def test_limit_is_stratified_and_seeded():
         ({"test": raw(["x"], ["pos"], "t.csv")}, r"t\.csv: 1 reviews for test are fewer than the 2 labels"),
         ({"test": raw(["x", "y"], ["pos", "negg"], "t.csv")}, r"t\.csv, row 2: label 'negg' .* did you mean neg\?"),
         ({"limit": 1}, r"data\.limit=1: expected null or at least 2"),
-        ({"valid_fraction": 0.0}, r"data\.valid_fraction=0\.0"),
         ({"valid_fraction": 0.01}, r"data\.valid_fraction=0\.01: 0 of 20 reviews"),
-        ({"test_fraction": 1.5}, r"data\.test_fraction=1\.5"),
     ],
 )
 def test_refusals_name_the_place(changes, message):
     with pytest.raises(SentexpError, match=message) as refusal:
         finished(**changes)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"valid_fraction": 0.0}, r"data\.valid_fraction=0\.0"),
+        ({"test_fraction": 1.5}, r"data\.test_fraction=1\.5"),
+        ({"valid_fraction": None}, "valid_fraction=None: expected a fraction, since there is no split valid"),
+        ({"unsupervised": raw(["x"], [None])}, "splits train, unsupervised: expected train and"),
+    ],
+)
+def test_wrong_arguments_of_a_caller(changes, message):
+    with pytest.raises(ValueError, match=message):
+        finished(**changes)
+
+
+@pytest.mark.parametrize("columns", [{"text": ["a"]}, {"label": [1]}, {"text": [1], "label": [1]}])
+def test_a_raw_split_has_texts_and_labels(columns):
+    with pytest.raises(ValueError, match=r"mine: expected columns text \(strings\) and label, found \{"):
+        RawSplit(datasets.Dataset.from_dict(columns), "mine")
+
+
+def test_the_example_of_the_documentation():
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 @pytest.mark.parametrize(

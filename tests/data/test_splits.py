@@ -52,8 +52,6 @@ def test_a_smaller_choice_is_part_of_a_larger_one():
 @pytest.mark.parametrize(
     ("numbers", "fraction", "message"),
     [
-        (NUMBERS, 0.0, r"valid_fraction=0\.0: expected a fraction between 0 and 1"),
-        (NUMBERS, 1.0, "expected a fraction between 0 and 1"),
         (NUMBERS, 0.01, r"1 of 100 reviews are fewer than the 3 labels; expected at least 0\.03"),
         (NUMBERS, 0.99, "leaves fewer than 3 of the 100"),
         ([0, 1, 1], 0.5, "3 reviews of 2 labels are too few"),
@@ -62,3 +60,9 @@ def test_a_smaller_choice_is_part_of_a_larger_one():
 def test_refuses_splits_without_reviews(numbers, fraction, message):
     with pytest.raises(SentexpError, match=message):
         split(numbers, fraction)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, float("nan")])
+def test_refuses_what_is_no_fraction(fraction):
+    with pytest.raises(ValueError, match=rf"valid_fraction={fraction}: expected a fraction between 0 and 1"):
+        split(NUMBERS, fraction)

@@ -26,7 +26,7 @@ from sentexp.errors import SentexpError
 def test_dimension_of_a_file(tmp_path: Path, content: bytes, dim: int) -> None:
     path = tmp_path / "vectors"
     path.write_bytes(content)
-    assert dimension.of_file(path) == dimension.of_file(str(path)) == dim
+    assert dimension.check(path) == dimension.check(str(path)) == dimension.check(path, dim) == dim
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,17 @@ def test_what_is_not_a_file_of_vectors(tmp_path: Path, content: bytes, expected:
     path = tmp_path / "vectors"
     path.write_bytes(content)
     with pytest.raises(SentexpError, match=expected):
-        dimension.of_file(path)
+        dimension.check(path)
+
+
+def test_another_dimension_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "vectors"
+    path.write_bytes(b"the 1 2\n")
+    with pytest.raises(SentexpError, match=r"embedding\.dim=3: .*vectors of 2; expected embedding\.dim=2"):
+        dimension.check(path, 3)
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vectors").write_bytes(b"the 1 2\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert dimension.check("~/vectors") == 2

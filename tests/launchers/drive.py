@@ -1,4 +1,4 @@
-"""A driver for tests: `drive.py hydra/launcher=joblib do=5 do=raise ...` launches a job for each `do`.
+"""A driver for tests: `drive.py hydra/launcher=pool do=5 do=raise ...` launches a job for each `do`.
 
 Prints the launcher's width, and then for each job its status and what it returned or how it failed, as JSON. Further
 arguments that begin with `hydra` are for the whole of the sweep.

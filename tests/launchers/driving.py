@@ -18,13 +18,18 @@ DRIVE = Path(__file__).parent / "drive.py"
 
 
 def launcher(name: str, *marks: pytest.MarkDecorator) -> Any:
-    module = {"joblib": "pebble", "ray": "ray"}.get(name, "submitit")
+    module = {"pool": "pebble", "joblib": "pebble", "ray": "ray"}.get(name, "submitit")
     missing = importlib.util.find_spec(module) is None
     marks += (pytest.mark.skipif(missing, reason=f"{module} is not installed: needs the extra {name}"),)
     return pytest.param(name, marks=marks)
 
 
-LAUNCHERS = [launcher("joblib"), launcher("submitit_local", pytest.mark.slow), launcher("ray", pytest.mark.slow)]
+LAUNCHERS = [
+    launcher("pool"),
+    launcher("joblib", pytest.mark.slow),
+    launcher("submitit_local", pytest.mark.slow),
+    launcher("ray", pytest.mark.slow),
+]
 
 
 class Driver:

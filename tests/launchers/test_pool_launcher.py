@@ -5,12 +5,12 @@ from driving import gone
 
 from sentexp.machine.cores import available_cores
 
-pytest.importorskip("pebble", reason="needs the extra joblib")
+pytest.importorskip("pebble", reason="needs the extra pool")
 
 
 def test_workers_stay_from_one_job_to_the_next_and_a_dead_one_is_replaced(drive):
     jobs = ["do=where", "do=where", "do=where", "do=kill", "do=where"]
-    returns = drive("hydra/launcher=joblib", "hydra.launcher.n_jobs=1", *jobs).returns()
+    returns = drive("hydra/launcher=pool", "hydra.launcher.n_jobs=1", *jobs).returns()
     pids = [told["pid"] for status, told, *_ in returns if status == "COMPLETED"]
     assert len(pids) == 4
     assert len(set(pids[:3])) == 1
@@ -18,26 +18,26 @@ def test_workers_stay_from_one_job_to_the_next_and_a_dead_one_is_replaced(drive)
 
 
 def test_workers_end_with_the_driver(drive):
-    returns = drive("hydra/launcher=joblib", "do=where", "do=where").returns()
+    returns = drive("hydra/launcher=pool", "do=where", "do=where").returns()
     assert gone([told["pid"] for _, told, *_ in returns], within=30)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, -1])
 def test_cores_are_shared_out_and_threads_pinned_before_anything_numeric_is_imported(drive, n_jobs):
     cores, _ = available_cores()
-    driver = drive("hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}", "do=where")
+    driver = drive("hydra/launcher=pool", f"hydra.launcher.n_jobs={n_jobs}", "do=where")
     [(_, told, *_)] = driver.returns()
     assert told["threads"] == str(max(1, cores // n_jobs) if n_jobs > 0 else 1)
     assert not told["numpy"]
 
 
 def test_a_number_of_workers_that_cannot_be_is_refused(drive):
-    driver = drive("hydra/launcher=joblib", "hydra.launcher.n_jobs=0", "do=1")
+    driver = drive("hydra/launcher=pool", "hydra.launcher.n_jobs=0", "do=1")
     _, err = driver.process.communicate(timeout=60)
     assert err == "hydra.launcher.n_jobs=0: expected a number from 1, or -1 for one per core\n"
 
 
 @pytest.mark.slow
 def test_a_pool_outlives_many_deaths(drive):
-    returns = drive("hydra/launcher=joblib", "hydra.launcher.n_jobs=4", *["do=exit", "do=kill", "do=1"] * 8).returns()
+    returns = drive("hydra/launcher=pool", "hydra.launcher.n_jobs=4", *["do=exit", "do=kill", "do=1"] * 8).returns()
     assert [status for status, *_ in returns] == ["FAILED", "FAILED", "COMPLETED"] * 8

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from sentexp.embedding.table import OneHot
-from sentexp.errors import SentexpError
 from sentexp.model.bag_of_words import BagOfWordsClassifier
 
 VOCABULARY = 12
@@ -89,5 +88,5 @@ def test_impossible_lengths_and_empty_batches_are_refused():
 
 
 def test_a_pooling_that_needs_order_is_refused():
-    with pytest.raises(SentexpError, match=r"^model.pooling=last: not one of mean, max, sum"):
+    with pytest.raises(ValueError, match=r"^pooling=last: not one of mean, max, sum"):
         BagOfWordsClassifier(nn.Embedding(VOCABULARY, 5), 2, 0, "last")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sentexp.embedding.table import OneHot
-from sentexp.errors import SentexpError
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.model.pooling import POOLINGS
 
@@ -160,7 +159,7 @@ def test_an_empty_batch_is_refused():
 
 
 def test_an_unknown_cell_is_named_with_the_nearest():
-    with pytest.raises(SentexpError, match=r"^model.cell=lstn: not one of lstm, gru; did you mean lstm\?$"):
+    with pytest.raises(ValueError, match=r"^cell=lstn: not one of lstm, gru; did you mean lstm\?$"):
         classifier(cell="lstn")
 
 

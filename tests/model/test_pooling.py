@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentexp.errors import SentexpError
 from sentexp.model.pooling import POOLINGS, Pooling, masked_sum
 
 
@@ -67,5 +66,5 @@ def test_a_sum_leaves_the_padding_out():
 
 
 def test_an_unknown_pooling_is_named_with_the_nearest():
-    with pytest.raises(SentexpError, match=r"^model.pooling=maxx: not one of last, .*; did you mean max\?$"):
+    with pytest.raises(ValueError, match=r"^pooling=maxx: not one of last, .*; did you mean max\?$"):
         Pooling("maxx", 3)

@@ -140,7 +140,7 @@ def test_dropout_acts_between_layers_and_only_while_training(cell, bidirectional
 @EVERY_CELL
 @EVERY_DEPTH
 @EVERY_DIRECTION
-def test_word_numbers_give_what_torch_gives_for_their_one_hot_vectors(cell, num_layers, bidirectional):
+def test_token_ids_give_what_torch_gives_for_their_one_hot_vectors(cell, num_layers, bidirectional):
     vocabulary = 9
     ours, theirs = pair(cell, num_layers, bidirectional, torch.float64, input_size=vocabulary)
     lengths = torch.tensor([4, 7, 1])

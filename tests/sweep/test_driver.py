@@ -149,7 +149,7 @@ def test_guided_search(app, sampler: str) -> None:
 
 @pytest.mark.slow
 def test_a_guided_search_asks_for_a_point_whenever_a_job_ends(app) -> None:
-    pytest.importorskip("pebble", reason="needs the extra joblib")
+    pytest.importorskip("pebble", reason="needs the extra pool")
     search = ["x=choice(0,3)", "sweep.sampler=random", "sweep.n_trials=6", "seed=2"]  # x: 0, 0, 0, 3, 0, 0
     assert app("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "sleep=${x}", *search).status == 0
     assert [line.split()[0] for line in app.ran] == ["0", "0", "0", "0", "0", "3"]  # in the order of their ends
@@ -187,7 +187,7 @@ class Flaky(PoolLauncher):
 
 @pytest.mark.slow
 def test_a_launcher_that_fails_costs_the_jobs_that_it_took(app) -> None:
-    pytest.importorskip("pebble", reason="needs the extra joblib")
+    pytest.importorskip("pebble", reason="needs the extra pool")
     for path, text in {
         "hydra_plugins/flaky.py": FLAKY,
         "conf/hydra/launcher/flaky.yaml": "_target_: hydra_plugins.flaky.Flaky\ntakes: 2\n",

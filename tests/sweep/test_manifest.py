@@ -64,6 +64,12 @@ def test_differences_name_key_then_and_now() -> None:
     assert differences(then, now) == ["a.b: 1 -> 2", "a.c: true -> (none)", "a.d: (none) -> null"]
 
 
+def test_a_key_of_a_later_version_is_no_difference_while_it_is_empty() -> None:
+    assert differences({"a": 1}, {"a": 1, "evaluation": {"metrics": {}}}) == []
+    changed = ["evaluation.metrics.mcc: (none) -> my.mcc"]
+    assert differences({"a": 1}, {"a": 1, "evaluation": {"metrics": {"mcc": "my.mcc"}}}) == changed
+
+
 def test_what_no_result_depends_on_may_change() -> None:
     then = {"cache_dir": "a", "sweep": {"n_trials": 3, "resume": None, "seeds": 1}}
     now = {"cache_dir": "b", "sweep": {"n_trials": 5, "resume": "latest", "seeds": 2}}

@@ -80,30 +80,30 @@ def test_words_with_letters_and_without_digits_are_no_numbers(word):
 )
 def test_each_switch_does_its_own_thing_alone(switch, words, expected):
     cleaning = Cleaning(**{"html": False, "lowercase": False, switch: True})
-    assert cleaning.words(words) == expected
-    assert NOTHING.words(words) == words
+    assert cleaning.tokens(words) == expected
+    assert NOTHING.tokens(words) == words
 
 
 def test_lemmas_are_found_whatever_the_case():
     pytest.importorskip("spacy_lookups_data")
-    assert Cleaning(lowercase=False, lemmas=True).words(["goes", "Goes", "zorgblat"]) == ["go", "go", "zorgblat"]
+    assert Cleaning(lowercase=False, lemmas=True).tokens(["goes", "Goes", "zorgblat"]) == ["go", "go", "zorgblat"]
 
 
 def test_missing_lemma_package_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SentexpError, match=r"^text.clean.lemmas=true: needs the package spacy-lookups-data"):
-        Cleaning(lemmas=True).words(["goes"], language="hr")
+        Cleaning(lemmas=True).tokens(["goes"], language="hr")
 
 
 def test_a_language_without_lists_is_refused():
     with pytest.raises(SentexpError, match=r"text.clean.stop_words=true: .*tokenizer.language=xx"):
-        Cleaning(stop_words=True).words(["a"], language="xx")
+        Cleaning(stop_words=True).tokens(["a"], language="xx")
 
 
 @given(st.lists(st.text(max_size=8), max_size=20), st.booleans(), st.booleans(), st.booleans())
-def test_what_becomes_of_a_word_does_not_depend_on_its_neighbours(words, lowercase, punctuation, numbers):
+def test_what_becomes_of_a_token_does_not_depend_on_its_neighbours(words, lowercase, punctuation, numbers):
     cleaning = Cleaning(lowercase=lowercase, punctuation=punctuation, numbers=numbers)
-    assert cleaning.words(words) == [cleaning.words([word])[0] for word in words]
+    assert cleaning.tokens(words) == [cleaning.tokens([word])[0] for word in words]
 
 
 def test_the_key_tells_all_settings_apart():

@@ -39,19 +39,19 @@ def pipeline(**settings) -> TextPipeline:
     return TextPipeline(settings.pop("clean", Cleaning()), settings.pop("tokenizer", BasicTokenizer()), **settings)
 
 
-def words_of(pipeline: TextPipeline, corpus) -> list[list[str]]:
+def tokens_of(pipeline: TextPipeline, corpus) -> list[list[str]]:
     offsets = corpus.offsets.tolist()
     return [
-        [pipeline.vocabulary.itos[number] for number in corpus.ids[first:last].tolist()]
+        [pipeline.vocabulary.itos[id] for id in corpus.ids[first:last].tolist()]
         for first, last in itertools.pairwise(offsets)
     ]
 
 
-def test_reviews_become_the_numbers_of_their_words(tmp_path: Path) -> None:
+def test_reviews_become_the_ids_of_their_tokens(tmp_path: Path) -> None:
     text = pipeline()
     corpora = text.prepare(reviews_of(TEXTS), tmp_path)
-    assert words_of(text, corpora["train"])[0] == ["a", "good", "film", "."]
-    assert words_of(text, corpora["train"])[2] == ["good", "&", "cheap"]
+    assert tokens_of(text, corpora["train"])[0] == ["a", "good", "film", "."]
+    assert tokens_of(text, corpora["train"])[2] == ["good", "&", "cheap"]
     assert corpora["train"].labels.tolist() == [0, 1, 0, 1]
     assert text.vocabulary.itos[:3] == ["<unk>", "<pad>", "a"]
 
@@ -60,21 +60,21 @@ def test_the_vocabulary_is_of_the_training_reviews_alone(tmp_path: Path) -> None
     text = pipeline()
     corpora = text.prepare(reviews_of(TEXTS), tmp_path)
     assert "unheard" not in text.vocabulary.stoi
-    assert words_of(text, corpora["valid"]) == [["<unk>", "<unk>", "good", "film"]]
+    assert tokens_of(text, corpora["valid"]) == [["<unk>", "<unk>", "good", "film"]]
 
 
-def test_a_review_without_a_word_left_is_one_unknown_word_and_counted(tmp_path: Path) -> None:
+def test_a_review_without_a_token_left_is_one_unknown_token_and_counted(tmp_path: Path) -> None:
     text = pipeline(clean=Cleaning(numbers=True))
     corpora = text.prepare(reviews_of(TEXTS), tmp_path)
-    assert words_of(text, corpora["train"])[3] == ["<unk>"]
+    assert tokens_of(text, corpora["train"])[3] == ["<unk>"]
     assert text.report["train/empty"] == 1
 
 
 def test_init_and_eos_tokens_stand_around_each_review_and_count(tmp_path: Path) -> None:
     text = pipeline(init_token="<sos>", eos_token="<eos>", max_length=4, truncate="tail")
     corpora = text.prepare(reviews_of(TEXTS), tmp_path)
-    assert words_of(text, corpora["train"])[0] == ["<sos>", "film", ".", "<eos>"]
-    assert words_of(text, corpora["test"])[0] == ["<sos>", "bad", "<eos>"]
+    assert tokens_of(text, corpora["train"])[0] == ["<sos>", "film", ".", "<eos>"]
+    assert tokens_of(text, corpora["test"])[0] == ["<sos>", "bad", "<eos>"]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_init_and_eos_tokens_stand_around_each_review_and_count(tmp_path: Path) 
 def test_other_settings_never_meet_the_cache_of_these(tmp_path: Path, other: dict) -> None:
     pipeline().prepare(reviews_of(TEXTS), tmp_path)
     fresh, cached = pipeline(**other), pipeline(**other)
-    expected = words_of(fresh, fresh.prepare(reviews_of(TEXTS), tmp_path / "elsewhere")["train"])
-    assert words_of(cached, cached.prepare(reviews_of(TEXTS), tmp_path)["train"]) == expected
+    expected = tokens_of(fresh, fresh.prepare(reviews_of(TEXTS), tmp_path / "elsewhere")["train"])
+    assert tokens_of(cached, cached.prepare(reviews_of(TEXTS), tmp_path)["train"]) == expected
     assert cached.report["from_cache"] == 0
 
 
@@ -100,7 +100,7 @@ def test_a_second_start_reads_the_cache_and_gives_the_same(tmp_path: Path, monke
     first, second = pipeline(), pipeline()
     before = first.prepare(reviews_of(TEXTS), tmp_path)
     monkeypatch.setattr(BasicTokenizer, "__call__", None)
-    monkeypatch.setattr(raw_tokens, "_read", None)
+    monkeypatch.setattr(raw_tokens, "_tokenize", None)
     after = second.prepare(reviews_of(TEXTS), tmp_path)
     assert second.report["from_cache"] == 1
     for split in TEXTS:
@@ -111,7 +111,7 @@ def test_a_second_start_reads_the_cache_and_gives_the_same(tmp_path: Path, monke
 @pytest.mark.parametrize("damaged", ["encoded", "tokens"])
 def test_a_cut_file_is_noticed_and_built_again(tmp_path: Path, damaged: str, caplog) -> None:
     text = pipeline()
-    expected = words_of(text, text.prepare(reviews_of(TEXTS), tmp_path)["train"])
+    expected = tokens_of(text, text.prepare(reviews_of(TEXTS), tmp_path)["train"])
     for file in (tmp_path / damaged).rglob("*"):
         if file.is_file() and file.suffix != ".lock":
             file.write_bytes(file.read_bytes()[:-1])
@@ -119,7 +119,7 @@ def test_a_cut_file_is_noticed_and_built_again(tmp_path: Path, damaged: str, cap
         shutil.rmtree(tmp_path / "encoded")
     again = pipeline()
     with caplog.at_level(logging.WARNING, logger="sentexp"):
-        assert words_of(again, again.prepare(reviews_of(TEXTS), tmp_path)["train"]) == expected
+        assert tokens_of(again, again.prepare(reviews_of(TEXTS), tmp_path)["train"]) == expected
     assert "building it anew" in caplog.text
 
 
@@ -128,7 +128,7 @@ def test_several_at_once_on_one_cache_all_succeed(tmp_path: Path) -> None:
 
     def prepare() -> None:
         text = pipeline()
-        results.append(words_of(text, text.prepare(reviews_of(TEXTS), tmp_path)["train"]))
+        results.append(tokens_of(text, text.prepare(reviews_of(TEXTS), tmp_path)["train"]))
 
     threads = [threading.Thread(target=prepare) for _ in range(4)]
     for thread in threads:
@@ -141,7 +141,7 @@ def test_several_at_once_on_one_cache_all_succeed(tmp_path: Path) -> None:
 
 def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(raw_tokens, "SMALL_BYTES", 0)
-    monkeypatch.setattr(raw_tokens, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(raw_tokens, "BYTES_PER_CHUNK", 100)
     texts = {split: rows * 20 for split, rows in TEXTS.items()}
     one, two = pipeline(), pipeline()
     first = one.prepare(reviews_of(texts), tmp_path / "one", processes=1)
@@ -157,11 +157,11 @@ def test_a_folder_that_cannot_be_written_is_said_with_its_key(tmp_path: Path) ->
         pipeline().prepare(reviews_of(TEXTS), tmp_path / "file")
 
 
-def test_cleaning_that_leaves_no_word_still_reads(tmp_path: Path) -> None:
+def test_cleaning_that_leaves_no_token_still_encodes(tmp_path: Path) -> None:
     texts = {"train": ["1 2", "3"], "valid": ["4"], "test": ["5"]}
     text = pipeline(clean=Cleaning(numbers=True))
     corpora = text.prepare(reviews_of(texts), tmp_path)
-    assert words_of(text, corpora["train"]) == [["<unk>"], ["<unk>"]]
+    assert tokens_of(text, corpora["train"]) == [["<unk>"], ["<unk>"]]
 
 
 PIECES = st.sampled_from(["good", "Bad", "film", " ", "  ", ".", "<br />", "&amp;", "42", "n't", "é", "\n"])
@@ -184,6 +184,47 @@ def test_a_new_text_is_encoded_as_a_prepared_one(tmp_path_factory, texts, clean,
     assert new.labels.tolist() == [-1] * len(texts)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"specials": ["<unk>"]}, r"^a vocabulary without <pad>; expected"),
+        ({"specials": ["<unk>", "<pad>", "<pad>"]}, r"'<pad>' twice"),
+        ({"truncate": "tial"}, r"^truncate='tial': not one of head, tail, head_tail; did you mean tail\?"),
+        ({"head_fraction": 1.5}, r"^head_fraction=1.5: expected a number from 0 to 1"),
+        ({"max_length": 9, "fix_length": 8}, r"^max_length=9 and fix_length=8: expected one of them"),
+        ({"max_length": 1, "eos_token": "<eos>"}, r"^a length of 1 leaves no room .* expected 2 or more"),
+        ({"fix_length": 2, "eos_token": "<eos>", "init_token": "<sos>"}, r"^a length of 2 .* expected 3 or more"),
+        ({"eos_token": "<eos>", "vocabulary": Vocabulary(["<unk>", "<pad>"])}, r"^<eos> is not in the vocabulary"),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pipeline(**arguments)
+
+
+def test_a_tokenizer_of_ones_own_needs_a_key_and_a_call_also_across_processes(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "tokenizers_of_mine.py").write_text(
+        "class Pairs:\n"
+        "    def __init__(self, step):\n        self.key = f'pairs {step}'\n        self.step = step\n"
+        "    def __call__(self, text):\n"
+        "        return [text[start : start + 2] for start in range(0, len(text), self.step)]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(raw_tokens, "SMALL_BYTES", 0)
+    monkeypatch.setattr(raw_tokens, "BYTES_PER_CHUNK", 100)
+    from tokenizers_of_mine import Pairs
+
+    texts = {split: rows * 20 for split, rows in TEXTS.items()}
+    one, two, other = pipeline(tokenizer=Pairs(2)), pipeline(tokenizer=Pairs(2)), pipeline(tokenizer=Pairs(1))
+    first = one.prepare(reviews_of(texts), tmp_path / "one", processes=1)
+    second = two.prepare(reviews_of(texts), tmp_path / "two", processes=2)
+    assert tokens_of(one, first["train"])[0] == ["a ", "go", "od", " f", "il", "m ", "."]
+    for split in texts:
+        assert tokens_of(two, second[split]) == tokens_of(one, first[split])
+    assert tokens_of(one, one.encode(["bad"])) == [["ba", "<unk>"]]
+    assert tokens_of(other, other.prepare(reviews_of(texts), tmp_path / "one")["train"])[0][:3] == ["a ", " g", "go"]
+
+
 def test_rebuilt_from_its_arguments_and_its_vocabulary_it_does_the_same(tmp_path: Path) -> None:
     text = pipeline(max_length=5)
     text.prepare(reviews_of(TEXTS), tmp_path)
@@ -192,9 +233,9 @@ def test_rebuilt_from_its_arguments_and_its_vocabulary_it_does_the_same(tmp_path
     assert rebuilt.encode(new).ids.tolist() == text.encode(new).ids.tolist()
 
 
-def test_half_a_surrogate_pair_is_read_as_an_unknown_character() -> None:
+def test_half_a_surrogate_pair_is_taken_as_an_unknown_character() -> None:
     text = pipeline(vocabulary=Vocabulary(["<unk>", "<pad>", "good", "\N{REPLACEMENT CHARACTER}", "\N{PILE OF POO}"]))
-    assert words_of(text, text.encode(["good \ud83d good", "\ud83d\udca9"])) == [
+    assert tokens_of(text, text.encode(["good \ud83d good", "\ud83d\udca9"])) == [
         ["good", "\N{REPLACEMENT CHARACTER}", "good"],
         ["\N{PILE OF POO}"],
     ]

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentexp.errors import SentexpError
-from sentexp.text.tokenizers import BasicTokenizer, CallableTokenizer, SpacyTokenizer, WhitespaceTokenizer
+from sentexp.text.tokenizers import (
+    BasicTokenizer,
+    CallableTokenizer,
+    SpacyTokenizer,
+    WhitespaceTokenizer,
+    tokenize_spans,
+)
 
 TEXTS = st.text(alphabet=st.sampled_from("abcDON'T’snt019.,:;)(-_!? \n\t\xa0é<>/&"), max_size=60)
 
@@ -37,15 +43,15 @@ def test_basic_loses_nothing_but_white_space(text):
 
 
 @given(TEXTS)
-def test_whitespace_and_basic_read_part_by_part_as_they_read_the_whole(text):
+def test_whitespace_and_basic_tokenize_span_by_span_as_they_tokenize_the_whole(text):
     for tokenizer in (WhitespaceTokenizer(), BasicTokenizer()):
-        assert [word for part in tokenizer.split(text.split()) for word in part] == tokenizer(text)
+        assert [token for span in tokenize_spans(tokenizer, text.split()) for token in span] == tokenizer(text)
 
 
 @settings(deadline=None)  # the first example loads spaCy
 @given(st.lists(TEXTS.map(lambda text: "".join(text.split())).filter(bool), max_size=20))
-def test_spacy_reads_many_parts_at_once_as_one_by_one(parts):
-    assert SPACY.split(parts) == [SPACY(part) for part in parts]
+def test_spacy_tokenizes_many_spans_at_once_as_one_by_one(spans):
+    assert tokenize_spans(SPACY, spans) == SPACY.tokenize_spans(spans) == [SPACY(span) for span in spans]
 
 
 SPACY = SpacyTokenizer()
@@ -60,11 +66,11 @@ def blank():
 
 @settings(deadline=None)
 @given(TEXTS)
-def test_spacy_gives_the_words_of_the_blank_pipeline(text):
+def test_spacy_gives_the_tokens_of_the_blank_pipeline(text):
     assert SPACY(text) == [token.text for token in blank()(text) if not token.is_space]
 
 
-def test_spacy_lemma_replaces_words_by_their_entry():
+def test_spacy_lemma_replaces_tokens_by_their_entry():
     pytest.importorskip("spacy_lookups_data")
     assert SpacyTokenizer(lemmas=True)("She Goes home") == ["She", "go", "home"]
 
@@ -91,7 +97,7 @@ def test_a_vocabulary_that_has_grown_starts_again(monkeypatch):
     tokenizer = SpacyTokenizer()
     assert tokenizer("one film") == ["one", "film"]
     first = tokenizer._spacy
-    monkeypatch.setattr("sentexp.text.spacy_tokenizer.STRINGS", 10)
+    monkeypatch.setattr("sentexp.text.spacy_tokenizer.MAX_STRINGS", 10)
     assert tokenizer("one film") == ["one", "film"]
     assert tokenizer._spacy is not first
 

@@ -12,15 +12,15 @@ import pytest
 from sentexp.errors import SentexpError
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.tokenizers import CallableTokenizer, SpacyTokenizer
-from sentexp.text.workers import read_all
+from sentexp.text.workers import tokenize_chunks
 
 CHUNKS = [[f"film {number} is :) ) good", "it's not"] for number in range(7)]
 
 
-def test_several_processes_read_as_one_does():
-    alone, together = (list(read_all(iter(CHUNKS), SpacyTokenizer(), Cleaning(), count)) for count in (1, 2))
-    assert [chunk.words for chunk in together] == [chunk.words for chunk in alone]
-    assert [chunk.numbers.tolist() for chunk in together] == [chunk.numbers.tolist() for chunk in alone]
+def test_several_processes_tokenize_as_one_does():
+    alone, together = (list(tokenize_chunks(iter(CHUNKS), SpacyTokenizer(), Cleaning(), count)) for count in (1, 2))
+    assert [chunk.tokens for chunk in together] == [chunk.tokens for chunk in alone]
+    assert [chunk.ids.tolist() for chunk in together] == [chunk.ids.tolist() for chunk in alone]
     assert [chunk.lengths.tolist() for chunk in together] == [chunk.lengths.tolist() for chunk in alone]
 
 
@@ -38,18 +38,18 @@ def functions(tmp_path, monkeypatch):
 
 def test_an_error_in_a_worker_shows_its_cause(functions):
     with pytest.raises(SentexpError, match=r"^tokenizer.path=odd_words.fails: failed with ValueError: no such word"):
-        list(read_all(CHUNKS, CallableTokenizer("odd_words.fails"), Cleaning(), 2))
+        list(tokenize_chunks(CHUNKS, CallableTokenizer("odd_words.fails"), Cleaning(), 2))
     assert not multiprocessing.active_children()
 
 
 def test_a_worker_that_dies_is_said(functions):
     with pytest.raises(SentexpError, match=r"^a process that tokenizes ended by itself"):
-        list(read_all(CHUNKS, CallableTokenizer("odd_words.dies"), Cleaning(), 2))
+        list(tokenize_chunks(CHUNKS, CallableTokenizer("odd_words.dies"), Cleaning(), 2))
 
 
 def test_who_stops_early_does_not_wait_for_the_workers(functions):
-    results = read_all([*[["go"]] * 6, *[["stop"]] * 20], CallableTokenizer("odd_words.sleeps"), Cleaning(), 2)
-    assert next(results).words == ["go"]
+    results = tokenize_chunks([*[["go"]] * 6, *[["stop"]] * 20], CallableTokenizer("odd_words.sleeps"), Cleaning(), 2)
+    assert next(results).tokens == ["go"]
     started = time.monotonic()
     results.close()
     assert time.monotonic() - started < 10
@@ -59,15 +59,15 @@ def test_who_stops_early_does_not_wait_for_the_workers(functions):
 def test_only_a_few_chunks_are_drawn_ahead(functions):
     drawn = []
     chunks = ([str(drawn.append(number))] for number in range(1000))
-    results = read_all(chunks, CallableTokenizer("odd_words.sleeps"), Cleaning(), 2)
+    results = tokenize_chunks(chunks, CallableTokenizer("odd_words.sleeps"), Cleaning(), 2)
     next(results)
     assert len(drawn) <= 6
     results.close()
 
 
 def test_a_worker_has_one_thread_and_no_torch(functions):
-    chunk = next(iter(read_all([["text"]], CallableTokenizer("odd_words.threads"), Cleaning(), 2)))
-    assert chunk.words == ["1", "False"]
+    chunk = next(iter(tokenize_chunks([["text"]], CallableTokenizer("odd_words.threads"), Cleaning(), 2)))
+    assert chunk.tokens == ["1", "False"]
 
 
 def test_workers_import_nothing_heavy_before_they_start():

@@ -5,14 +5,14 @@ from functools import partial
 
 import pytest
 import torch
-from tiny import PAD, TinyCorpus, TinyModel, corpus
+from tiny import PAD, TinyModel, corpus, recipe
 
 from sentexp.errors import SentexpError, TrainingDiverged
 from sentexp.model.classifier import RecurrentClassifier
-from sentexp.training import Progress, choose_machine, fit, schedules
+from sentexp.text.corpus import Corpus
+from sentexp.training import TrainingProgress, choose_machine, fit, schedules
 from sentexp.training.loop import build_optimizer
 
-ONE = choose_machine(device="cpu", precision="fp32", processes=1)
 SGD = partial(torch.optim.SGD, lr=0.5)
 
 
@@ -21,22 +21,12 @@ def fresh(**arguments) -> TinyModel:
     return TinyModel(**arguments)
 
 
-def trained(model: torch.nn.Module | None = None, train=None, valid=None, **changes):
-    """A small training and its model; `changes` are keywords of fit."""
+def trained(model: torch.nn.Module | None = None, train=None, valid=None, on_epoch=None, progress=None, **changes):
+    """Return the result of a small training and its model; `changes` are fields of the recipe or of its trainer."""
     model = fresh() if model is None else model
-    settings = {
-        "optimizer": SGD,
-        "schedule": schedules.constant,
-        "machine": ONE,
-        "pad_index": PAD,
-        "seed": 0,
-        "epochs": 3,
-        "batch_size": 16,
-    }
     train = corpus(100) if train is None else train
     valid = corpus(60, seed=1) if valid is None else valid
-    result = fit(model, train, valid, **(settings | changes))
-    return result, model
+    return fit(model, train, valid, recipe(**changes), on_epoch=on_epoch, progress=progress), model
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
@@ -68,7 +58,7 @@ def test_the_history_has_an_entry_each_epoch():
     }  # fmt: skip
 
 
-def test_training_figures_are_means_over_reviews():
+def test_training_loss_and_accuracy_are_means_over_reviews():
     """With a rate of almost 0 the model stays what it was, so they can be computed beforehand."""
     model, reviews = fresh(), corpus(50)
     batch = next(iter(_all(reviews)))
@@ -82,10 +72,10 @@ def test_training_figures_are_means_over_reviews():
         assert result.history[0][f"{split}/accuracy"] == pytest.approx(float(accuracy))
 
 
-def _all(reviews: TinyCorpus):
+def _all(reviews: Corpus):
     from sentexp.batches import Batches
 
-    return Batches(reviews, pad_index=PAD).of([torch.arange(len(reviews))])
+    return Batches(reviews).of([torch.arange(len(reviews))])
 
 
 @pytest.mark.parametrize("bounds", [{}, {"bucket": False}, {"batch_size": None, "max_tokens": 50}])
@@ -210,7 +200,7 @@ def test_the_step_that_diverged_is_named(monkeypatch):
 
     with pytest.raises(TrainingDiverged, match=r"^the training loss is nan at epoch 2, step 9 of 21;"):
         trained(Breaks())
-    monkeypatch.setattr("sentexp.training.loop.STEPS_PER_READ", {"cpu": 50})  # as seldom as on a GPU
+    monkeypatch.setattr("sentexp.training.loop.STEPS_PER_FETCH", {"cpu": 50})  # as seldom as on a GPU
     with pytest.raises(TrainingDiverged, match=r"^the training loss is nan at epoch 2, step 9 of 21;"):
         trained(Breaks())
 
@@ -252,7 +242,7 @@ def test_a_fixed_width_reaches_the_model():
             self.widths.add(ids.shape[1])
             return super().forward(ids, lengths)
 
-    trained(Measured(), width=12, epochs=1)
+    trained(Measured(), corpus(100, width=12), corpus(60, seed=1, width=12), epochs=1)
     assert Measured.widths == {12}
 
 
@@ -273,12 +263,12 @@ def test_bf16_reaches_the_model_and_stays_out_of_the_weights():
 
 def test_an_empty_split_is_refused():
     with pytest.raises(SentexpError, match=r"^data: the valid split holds no review"):
-        trained(valid=TinyCorpus(torch.zeros(0).int(), torch.zeros(1).long(), torch.zeros(0).long()))
+        trained(valid=Corpus(torch.zeros(0).int(), torch.zeros(1).long(), torch.zeros(0).long(), PAD))
 
 
 def test_a_line_each_epoch():
     lines: list[str] = []
-    trained(progress=Progress(lines.append))
+    trained(progress=TrainingProgress(lines.append))
     assert [line.split("  ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
 
 

@@ -3,39 +3,38 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import PAD, FailsElsewhere, FailsToArrive, TinyModel, corpus
+from tiny import FailsElsewhere, FailsToArrive, TinyModel, corpus, recipe
 
 from sentexp.errors import TrainingDiverged
 from sentexp.model.classifier import RecurrentClassifier
-from sentexp.training import ProcessDied, choose_machine, fit, schedules
+from sentexp.training import ProcessDied, choose_machine, fit
 from sentexp.training.processes import TALL
 
 
 @pytest.fixture(autouse=True)
-def no_process_stays():
+def nothing_stays(tmp_path_factory, monkeypatch):
+    """No process, and none of the temporary files of a training."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
     assert multiprocessing.active_children() == []
+    assert [path for path in folder.iterdir() if path.name.startswith(("sentexp-", "pytorch-"))] == []
 
 
-def trained(model: torch.nn.Module, processes: int, **changes):
-    settings = {
-        "optimizer": partial(torch.optim.SGD, lr=0.5),
-        "schedule": schedules.constant,
-        "machine": choose_machine(device="cpu", precision="fp32", processes=processes),
-        "pad_index": PAD,
-        "seed": 0,
-        "epochs": 2,
-        "batch_size": 16,
-    }
-    return fit(model, corpus(97), corpus(60, seed=1), **(settings | changes))  # the last batch: one review
+def trained(model: torch.nn.Module, processes: int, on_epoch=None, **changes):
+    machine = choose_machine(device="cpu", precision="fp32", processes=processes)
+    settings = {"machine": machine, "epochs": 2} | changes
+    return fit(model, corpus(97), corpus(60, seed=1), recipe(**settings), on_epoch=on_epoch)  # last batch: one review
 
 
 def fresh(**arguments) -> TinyModel:
@@ -131,9 +130,27 @@ def test_a_process_that_fails_ends_all_with_its_cause(how, cause):
     assert time.monotonic() - began < 60
 
 
-def test_a_process_that_never_gets_ready_ends_all():
-    with pytest.raises(ProcessDied, match="ZeroDivisionError: cannot be unpickled"):
-        trained(FailsToArrive(), 2)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ("raises", "^process 2 of the training failed:\n(.|\n)*ZeroDivisionError: the worker's own mistake"),
+        ("killed", r"^process 2 of the training was ended by SIGKILL \(out of memory\?\)$"),
+    ],
+)
+def test_the_process_that_failed_is_named_and_not_one_that_lost_it(how, cause):
+    with pytest.raises(ProcessDied, match=cause):
+        trained(FailsElsewhere(how, rank=2), 3)
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"), [("raises", "ZeroDivisionError: cannot be unpickled"), ("killed", "ended by SIGKILL")]
+)
+def test_a_process_that_never_gets_ready_ends_all(how, cause):
+    began = time.monotonic()
+    with pytest.raises(ProcessDied, match=cause):
+        trained(FailsToArrive(how), 2)
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, RuntimeError])
@@ -148,3 +165,43 @@ def test_what_ends_the_first_process_ends_the_others(raised):
 def test_divergence_is_the_same_error():
     with pytest.raises(TrainingDiverged):
         trained(fresh(), 2, optimizer=partial(torch.optim.SGD, lr=1e38))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["killed", "interrupted"])
+def test_the_end_of_the_first_process_from_outside_ends_the_others(how, tmp_path):
+    """kill -9, which lets it do nothing, and Ctrl-C, which the terminal sends to all: the first alone reacts."""
+    (tmp_path / "program.py").write_text(
+        "import multiprocessing, os, time\n"
+        "from tiny import TinyModel; from test_processes import trained\n"
+        "def wait(metrics, epoch):\n"
+        "    (child,) = multiprocessing.active_children()\n"
+        "    open('new', 'w').write(str(child.pid)); os.replace('new', 'child'); time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    trained(TinyModel(), 2, on_epoch=wait)\n"
+    )
+    paths = os.pathsep.join(path for path in [str(Path(__file__).parent), *sys.path] if path)
+    environment = os.environ | {"PYTHONPATH": paths, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "program.py"]
+    parent = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        wait_for((tmp_path / "child").exists)
+        if how == "interrupted":
+            os.killpg(parent.pid, signal.SIGINT)
+            _, errors = parent.communicate(timeout=60)
+            assert errors.count("Traceback") == 1
+            assert errors.endswith("KeyboardInterrupt\n")
+    finally:
+        parent.kill()
+        parent.communicate()
+    stat = Path("/proc", (tmp_path / "child").read_text(), "stat")
+    wait_for(lambda: not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)

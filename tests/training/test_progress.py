@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from sentexp.training.progress import Progress, epoch_line
+from sentexp.training.progress import TrainingProgress, epoch_line
 
 METRICS = {
     "train/loss": 0.69314,
@@ -32,7 +32,7 @@ def test_seconds(seconds, shown):
 def test_the_line_is_written_once_and_the_bar_only_on_a_terminal(terminal, monkeypatch):
     monkeypatch.setattr("sentexp.training.progress.REFRESH_SECONDS", 0)
     screen, lines = io.StringIO(), []
-    progress = Progress(lines.append, Console(file=screen, force_terminal=terminal, width=120))
+    progress = TrainingProgress(lines.append, Console(file=screen, force_terminal=terminal, width=120))
     progress.start_epoch(1, 2, reviews=100, steps_left=20)
     progress.step(1, 10, 0.5, 0.75)
     progress.end_epoch(1, 2, METRICS)
@@ -44,7 +44,7 @@ def test_the_line_is_written_once_and_the_bar_only_on_a_terminal(terminal, monke
 
 def test_no_console_is_silent_but_for_the_lines():
     lines: list[str] = []
-    progress = Progress(lines.append)
+    progress = TrainingProgress(lines.append)
     progress.start_epoch(1, 1, reviews=1, steps_left=1)
     progress.step(1, 1, 0.5, 0.5)
     progress.end_epoch(1, 1, METRICS)

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sentexp.schema import TrainerConfig
+from sentexp.text.corpus import Corpus
+from sentexp.training import Machine, Recipe, schedules
+
 PAD = 1
 
+RECIPE = Recipe(
+    optimizer=partial(torch.optim.SGD, lr=0.5),
+    schedule=schedules.constant,
+    machine=Machine(torch.device("cpu"), torch.float32, processes=1, threads=1, reasons={}),
+    trainer=TrainerConfig(
+        epochs=3,
+        batch_size=16,
+        max_tokens=None,
+        bucket=True,
+        clip_norm=0.0,
+        label_smoothing=0.0,
+        early_stopping=None,
+        device="cpu",
+        precision="fp32",
+        processes="1",
+        threads=1,
+    ),
+    seed=0,
+)
 
-@dataclass
-class TinyCorpus:
-    ids: Tensor
-    offsets: Tensor
-    labels: Tensor
 
-    @property
-    def lengths(self) -> Tensor:
-        return self.offsets[1:] - self.offsets[:-1]
-
-    def __len__(self) -> int:
-        return len(self.labels)
+def recipe(**changes: Any) -> Recipe:
+    """RECIPE with `changes`: fields of the recipe or of its trainer."""
+    names = {field.name for field in dataclasses.fields(Recipe)}
+    own = {name: value for name, value in changes.items() if name in names}
+    trainer = {name: value for name, value in changes.items() if name not in names}
+    return dataclasses.replace(RECIPE, **own, trainer=dataclasses.replace(RECIPE.trainer, **trainer))
 
 
-def corpus(reviews: int, seed: int = 0, classes: int = 2, longest: int = 9, words: int = 20) -> TinyCorpus:
-    """Reviews of random words; word 2 + label stands in each, so that the label can be learnt."""
+def corpus(
+    reviews: int, seed: int = 0, classes: int = 2, longest: int = 9, words: int = 20, width: int | None = None
+) -> Corpus:
+    """Return reviews of random tokens; token 2 + label is in each, so that the label can be learnt."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, longest + 1, (reviews,), generator=generator)
     offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
     ids = torch.randint(2 + classes, words, (int(offsets[-1]),), generator=generator, dtype=torch.int32)
     labels = torch.randint(0, classes, (reviews,), generator=generator)
     ids[offsets[:-1]] = (2 + labels).int()
-    return TinyCorpus(ids, offsets, labels)
+    return Corpus(ids, offsets, labels, PAD, width)
 
 
 class TinyModel(nn.Module):
@@ -53,21 +75,32 @@ class TinyModel(nn.Module):
 
 
 class FailsElsewhere(TinyModel):
-    """Works in the process that made it. In any other it raises, or is killed, once it is trained."""
+    """Works in the process that made it. Elsewhere (or in process `rank` alone) it raises, or is killed."""
 
-    def __init__(self, how: str) -> None:
+    def __init__(self, how: str, rank: int | None = None) -> None:
         super().__init__()
         self.home = os.getpid()
         self.how = how
+        self.rank = rank
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        if os.getpid() != self.home:
-            if self.how == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise ZeroDivisionError("the worker's own mistake")
+        if os.getpid() != self.home and self.rank in (None, torch.distributed.get_rank()):
+            fail(self.how, "the worker's own mistake")
         return super().forward(ids, lengths)
 
 
 class FailsToArrive(TinyModel):
+    """Raises, or is killed, where it is unpickled."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
     def __setstate__(self, state: dict) -> None:
-        raise ZeroDivisionError("cannot be unpickled")
+        fail(state["how"], "cannot be unpickled")
+
+
+def fail(how: str, message: str) -> None:
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ZeroDivisionError(message)

@@ -57,7 +57,7 @@ def write(folder: Path, *jobs: JobRecord) -> str:
         ["experiment=post_fixed", "embedding=one_hot", "~embedding.dim", "~embedding.std"],
         ["text.init_token=null", "text.eos_token='1e-3'", "vocab.specials=['<unk>','<pad>','null','a: b # c']"],
         ["data.limit=50", "trainer.processes='2'", "text.max_length=9"],
-        ["model._target_=my.models.Own", "+model.own={a:[1,2],b:null,c:'\\${x}'}"],
+        ["model._target_=unittest.mock.Mock", "+model.own={a:[1,2],b:null,c:'\\${x}'}"],
         ["tokenizer=callable", "tokenizer.path=textwrap.wrap", "optimizer.betas=[0.8,0.9]"],
     ],
     ids=lambda overrides: overrides[0],
@@ -81,7 +81,7 @@ def test_the_preset_pins_every_group_and_every_value(tmp_path: Path) -> None:
     assert {"override /model": "gru"} in defaults
     assert {"override /data": "imdb"} in defaults  # chosen by the preset, not on the command line
     assert defaults[-1] == "_self_"
-    assert set(written) == {*groups, "defaults", "seed", "shapes", "text"}
+    assert set(written) == {*groups, "defaults", "seed", "shapes", "text", "evaluation"}
 
 
 def test_the_command_in_its_heading_can_be_pasted(tmp_path: Path) -> None:

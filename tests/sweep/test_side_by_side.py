@@ -1,29 +1,9 @@
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
-from omegaconf import OmegaConf
 
-from hydra_plugins.sentexp_launchers import _jobs
-from sentexp.errors import SentexpError
-
-
-@pytest.mark.parametrize(
-    ("cores", "n_jobs", "width", "threads"),
-    [(8, -1, 8, 1), (8, 1, 1, 8), (8, 3, 3, 2), (2, 4, 4, 1), (1, -1, 1, 1)],
-)
-def test_cores_are_shared_out(monkeypatch, cores, n_jobs, width, threads):
-    monkeypatch.setattr(_jobs, "available_cores", lambda: (cores, "as told"))
-    assert _jobs.share_cores(n_jobs) == (width, _jobs.threads(threads))
-
-
-def test_a_missing_extra_is_named(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    config = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": "ray"}}}})
-    with pytest.raises(SentexpError) as refused:
-        _jobs.require("ray", "ray", config)
-    assert str(refused.value) == ("hydra/launcher=ray: needs the extra ray: pip install -c constraints.txt -e '.[ray]'")
+from sentexp.sweep.side_by_side import in_order, side_by_side
+from sentexp.sweep.worker import failed
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, None])
@@ -40,7 +20,7 @@ def test_the_next_job_is_asked_for_when_one_has_ended(at_once):
         return [max(handles)]
 
     ended = list(
-        _jobs.side_by_side(
+        side_by_side(
             jobs(), at_once, start=lambda batch: [place for place, _ in batch], wait=wait, end=lambda handles: None
         )
     )
@@ -60,7 +40,7 @@ def test_who_wants_no_more_results_ends_the_jobs_that_run(caplog):
     def start(batch):
         return [place for place, _ in batch]
 
-    results = _jobs.side_by_side([["x=0"], ["x=1"], ["x=2"]], None, start=start, wait=lambda handles: [0], end=end)
+    results = side_by_side([["x=0"], ["x=1"], ["x=2"]], None, start=start, wait=lambda handles: [0], end=end)
     assert next(results) == (0, ["x=0"], 0)
     results.close()
     assert ended == [1, 2]
@@ -68,5 +48,5 @@ def test_who_wants_no_more_results_ends_the_jobs_that_run(caplog):
 
 
 def test_results_come_in_the_order_of_the_jobs():
-    first, second = (_jobs.failed([f"x={place}"], ValueError(place)) for place in range(2))
-    assert _jobs.in_order(iter([(1, second), (0, first)])) == [first, second]
+    first, second = (failed([f"x={place}"], ValueError(place)) for place in range(2))
+    assert in_order(iter([(1, second), (0, first)])) == [first, second]

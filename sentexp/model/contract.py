@@ -1,0 +1,38 @@
+"""The contract of a model: what training, prediction and loading need of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+# Shapes: B reviews in a batch, T tokens in the longest of them, V tokens in the vocabulary, E embedding.dim, C classes
+
+
+class Classifier(Protocol):
+    """An nn.Module from the token ids of a padded batch to logits.
+
+    It is constructed with the keyword arguments `embedding` (an nn.Module from ids [B, T] to vectors [B, T, E]) and
+    `num_classes` (C), with `unk_index` (the id of `<unk>`) if its signature names it, and with the other keys of the
+    configuration's section `model`. A saved model is constructed in the same way, then given its state_dict.
+
+    Several threads predict with one model at a time, so `forward` must not keep anything on it in evaluation mode.
+
+    Not `runtime_checkable`: from Python 3.12 on, isinstance does not see the submodules of an nn.Module.
+    """
+
+    @property
+    def embedding(self) -> nn.Module:
+        """The module that it was constructed with, under this name.
+
+        `fit` calls `embedding.start_epoch(epoch)` before each epoch, counted from 1, if there is such a method.
+        `TrainedModel.load` takes its shape from `embedding.weight` [V, E] in the state_dict; without it, it passes a
+    OneHot. Only an embedding whose `_target_` is the user's own is built from the configuration again.
+        """
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Compute logits: [B] of class 1 for two classes, [B, C] for more.
+
+        `ids` are token ids, int64 [B, T], right-padded; `lengths`, int64 [B], the tokens of each review, 1 to T.
+        Padding never changes a review's logits: neither the ids in it nor its width.
+        """

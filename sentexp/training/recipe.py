@@ -1,0 +1,56 @@
+"""The recipe of a training: everything but the model and the reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from sentexp.batches import plan
+from sentexp.machine.choose import Machine
+from sentexp.schema import INTERVALS, TrainerConfig
+from sentexp.text.corpus import Corpus
+
+Schedule = LRScheduler | ReduceLROnPlateau
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained. With several processes it is pickled.
+
+    Raises ValueError for an `interval` that is neither step nor epoch.
+    """
+
+    optimizer: Callable[..., Optimizer]
+    """Called with the list of the model's parameters. Its learning rate is the schedule's peak."""
+    schedule: Callable[..., Schedule]
+    """Called with the optimizer and, if its signature names them, `total_steps` and `steps_per_epoch`; see
+    `sentexp.training.schedules.build_schedule`."""
+    machine: Machine
+    """Where the training runs."""
+    trainer: TrainerConfig
+    """Epochs, sizes of batches, clipping, label smoothing and early stopping. Its device, precision, processes and
+    threads are not used: they have become `machine`."""
+    seed: int
+    """Seed of the order of batches and of dropout."""
+    interval: str = "step"
+    """When the schedule moves: after each `step`, or after each `epoch`. ReduceLROnPlateau always moves per epoch."""
+
+    def __post_init__(self) -> None:
+        if self.interval not in INTERVALS:
+            raise ValueError(f"interval={self.interval}: expected {' or '.join(INTERVALS)}")
+
+    def plan(self, corpus: Corpus, epoch: int) -> list[Tensor]:
+        """Return the row numbers of each batch of `epoch`, counted from 1; 0 is for splits that are not trained on."""
+        trainer = self.trainer
+        return plan(
+            corpus,
+            batch_size=trainer.batch_size,
+            max_tokens=trainer.max_tokens,
+            bucket=trainer.bucket,
+            seed=self.seed,
+            epoch=epoch,
+        )
