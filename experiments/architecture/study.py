@@ -1,12 +1,12 @@
-"""Depth x direction x embedding on a part of IMDB, as one sweep; tables and pictures are those that the sweep recorded.
+"""Depth x direction x embedding on a part of IMDB, as one sweep; its recorded tables and pictures become the report.
 
     python experiments/architecture/study.py                                     # IMDB and GloVe by download
     python experiments/architecture/study.py data.path=FOLDER embedding.path=GLOVE.6B.50D.TXT
-    python experiments/architecture/study.py --quick ...                         # on little: does it run?
-    python experiments/architecture/study.py --report                            # only rebuild what is committed
+    python experiments/architecture/study.py --quick ...                         # a small test run
+    python experiments/architecture/study.py --report                            # only rebuild the report
 
-Every further argument is an override for the whole sweep. A sweep that was interrupted goes on where it was, and one
-that is finished is not run again; to start anew, remove the folder runs/.
+Every further argument is an override for the whole sweep. An interrupted sweep is resumed, and a finished one is not
+run again; to start anew, remove the folder runs/.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ COPIED = ("jobs.csv", "points.csv", "metric_by_parameter.png", "learning_curves.
 NAMES = {"random_50": "random, 50", "glove_50": "GloVe, 50", "one_hot": "one-hot"}
 COLOURS = {"random_50": BLUE, "glove_50": VERMILION, "one_hot": GREEN}
 CLEAR = 2.0
-"""A difference of so many of its standard errors is called one."""
+"""Standard errors that a difference must exceed to count as one."""
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def run_sweep(runs: Path, seeds: int, overrides: list[str]) -> None:
-    """The whole study: one sweep, begun or resumed."""
+    """Start or resume the one sweep of this study."""
     program = [sys.executable, "-m", "sentexp", "-m", "--config-dir", str(runs / "conf")]
     if (runs / "sweep" / "sweep.yaml").is_file():
         command = [*program, f"sweep.resume='{runs / 'sweep'}'"]
@@ -73,7 +73,7 @@ def run_sweep(runs: Path, seeds: int, overrides: list[str]) -> None:
         axes = [f"{key}={','.join(values)}" for key, values in AXES.items()]
         recorded = [f"tracking.uri='{store_of(runs)}'", "tracking.experiment=architecture", "tracking.log_model=false"]
         settings = merged(SETTINGS, [text for text in overrides if not text.startswith("embedding.path=")])
-        command = [*program, "hydra/launcher=joblib", f"hydra.sweep.dir='{runs / 'sweep'}'"]
+        command = [*program, "hydra/launcher=pool", f"hydra.sweep.dir='{runs / 'sweep'}'"]
         command += [*axes, *settings, f"sweep.seeds={seeds}", *recorded]
     ended = subprocess.run(command).returncode
     if ended:
@@ -81,7 +81,7 @@ def run_sweep(runs: Path, seeds: int, overrides: list[str]) -> None:
 
 
 def write_options(folder: Path, glove: str | None) -> None:
-    """Options of our own, as `embedding=one_hot` has neither embedding.dim nor embedding.path to be given to all."""
+    """Write options of our own: `embedding=one_hot` has no keys dim and path that one override could set for all."""
     folder.mkdir(parents=True, exist_ok=True)
     options: dict[str, dict[str, Any]] = {"random": {"dim": 50}, "glove": {"dim": 50, "path": glove}}
     for name, values in options.items():
@@ -94,12 +94,12 @@ def store_of(runs: Path) -> str:
 
 
 def merged(settings: list[str], overrides: list[str]) -> list[str]:
-    """Each key once, as it was given last."""
+    """Return each key once, with the value that was given last."""
     return list({text.partition("=")[0]: text for text in [*settings, *overrides]}.values())
 
 
 def write_report(record: SweepResults, store: str, output: Path) -> None:
-    """Copies what the parent run holds, and adds one table and one picture made from the copies."""
+    """Copy the tables and pictures of the parent run, and add one table and one picture made from the copies."""
     assert record.parent_run_id is not None
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +114,7 @@ def write_report(record: SweepResults, store: str, output: Path) -> None:
 
 
 def about(record: SweepResults, store: str) -> str:
-    """What all runs shared, and what they ran on."""
+    """Return the settings and the hardware that all runs shared, as text."""
     config = record.config
     run = MlflowClient(store).get_run(next(job.run_id for job in record.jobs if job.run_id is not None))
     machine = [run.data.tags.get("hardware.cpu", ""), f"processes: {run.data.params['chosen.processes']}"]
@@ -163,7 +163,7 @@ def spread(point: Any, metric: str) -> str:
 
 
 def pooled(jobs: pandas.DataFrame) -> float:
-    """Standard deviation over the seeds of a point, pooled over all points; nan if no point has two runs."""
+    """Return the standard deviation over the seeds of a point, pooled over all points; nan if no point has two runs."""
     groups = [group["test/accuracy"].dropna() for _, group in jobs.groupby(list(AXES))]
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
     freedom = sum(max(0, len(group) - 1) for group in groups)
@@ -171,7 +171,7 @@ def pooled(jobs: pandas.DataFrame) -> float:
 
 
 def effects(jobs: pandas.DataFrame, deviation: float) -> list[tuple[str, str, float, float]]:
-    """Change of a key, among which runs, difference of the means of test accuracy, its standard error."""
+    """Return for each change: its name, among which runs, the difference of mean test accuracy, its standard error."""
     changes = [
         ("two layers instead of one", DEPTH, "1", "2"),
         ("both directions instead of one", DIRECTION, "false", "true"),
@@ -190,7 +190,7 @@ def effects(jobs: pandas.DataFrame, deviation: float) -> list[tuple[str, str, fl
 
 @styled
 def accuracy(jobs: pandas.DataFrame, points: pandas.DataFrame) -> Figure:
-    """Test accuracy by depth, direction and embedding: a bar of mean ± sd, a dot a seed."""
+    """Draw test accuracy by depth, direction and embedding: a bar of mean ± sd, one dot per seed."""
     figure, (axes,) = new_figure(8.5, 4.6)
     groups = [(depth, direction) for depth in AXES[DEPTH] for direction in AXES[DIRECTION]]
     for place, (depth, direction) in enumerate(groups):
@@ -208,7 +208,7 @@ def accuracy(jobs: pandas.DataFrame, points: pandas.DataFrame) -> Figure:
     axes.set_xticks(range(len(groups)), labels)
     axes.grid(False, axis="x")
     axes.set_ylabel("test accuracy")
-    axes.set_title("A part of IMDB: mean ± standard deviation over seeds, a dot a seed", fontsize=11)
+    axes.set_title("A part of IMDB: mean ± standard deviation over seeds, one dot per seed", fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, title="word vectors")
     return figure
 

@@ -17,20 +17,17 @@ from typing import Any
 
 import pandas
 import torch
-from omegaconf import OmegaConf
-from torch import nn
 
 from sentexp import evaluation, runner
 from sentexp.config import compose
 from sentexp.errors import SentexpError
-from sentexp.instantiate import factory
+from sentexp.instantiate import build_recipe
 from sentexp.tracking import environment
-from sentexp.training import FitResult, Machine, choose_machine, fit
+from sentexp.training import choose_machine, fit
 
 HERE = Path(__file__).resolve().parent
 TARGET = 0.88
 RECIPE = ["experiment=imdb", "trainer.epochs=2", "trainer.device=cuda"]
-ON_THE_MACHINE = ("device", "precision", "processes", "threads")
 
 
 def main() -> None:
@@ -56,8 +53,7 @@ def main() -> None:
 
 
 def measure(overrides: list[str], seeds: int) -> list[dict[str, Any]]:
-    """A row a seed. Before the first, a run on few reviews takes what happens only once: CUDA's start, its choices of
-    kernels."""
+    """Return one row per seed. A short run comes first, for what happens only once: CUDA starts and chooses kernels."""
     choose_machine(device=compose(*RECIPE, *overrides).trainer.device)  # refused before any data is read
     run(overrides, seed=0, limit=1000)
     rows = []
@@ -70,28 +66,28 @@ def measure(overrides: list[str], seeds: int) -> list[dict[str, Any]]:
 
 
 def run(overrides: list[str], seed: int, limit: int | None = None, profiled: bool = False) -> dict[str, Any]:
-    composed = compose(*RECIPE, f"data.limit={limit or 'null'}", *overrides, f"seed={seed}")
-    plain: Any = OmegaConf.to_container(composed, resolve=True)
-    prepared = runner.prepare(plain)
-    machine = choose_machine(**{key: plain["trainer"][key] for key in ON_THE_MACHINE})
+    config = compose(*RECIPE, f"data.limit={limit or 'null'}", *overrides, f"seed={seed}")
+    prepared = runner.prepare(config)
+    model = runner.build_model(config, prepared)
+    recipe = build_recipe(config)
     began = time.perf_counter()
     if profiled:
         with torch.profiler.profile(activities=list(torch.profiler.supported_activities())) as profile:
-            fitted = train(prepared, plain, machine)
-        busy = busy_seconds(profile) / fitted.seconds if machine.device.type == "cuda" else float("nan")
+            fitted = fit(model, prepared.corpora["train"], prepared.corpora["valid"], recipe)
+        busy = busy_seconds(profile) / fitted.seconds if recipe.machine.device.type == "cuda" else float("nan")
     else:
-        fitted, busy = train(prepared, plain, machine), float("nan")
+        fitted, busy = fit(model, prepared.corpora["train"], prepared.corpora["valid"], recipe), float("nan")
     about = environment.describe()
     return {
         "seed": seed,
         "training_seconds": sum(len(prepared.corpora["train"]) / row["reviews_per_second"] for row in fitted.history),
         "with_validation_seconds": time.perf_counter() - began,
-        "test_accuracy": test_accuracy(prepared, plain, machine),
+        "test_accuracy": evaluation.evaluate(model, prepared.corpora["test"], recipe.machine)["accuracy"],
         "epochs": len(fitted.history),
         "reviews_per_second": fitted.history[-1]["reviews_per_second"],
         "busy_share": busy,
-        "device": machine.reasons["device"],
-        "precision": machine.reasons["precision"],
+        "device": recipe.machine.reasons["device"],
+        "precision": recipe.machine.reasons["precision"],
         "torch": about["versions"]["torch"],
         "commit": about["git"]["commit"],
     }
@@ -103,30 +99,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def train(prepared: runner.Prepared, plain: dict[str, Any], machine: Machine) -> FitResult:
-    return fit(
-        prepared.model,
-        prepared.corpora["train"],
-        prepared.corpora["valid"],
-        optimizer=factory(plain["optimizer"]),
-        schedule=factory(plain["schedule"]),
-        machine=machine,
-        pad_index=prepared.pipeline.vocabulary.pad_index,
-        seed=plain["seed"],
-        **{key: value for key, value in plain["trainer"].items() if key not in ON_THE_MACHINE},
-    )
-
-
-def test_accuracy(prepared: runner.Prepared, plain: dict[str, Any], machine: Machine) -> float:
-    model: nn.Module = prepared.model
-    predictions = evaluation.predict(
-        model, prepared.corpora["test"], machine=machine, pad_index=prepared.pipeline.vocabulary.pad_index
-    )
-    return evaluation.metrics(predictions)[0]["accuracy"]
-
-
 def busy_seconds(profile: torch.profiler.profile) -> float:
-    """Seconds in which at least one kernel or copy ran on the GPU; those that overlap count once."""
+    """Return the seconds in which at least one kernel or copy ran on the GPU; those that overlap count once."""
     spans = sorted(
         (event.time_range.start, event.time_range.end)
         for event in profile.events()
@@ -148,7 +122,7 @@ def as_markdown(table: pandas.DataFrame) -> str:
         ("test accuracy", f"{TARGET} or more", spread(table["test_accuracy"], 4)),
         (f"runs at {TARGET} or more", "all", enough),
         ("share of the training in which kernels run", "", spread(table["busy_share"].head(1), 2)),
-        ("reviews a second", "", spread(table["reviews_per_second"], 0)),
+        ("reviews per second", "", spread(table["reviews_per_second"], 0)),
     ]
     lines += [f"| {name} | {goal} | {found} |" for name, goal, found in rows]
     if len(table):

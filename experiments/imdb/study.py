@@ -1,10 +1,10 @@
-"""Runs the presets post, post_fixed and imdb over several seeds, and writes what MLflow recorded as table and picture.
+"""Runs the presets post, post_fixed and imdb with several seeds, and makes a table and a picture of the recorded runs.
 
     python experiments/imdb/study.py                         # IMDB from the Hub
     python experiments/imdb/study.py data.path=FOLDER        # or from a folder in the Hub's layout
     python experiments/imdb/study.py --report                # only rebuild results.csv, results.md and accuracy.png
 
-Every further argument is an override for all runs. A run that has finished already is not run again.
+Every further argument is an override for all runs. A finished run is not run again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
 
 def run_once(preset: str, seed: int, overrides: list[str]) -> None:
     if any(place_of(run) == (preset, seed) for run in finished_runs()):
-        print(f"{preset}, seed {seed}: recorded already", flush=True)
+        print(f"{preset}, seed {seed}: already recorded", flush=True)
         return
     print(f"{preset}, seed {seed}", flush=True)
     settings = [f"experiment={preset}", f"seed={seed}", f"tracking.uri='{STORE}'", "tracking.experiment=imdb"]
@@ -89,7 +89,7 @@ def write_report(runs: list[Run]) -> None:
 
 
 def as_markdown(table: pandas.DataFrame) -> str:
-    """Mean ± standard deviation over the seeds of each preset."""
+    """Return a table of the mean ± standard deviation over the seeds of each preset."""
     lines = ["| preset | runs | test accuracy | test loss | best validation accuracy |"]
     lines.append("| --- | --- | --- | --- | --- |")
     for preset, group in table.groupby("preset", sort=False):
@@ -127,7 +127,7 @@ def picture(runs: list[Run]) -> Figure:
         )
     axes.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
     axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0.45, 0.95))
-    axes.set_title("IMDB from scratch: one line a seed")
+    axes.set_title("IMDB from scratch: one line per seed")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False, loc="center right")
     axes.spines[["top", "right"]].set_visible(False)

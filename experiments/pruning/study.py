@@ -1,11 +1,11 @@
 """TPE with median pruning beside TPE without, on the demo corpus: epochs used, and the best that was found.
 
     python experiments/pruning/study.py                  # 30 trials, 5 search seeds, with and without: ten sweeps
-    python experiments/pruning/study.py --quick          # on little: does it run?
+    python experiments/pruning/study.py --quick          # a small test run
     python experiments/pruning/study.py --report         # only rebuild results.md and the picture from results.csv
 
-Every further argument is an override for all sweeps. A sweep that was interrupted goes on where it was, and one that is
-finished is not run again; to start anew, remove the folder runs/.
+Every further argument is an override for all sweeps. An interrupted sweep is resumed, and a finished one is not run
+again; to start anew, remove the folder runs/.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ SETTINGS = ["sweep=optimizer", "trainer.epochs=8", "model.hidden_size=64", "trai
 QUICK = ["data.size=400", "sweep.n_trials=8", "trainer.epochs=3", "model.hidden_size=8"]
 COLOURS = {"none": GREY, "median": VERMILION}
 ASKED = 1 / 3
-"""Share of the epochs that pruning is to save."""
+"""Share of the epochs that pruning should save."""
 AS_GOOD = 0.005
-"""Accuracy by which a best may be worse and count as good: the standard error of 0.99 measured on 480 reviews."""
+"""Accuracy that the best trial may lose to pruning: the standard error of 0.99 measured on 480 reviews."""
 NEAR = 0.01
-"""A trial that ends so near to the best of its search is a good one."""
+"""Accuracy within which a trial counts as good as the best of its search."""
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def folder_of(runs: Path, pruner: str, seed: int) -> Path:
 
 
 def run_sweep(runs: Path, pruner: str, seed: int, overrides: list[str]) -> None:
-    """One search, one trial after another on one core, so that each trial knows all before it."""
+    """Run one search, one trial after another on one core, so that each trial knows all before it."""
     folder = folder_of(runs, pruner, seed)
     if (folder / "sweep.yaml").is_file():
         arguments = [f"sweep.resume='{folder}'"]
@@ -85,7 +85,7 @@ def run_sweep(runs: Path, pruner: str, seed: int, overrides: list[str]) -> None:
     counted = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     print(f"pruner {pruner}, seed {seed}: {counted or 'no trial'}", flush=True)
     if ended not in (0, 1) or not states or {"waiting", "running"} & set(states):  # 1: a run has failed, and counts
-        sys.exit(f"study: the sweep in {folder} has not ended well; see its output.log")
+        sys.exit(f"study: the sweep in {folder} did not end well; see its output.log")
 
 
 def trials_of(runs: Path, pruner: str, seed: int) -> Iterable[dict[str, object]]:
@@ -116,15 +116,15 @@ def about(runs: Path) -> str:
 
 def write_report(output: Path) -> None:
     table = pandas.read_csv(output / "results.csv")
-    searches = pandas.DataFrame([figures(trials) for _, trials in table.groupby(["seed", "pruner"])])
+    searches = pandas.DataFrame([summary(trials) for _, trials in table.groupby(["seed", "pruner"])])
     text = f"{as_markdown(searches)}\n{replays(table)}\n{(output / 'about.txt').read_text(encoding='utf-8')}"
     (output / "results.md").write_text(text, encoding="utf-8")
     save(picture(table), output / "pruning.png")
     print(text)
 
 
-def figures(trials: pandas.DataFrame) -> dict[str, object]:
-    """What one search came to. The best is, as everywhere in a sweep, the best trial that ran to its end."""
+def summary(trials: pandas.DataFrame) -> dict[str, object]:
+    """Summarize one search. As in every sweep, the best trial is the best of those that were not pruned."""
     finished = trials[trials["state"] == "finished"]
     best = finished.loc[finished["best_valid_accuracy"].idxmax()]
     return {
@@ -172,8 +172,10 @@ def as_markdown(searches: pandas.DataFrame) -> str:
 
 
 def replays(table: pandas.DataFrame) -> str:
-    """What other settings would have saved on the very trials that ran without pruning. The sampler would have gone
-    other ways, so this compares settings and predicts nothing."""
+    """Return a table of what other settings would have saved on the trials that ran without pruning.
+
+    A real search would have sampled other trials, so this compares settings and predicts nothing.
+    """
     settings: dict[str, Callable[[], BasePruner]] = {
         f"median, startup_trials={startup}, warmup_epochs={warmup}": partial(MedianPruner, startup, warmup)
         for startup, warmup in ((5, 1), (5, 2), (5, 3), (10, 1), (10, 2))
@@ -195,7 +197,7 @@ def replays(table: pandas.DataFrame) -> str:
 
 
 def replay(trials: pandas.DataFrame, pruner: BasePruner) -> tuple[float, float, int]:
-    """Share of the epochs that `pruner` saves, its best less the best of all, and how many good trials it stops."""
+    """Return the share of epochs that `pruner` saves, its best minus the best of all, and the good trials it stops."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name="replay", direction="maximize", pruner=pruner)
     curves = [[float(value) for value in str(text).split()] for text in trials["valid_accuracy"]]
@@ -223,7 +225,7 @@ def spread(values: pandas.Series, digits: int) -> str:
 
 @styled
 def picture(table: pandas.DataFrame) -> Figure:
-    """The best so far by the epochs that it cost, a line a search."""
+    """Draw the best accuracy so far by the epochs used so far, one line per search."""
     figure, (axes,) = new_figure(8, 4.4)
     for (seed, pruner), trials in table.groupby(["seed", "pruner"], sort=False):
         epochs = trials["epochs"].cumsum()
@@ -234,7 +236,7 @@ def picture(table: pandas.DataFrame) -> Figure:
     axes.set_ylim(bottom=0.96)
     axes.set_xlabel("epochs used by all trials so far")
     axes.set_ylabel("best validation accuracy so far")
-    axes.set_title(f"A line a search of {table['trial'].max() + 1} trials; the dot is its end")
+    axes.set_title(f"One line per search of {table['trial'].max() + 1} trials; the dot is its end")
     axes.legend(loc="lower right")
     return figure
 

@@ -1,4 +1,4 @@
-"""Starts measurements as processes, reads what they find, and watches the memory of each with all its children."""
+"""Starts measurements as processes, reads their results, and watches the memory of each with all its children."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Failed(RuntimeError):
     """A measurement ended badly; the message holds the end of what it printed."""
 
 
-def ask(deed: str, **asked: Any) -> list[dict[str, Any]]:
-    """What the worker found, each with `peak_mib`: see `watched`. Raises Failed."""
+def ask(measure: str, **asked: Any) -> list[dict[str, Any]]:
+    """Run one measurement and return its results, each with `peak_mib`; see `watched`. Raises Failed."""
     found = []
-    for line, peak in watched([sys.executable, str(WORKER), json.dumps({"deed": deed, **asked})]):
+    for line, peak in watched([sys.executable, str(WORKER), json.dumps({"measure": measure, **asked})]):
         if line.startswith(MARK):
             found.append(json.loads(line.removeprefix(MARK)) | {"peak_mib": peak})
     return found
 
 
 def watched(command: Sequence[str], shared_once: bool = False) -> Iterator[tuple[str, float | None]]:
-    """The lines that a command prints, each with the most MiB so far that it and all its children held together.
+    """Yield each line that a command prints, with the most MiB so far that it and all its children held together.
 
-    By default the sum of each living process's own peak: pages that two of them share count twice, and their peaks need
-    not fall together, so the true figure is lower. `shared_once` counts a shared page once, as seen once a second: to
-    ask that takes the kernel some time. None where there is no /proc. Raises Failed if the command does.
+    By default this is the sum of each living process's own peak. Pages that two of them share count twice, and the
+    peaks need not coincide, so the true value is lower. `shared_once` counts a shared page once and samples once per
+    second, because the kernel needs some time for it. None where there is no /proc. Raises Failed if the command fails.
     """
     held, every = (_proportional_mib, 1.0) if shared_once else (_peak_mib, WATCH_SECONDS)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
@@ -100,8 +100,8 @@ def _children(pid: int) -> list[int]:
 
 
 def products(processes: int, threads: int, device: str, precision: str, seconds: float) -> dict[str, float]:
-    """Operations a second of matrix products, of so many processes at once, added up."""
-    asked = {"deed": "products", "threads": threads, "device": device, "precision": precision, "seconds": seconds}
+    """Measure the FLOP/s of matrix products in `processes` processes at once, added up."""
+    asked = {"measure": "products", "threads": threads, "device": device, "precision": precision, "seconds": seconds}
     command = [sys.executable, str(WORKER), json.dumps(asked)]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)

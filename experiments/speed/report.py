@@ -1,4 +1,4 @@
-"""results.csv as results.md and speed.png: medians, with the smallest and largest repetition beside them."""
+"""Makes results.md and speed.png of results.csv: medians, with the smallest and largest repetition beside them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_report(folder: Path) -> None:
 
 
 def with_shares(table: pandas.DataFrame) -> pandas.DataFrame:
-    """The rows of `speed`, each with its share of the matrix products' rate on the same machine in the same turn.
+    """Return the rows of `speed`, each with its share of the matrix products' rate on that machine in the same turn.
 
     `share` is that of square products, `step_share` that of products of the size that an LSTM makes at each token.
     """
@@ -61,20 +61,23 @@ def about(table: pandas.DataFrame) -> str:
 
 
 def values(speed: pandas.DataFrame, way: str, work: str, directions: int, column: str) -> pandas.Series:
-    """Of each repetition."""
+    """Return one column of the measurements of one way, by repetition."""
     rows = speed[(speed["way"] == way) & (speed["work"] == work) & (speed["directions"] == directions)]
     return rows.set_index("repetition")[column]
 
 
 def ratio(speed: pandas.DataFrame, over: str, under: str, work: str, directions: int) -> pandas.Series:
-    """Reviews a second, `over` by `under`, of each repetition; a batch of 64 is the default's where that is 64."""
+    """Return reviews per second of `over` divided by those of `under`, by repetition.
+
+    `project64` was not measured where the default batch is 64; then it means `project`.
+    """
     over = over if over in set(speed["way"]) else "project"
     column = "reviews_per_second"
     return values(speed, over, work, directions, column) / values(speed, under, work, directions, column)
 
 
 def aims(table: pandas.DataFrame, speed: pandas.DataFrame) -> str:
-    """Each aim beside what was found. The aims are for IMDB on two cores."""
+    """Return a table of each aim and what was found. The aims are for IMDB on two cores."""
     lines = ["## What it must show (aims for IMDB on two cores)", "", "| | aim | found |", "| --- | --- | --- |"]
 
     def row(name: str, aim: str, found: pandas.Series, show: Callable[[float], str]) -> None:
@@ -107,13 +110,13 @@ def aims(table: pandas.DataFrame, speed: pandas.DataFrame) -> str:
         name = f"{most['reviews']:,.0f} over {least['reviews']:,.0f} reviews"
         each = pandas.Series([most["seconds"] / most["reviews"] * least["reviews"] / least["seconds"]])
         row(f"{name}: peak memory", "under 1.1", pandas.Series([most["peak_mib"] / least["peak_mib"]]), "{:.2f}".format)
-        row(f"{name}: time a review", "under 1.1", each, "{:.2f}".format)
+        row(f"{name}: time per review", "under 1.1", each, "{:.2f}".format)
     return "\n".join(lines)
 
 
 def speeds(speed: pandas.DataFrame) -> str:
     lines = [
-        "## Reviews a second",
+        "## Reviews per second",
         "",
         "Whole reviews, embedding 100, hidden 128, one layer, last state. Arithmetic: the LSTM's matrix products on "
         "words alone, no padding, as a share of the rate of square matrix products in the same precision by as many "
@@ -153,7 +156,7 @@ def cells(speed: pandas.DataFrame, way: str, work: str, directions: int) -> list
 
 
 def rates(table: pandas.DataFrame) -> str:
-    lines = ["## Matrix products, 10⁹ operations a second", "", "| machine | square | of a step of the LSTM |"]
+    lines = ["## Matrix products, 10⁹ operations per second", "", "| machine | square | of a step of the LSTM |"]
     lines.append("| --- | --- | --- |")
     found = table[table["measure"] == "products"]
     for _, rows in found.groupby(["device", "precision", "processes", "threads"]):
@@ -164,7 +167,7 @@ def rates(table: pandas.DataFrame) -> str:
 
 
 def profiles(table: pandas.DataFrame) -> str:
-    """Shares of the time of a training by this project, by kind of operator."""
+    """Return a table of the shares of training time in this project, by kind of operator."""
     found = table[table["measure"] == "profile"]
     lines = ["## Where the time of a training goes", "", "By torch's profiler, in one process of this project.", ""]
     if found.empty:
@@ -191,7 +194,7 @@ def others(table: pandas.DataFrame) -> str:
     lines += [
         "",
         "Peak memory: each process's own peak, added up over all that live at once; shared pages count in each. "
-        "Only for experiment=imdb they count once, and the sum is taken once a second.",
+        "Only for experiment=imdb they count once, and the sum is taken once per second.",
     ]
     return "\n".join(lines)
 
@@ -207,7 +210,7 @@ def machine(row: pandas.Series) -> str:
 
 
 def spread(found: pandas.Series, show: Callable[[float], str]) -> str:
-    """Median, and in brackets the smallest and largest; `not measured` without figures."""
+    """Format the median, and in brackets the smallest and largest; `not measured` without values."""
     found = found.dropna()
     if found.empty:
         return "not measured"
@@ -224,7 +227,7 @@ def figure(value: float) -> str:
 
 
 def picture(speed: pandas.DataFrame) -> Figure:
-    """Reviews a second of each way on a logarithmic axis; a line from the smallest to the largest repetition."""
+    """Draw reviews per second of each way on a logarithmic axis, from the smallest to the largest repetition."""
     chart = Figure(figsize=(9, 5.2), layout="constrained")
     ways = [way for way in NAMES if way in set(speed["way"])]
     for axes, (work, directions) in zip(
@@ -242,5 +245,5 @@ def picture(speed: pandas.DataFrame) -> Figure:
         axes.set_yticks(range(len(ways)), [SHORT_NAMES[way] for way in reversed(ways)])
         axes.grid(axis="x", color="#E2E2E2")
         axes.spines[["top", "right"]].set_visible(False)
-    chart.supxlabel("reviews a second")
+    chart.supxlabel("reviews per second")
     return chart

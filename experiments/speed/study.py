@@ -3,11 +3,11 @@
     python experiments/speed/study.py                         # IMDB from the Hub, or the demo corpus without it
     python experiments/speed/study.py data.path=FOLDER        # IMDB from a folder in the Hub's layout
     python experiments/speed/study.py trainer.device=cuda     # on a GPU
-    python experiments/speed/study.py --quick                 # once, on little: does it run?
-    python experiments/speed/study.py --large                 # and prepare 500,000 reviews
+    python experiments/speed/study.py --quick                 # a small test run
+    python experiments/speed/study.py --large                 # also prepare 500,000 reviews
     python experiments/speed/study.py --report                # only rebuild results.md and speed.png from results.csv
 
-Every further argument is an override for this project's runs. The ways take turns, each in processes of its own;
+Every further argument is an override for this project's runs. The ways take turns, each in its own processes;
 nothing else should run on the machine meanwhile.
 """
 
@@ -27,14 +27,14 @@ from report import write_report
 
 from sentexp.config import compose
 from sentexp.errors import SentexpError
-from sentexp.machine.choose import resolve_device
+from sentexp.machine.device import resolve_device
 from sentexp.tracking import environment
 
 HERE = Path(__file__).resolve().parent
 JOINT_BATCH = 64
 SETTINGS = ["text.max_length=null", "model.pooling=last", "embedding.dim=100", "model.hidden_size=128"]
 
-# Batches of 64 reviews to be timed, in inference and in training. The packed backward on a CPU takes up to a minute a
+# Batches of 64 reviews to be timed, in inference and in training. On a CPU the packed backward takes up to a minute per
 # batch.
 BATCHES: dict[str, dict[str, tuple[int, int]]] = {
     "cpu": {"tutorial": (16, 10), "packed": (8, 8), "padded": (24, 16), "project": (100, 100)},
@@ -46,24 +46,24 @@ BATCHES: dict[str, dict[str, tuple[int, int]]] = {
 
 @dataclasses.dataclass
 class Study:
-    """What all measurements share, and what they have found."""
+    """What all measurements share, and their results so far."""
 
     overrides: list[str]
     data: list[str]
     """Overrides that choose the reviews."""
     fallback: list[str]
-    """The same for the demo corpus."""
+    """Overrides that choose the demo corpus instead."""
     folder: Path
-    """For caches and outputs; deleted in the end."""
+    """Folder for caches and outputs; deleted at the end."""
     repetitions: int
     quick: bool
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
-    def add(self, measure: str, repetition: int, **figures: Any) -> None:
-        self.rows.append({"measure": measure, "repetition": repetition, **figures})
-        shown = "  ".join(f"{name} {figures[name]:,.4g}" for name in ("reviews_per_second", "seconds", "peak_mib")
-                          if figures.get(name) is not None)  # fmt: skip
-        what = " ".join(str(figures[name]) for name in ("way", "work", "directions") if name in figures)
+    def add(self, measure: str, repetition: int, **results: Any) -> None:
+        self.rows.append({"measure": measure, "repetition": repetition, **results})
+        shown = "  ".join(f"{name} {results[name]:,.4g}" for name in ("reviews_per_second", "seconds", "peak_mib")
+                          if results.get(name) is not None)  # fmt: skip
+        what = " ".join(str(results[name]) for name in ("way", "work", "directions") if name in results)
         print(f"[{time.strftime('%H:%M:%S')}] {measure} {what} {repetition}: {shown}", flush=True)
 
 
@@ -109,7 +109,7 @@ def measure(overrides: list[str], repetitions: int, quick: bool, large: bool) ->
 
 
 def describe(study: Study, prepared: dict[str, Any]) -> None:
-    """What the results were made with, as rows among the others; without it the table would say little."""
+    """Add rows that say how the results were made: reviews, hardware, versions, overrides."""
     about = environment.describe()
     sizes = ", ".join(f"{count:,} {split}" for split, count in prepared["sizes"].items())
     facts = {
@@ -129,7 +129,7 @@ def describe(study: Study, prepared: dict[str, Any]) -> None:
 
 
 def prepare(study: Study, repetition: int) -> dict[str, Any]:
-    """Tokenizing and encoding: with an empty cache, then again. Returns what the second found."""
+    """Measure tokenizing and encoding, with an empty cache and then again. Returns the result of the second."""
     reading = ["text.max_length=null", "tokenizer=spacy"]
     asked = {
         "overrides": [*study.data, *reading, *study.overrides],
@@ -148,7 +148,7 @@ def prepare(study: Study, repetition: int) -> dict[str, Any]:
 
 
 def prepare_large(study: Study) -> None:
-    """Memory and time of preparing against the number of reviews; each with an empty cache."""
+    """Measure memory and time of preparing for several numbers of reviews, each with an empty cache."""
     counts = (500, 1000, 10_000) if study.quick else (25_000, 50_000, 500_000)
     for count in counts:
         found = ask(
@@ -163,9 +163,9 @@ def prepare_large(study: Study) -> None:
 
 
 def start(study: Study, repetition: int) -> None:
-    """From the start of the program to its first training step on the demo corpus, the second time that it is started.
+    """Measure from the program's start to its first training step on the demo corpus, when it is started a second time.
 
-    With MLflow's records, as by default.
+    MLflow records the run, as by default.
     """
     folder = study.folder / "start"
     arguments = [f"cache_dir={folder / 'cache'}", f"hydra.run.dir={folder / 'run'}"]
@@ -177,7 +177,7 @@ def start(study: Study, repetition: int) -> None:
 
 
 def compare(study: Study, prepared: dict[str, Any], repetition: int) -> None:
-    """The four ways in turn, in another order each repetition, and the matrix products of the machines they took."""
+    """Measure the four ways, in another order each repetition, and the matrix products of the machines they used."""
     composed = compose(*SETTINGS, *study.overrides)
     device = resolve_device(composed.trainer.device)[0].type
     batches = BATCHES[f"{device}{', quick' if study.quick else ''}"]
@@ -230,7 +230,7 @@ def compare(study: Study, prepared: dict[str, Any], repetition: int) -> None:
 
 
 def profile(study: Study, prepared: dict[str, Any]) -> None:
-    """Where the time of a training goes, in one process: the others do the same."""
+    """Measure where the time of a training goes, in one process: the others do the same."""
     if resolve_device(compose(*SETTINGS, *study.overrides).trainer.device)[0].type != "cpu":
         return  # a GPU works while Python waits; its share is measured by experiments/gpu
     for directions in (1, 2):
@@ -249,7 +249,7 @@ def profile(study: Study, prepared: dict[str, Any]) -> None:
 
 
 def run_whole(study: Study) -> None:
-    """experiment=imdb from raw text to reports, shortened to one epoch: its memory, all processes together."""
+    """Measure the memory of experiment=imdb, raw text to reports in one epoch, all processes together."""
     folder = study.folder / "whole"
     arguments = ["experiment=imdb", *study.data, "trainer.epochs=1", "tracking=none", f"cache_dir={folder / 'cache'}"]
     arguments += [f"hydra.run.dir={folder / 'run'}", *study.overrides]

@@ -10,26 +10,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from omegaconf import OmegaConf
 from torch import Tensor, nn, optim
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from sentexp.batches import Batch, Batches, plan
 from sentexp.config import compose
 from sentexp.evaluation import predict
-from sentexp.instantiate import build, build_model, factory
-from sentexp.machine.choose import available_cores
+from sentexp.instantiate import build, build_recipe, factory
+from sentexp.machine.cores import available_cores
+from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
-from sentexp.text.pipeline import VOCABULARY
+from sentexp.text.encoded_reviews import VOCABULARY
 from sentexp.text.vocabulary import Vocabulary
-from sentexp.training import Machine, Work, choose_machine, fit
+from sentexp.training import Machine, Workload, choose_machine, fit
 from sentexp.training.loop import build_optimizer
 
-# Shapes: B reviews in a batch, T words in the longest of them, E embedding dim, H hidden size, D directions (1 or 2)
+# Shapes: B reviews in a batch, T tokens in the longest of them, E embedding dim, H hidden size, D directions (1 or 2)
 
 E, H = 100, 128
 BATCH = 64
@@ -37,18 +36,18 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Part:
-    """What was timed."""
+    """The reviews that were timed, and their time."""
 
     reviews: int
     tokens: int
     seconds: float
     longest: int
-    """Words of its longest review."""
+    """Tokens of the longest review."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One measurement, as the driver asks for it."""
+    """One measurement that study.py requests."""
 
     way: str
     directions: int
@@ -57,15 +56,15 @@ class Task:
     test: Path
     overrides: list[str]
     batches: dict[str, int]
-    """Of 64 reviews each, to be timed in `inference` and in `training`."""
+    """Number of batches of 64 reviews to time, in `inference` and in `training`."""
     batch_size: int | None = None
     """trainer.batch_size of this project; None leaves its default."""
 
 
 class Tutorial:
-    """Reviews drawn at random; each batch padded with Python lists; its last time step, padding and all, classified.
+    """The tutorial: random batches, padded by Python lists; the last time step is classified even if it is padding.
 
-    The code of the post, with its own names; `device` is added, and a second direction where that is asked for.
+    The tutorial's code with its own names; `device` is added, and a second direction if `directions` is 2.
     """
 
     def __init__(self, task: Task, machine: Machine) -> None:
@@ -76,17 +75,19 @@ class Tutorial:
         self.optimizer = optim.SGD(self.model.parameters(), lr=1e-3)
 
     def infer(self) -> Part:
-        return self._timed(Corpus.open(self.task.test), self.task.batches["inference"], self._evaluate)
+        corpus = Corpus.open(self.task.test, self.vocabulary.pad_index)
+        return self._timed(corpus, self.task.batches["inference"], self._evaluate)
 
     def train(self) -> Part:
-        return self._timed(Corpus.open(self.task.train), self.task.batches["training"], self._fit)
+        corpus = Corpus.open(self.task.train, self.vocabulary.pad_index)
+        return self._timed(corpus, self.task.batches["training"], self._fit)
 
     def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[tuple[Tensor, Tensor]]], object]) -> Part:
         rows = like_all(corpus.lengths, batches * BATCH, self.task.seed)
         rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.task.seed))]
         examples = [corpus.ids[corpus.offsets[row] : corpus.offsets[row + 1]].tolist() for row in rows]
         labels = corpus.labels[rows].tolist()
-        run(self._iterate(examples[:BATCH], labels[:BATCH]))  # what happens only once is not counted
+        run(self._iterate(examples[:BATCH], labels[:BATCH]))  # one-time work is not counted
         seconds = stopwatch(self.device, lambda: run(self._iterate(examples, labels)))
         return part_of(corpus, rows, seconds)
 
@@ -151,7 +152,7 @@ def accuracy(preds: Tensor, y: Tensor) -> Tensor:
 class TorchLSTM:
     """nn.LSTM over this project's own length-bucketed batches, with its optimizer, packed or padded.
 
-    So that what is compared is the LSTM alone. The batches that are timed are of evenly spaced widths.
+    Thus only the LSTM differs. The timed batches have evenly spaced widths.
     """
 
     def __init__(self, task: Task, machine: Machine) -> None:
@@ -159,23 +160,25 @@ class TorchLSTM:
         self.vocabulary = vocabulary_of(task)
         packed = task.way == "packed"
         self.model = LastState(len(self.vocabulary), task.directions, packed).to(self.device)
-        self.optimizer = build_optimizer(factory(settings_of(task)["optimizer"]), self.model, self.device)
+        self.optimizer = build_optimizer(factory(config_of(task).optimizer), self.model, self.device)
 
     def infer(self) -> Part:
         self.model.eval()
         with torch.no_grad():
-            return self._timed(Corpus.open(self.task.test), self.task.batches["inference"], self._evaluate)
+            corpus = Corpus.open(self.task.test, self.vocabulary.pad_index)
+            return self._timed(corpus, self.task.batches["inference"], self._evaluate)
 
     def train(self) -> Part:
         self.model.train()
-        return self._timed(Corpus.open(self.task.train), self.task.batches["training"], self._fit)
+        corpus = Corpus.open(self.task.train, self.vocabulary.pad_index)
+        return self._timed(corpus, self.task.batches["training"], self._fit)
 
     def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[Batch]], object]) -> Part:
-        planned = plan(corpus.lengths, batch_size=BATCH, seed=self.task.seed, epoch=1)
+        planned = plan(corpus, batch_size=BATCH, seed=self.task.seed, epoch=1)
         planned.sort(key=lambda rows: int(corpus.lengths[rows].max()))
         chosen = [planned[int((number + 0.5) * len(planned) / batches)] for number in range(batches)]
-        source = Batches(corpus, pad_index=self.vocabulary.pad_index, device=self.device)
-        run(source.of([planned[len(planned) // 10]]))  # what happens only once is not counted
+        source = Batches(corpus, device=self.device)
+        run(source.of([planned[len(planned) // 10]]))  # one-time work is not counted
         seconds = stopwatch(self.device, lambda: run(source.of(chosen)))
         return part_of(corpus, torch.cat(chosen), seconds)
 
@@ -205,26 +208,26 @@ class LastState(nn.Module):
             sequence = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
             last = torch.cat(self.lstm(sequence)[1][0].unbind(), dim=1)  # [B, D*H]
         else:
-            # Not what packing gives for the backward direction, which here reads the padding first; as fast.
+            # why it differs from packing: the backward direction runs over the padding first; the speed is the same
             outputs, _ = self.lstm(vectors)  # [B, T, D*H]
             last = outputs[torch.arange(len(ids), device=ids.device), lengths - 1]  # [B, D*H]
         return self.head(last).squeeze(1)  # [B]
 
 
 class Project:
-    """This project as a user gets it: its settings, the machine that it chooses for the whole training, fit, predict.
+    """This project with its defaults: its settings, the machine it chooses for the whole training, `fit`, `predict`.
 
-    The timed reviews are a part of the corpus with its lengths; of two epochs over them the second is timed.
+    The timed reviews are a part of the corpus with the same distribution of lengths; the second of two epochs is timed.
     """
 
     def __init__(self, task: Task, machine: Machine) -> None:
         self.task, self.machine = task, machine
-        self.settings = settings_of(task)
+        self.config = config_of(task)
         self.vocabulary = vocabulary_of(task)
-        self.model = project_model(self.settings, self.vocabulary)
+        self.model = project_model(self.config, self.vocabulary)
 
     def infer(self) -> Part:
-        corpus = Corpus.open(self.task.test)
+        corpus = Corpus.open(self.task.test, self.vocabulary.pad_index)
         rows = like_all(corpus.lengths, self.task.batches["inference"] * BATCH, self.task.seed)
         some = taken(corpus, rows)
         self.model.to(self.machine.device)
@@ -232,25 +235,16 @@ class Project:
         return part_of(corpus, rows, stopwatch(self.machine.device, lambda: self._predict(some)))
 
     def _predict(self, corpus: Corpus) -> None:
-        predict(self.model, corpus, machine=self.machine, pad_index=self.vocabulary.pad_index)
+        predict(self.model, corpus, machine=self.machine)
 
     def train(self) -> Part:
-        corpus = Corpus.open(self.task.train)
+        corpus = Corpus.open(self.task.train, self.vocabulary.pad_index)
         rows = like_all(corpus.lengths, self.task.batches["training"] * BATCH, self.task.seed)
         some = taken(corpus, rows)
-        machine_keys = ("device", "precision", "processes", "threads")
-        trainer = {key: value for key, value in self.settings["trainer"].items() if key not in machine_keys}
-        fitted = fit(
-            self.model,
-            some,
-            taken(some, torch.arange(min(BATCH, len(some)))),
-            optimizer=factory(self.settings["optimizer"]),
-            schedule=factory(self.settings["schedule"]),
-            machine=self.machine,
-            pad_index=self.vocabulary.pad_index,
-            seed=self.task.seed,
-            **{**trainer, "epochs": 2},
-        )
+        recipe = build_recipe(self.config, self.machine)
+        trainer = dataclasses.replace(recipe.trainer, epochs=2)
+        recipe = dataclasses.replace(recipe, trainer=trainer, seed=self.task.seed)
+        fitted = fit(self.model, some, taken(some, torch.arange(min(BATCH, len(some)))), recipe)
         return part_of(corpus, rows, len(rows) / fitted.history[-1]["reviews_per_second"])
 
 
@@ -260,11 +254,11 @@ KERNELS = {
     "word vectors": ("embedding", "embedding_dense_backward", "index_select"),
     "optimizer": ("_fused_adam_", "_foreach_norm", "_foreach_mul_", "linalg_vector_norm"),
 }
-"""Names of torch's operators by what they are for; all others are `other operators`."""
+"""Names of torch's operators by purpose; all others are `other operators`."""
 
 
 def where_time_goes(task: Task) -> dict[str, float]:
-    """Seconds of each kind of operator in a training by this project in one process; the rest is Python and waiting."""
+    """Measure the seconds per kind of operator in a one-process training; the rest is Python and waiting."""
     way = Project(task, dataclasses.replace(machine_of(task), processes=1))
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         whole = stopwatch(way.machine.device, way.train)
@@ -285,28 +279,35 @@ WAYS: dict[str, type[Tutorial] | type[TorchLSTM] | type[Project]] = {
 
 
 def machine_of(task: Task) -> Machine:
-    """That of the project is its own choice; the others run in fp32 on all cores, by threads, as torch does."""
-    settings = settings_of(task)
-    wanted = {key: settings["trainer"][key] for key in ("device", "precision", "processes", "threads")}
+    """Return the project's own choice for its ways; for the others fp32 and one process with a thread per core."""
+    config = config_of(task)
+    trainer = config.trainer
     if task.way.startswith("project"):
-        lengths = Corpus.open(task.train).lengths
-        size = {key: settings["trainer"][key] for key in ("epochs", "batch_size", "max_tokens")}
-        model = project_model(settings, vocabulary_of(task))
-        return choose_machine(**wanted, work=Work.of(model, lengths, **size))
-    device = choose_machine(device=wanted["device"]).device
+        vocabulary = vocabulary_of(task)
+        lengths = Corpus.open(task.train, vocabulary.pad_index).lengths
+        size = {"epochs": trainer.epochs, "batch_size": trainer.batch_size, "max_tokens": trainer.max_tokens}
+        workload = Workload.of(project_model(config, vocabulary), lengths, **size)
+        return choose_machine(
+            device=trainer.device,
+            precision=trainer.precision,
+            processes=trainer.processes,
+            threads=trainer.threads,
+            workload=workload,
+        )
+    device = choose_machine(device=trainer.device).device
     return Machine(device, torch.float32, 1, available_cores()[0], {})
 
 
-def settings_of(task: Task) -> dict[str, Any]:
+def config_of(task: Task) -> Config:
     asked = [f"model.bidirectional={str(task.directions == 2).lower()}"]
     if task.batch_size is not None:
         asked.append(f"trainer.batch_size={task.batch_size}")
-    return OmegaConf.to_container(compose(*task.overrides, *asked), resolve=True)  # type: ignore[return-value]
+    return compose(*task.overrides, *asked)
 
 
-def project_model(settings: dict[str, Any], vocabulary: Vocabulary) -> nn.Module:
-    embedding = build(settings["embedding"], vocabulary=vocabulary, cache_dir=Path("."), seed=0, progress=None)
-    return build_model(settings, embedding, 2, vocabulary.unk_index)
+def project_model(config: Config, vocabulary: Vocabulary) -> nn.Module:
+    embedding = build(config.embedding, vocabulary=vocabulary, cache_dir=Path("."), seed=0, progress=None)
+    return build(config.model, embedding=embedding, num_classes=2, unk_index=vocabulary.unk_index)
 
 
 def vocabulary_of(task: Task) -> Vocabulary:
@@ -314,21 +315,21 @@ def vocabulary_of(task: Task) -> Vocabulary:
 
 
 def like_all(lengths: Tensor, count: int, seed: int) -> Tensor:
-    """Rows of `count` reviews (all, if there are not more) whose lengths are evenly spaced among all, sorted."""
+    """Return the sorted rows of `count` reviews, or of all if there are fewer, with lengths evenly spaced among all."""
     if count >= len(lengths):
         return torch.arange(len(lengths))
-    offset = (0.5 + 0.618 * seed) % 1  # others for each seed
+    offset = (0.5 + 0.618 * seed) % 1  # different for each seed
     ranks = ((torch.arange(count) + offset) * len(lengths) / count).long()
     return lengths.argsort(stable=True)[ranks].sort().values
 
 
 def taken(corpus: Corpus, rows: Tensor) -> Corpus:
-    """These rows alone, in memory."""
+    """Return a corpus in memory with only these rows."""
     lengths = corpus.lengths[rows]
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
     shift = corpus.offsets[rows] - offsets[:-1]
     places = torch.arange(int(offsets[-1])) + shift.repeat_interleave(lengths)
-    return Corpus(corpus.ids[places], offsets, corpus.labels[rows])
+    return Corpus(corpus.ids[places], offsets, corpus.labels[rows], corpus.pad_index, corpus.width)
 
 
 def part_of(corpus: Corpus, rows: Tensor, seconds: float) -> Part:
@@ -337,7 +338,7 @@ def part_of(corpus: Corpus, rows: Tensor, seconds: float) -> Part:
 
 
 def stopwatch(device: torch.device, work: Callable[[], object]) -> float:
-    """Seconds, with all that the device has been told to do."""
+    """Return the seconds that `work` takes, including all that it queued on the device."""
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     wait()
     began = time.perf_counter()
@@ -347,9 +348,9 @@ def stopwatch(device: torch.device, work: Callable[[], object]) -> float:
 
 
 def operations(tokens: int, directions: int, passes: Sequence[str]) -> float:
-    """Floating-point operations of the LSTM's matrix products on so many words; `passes` are forward and backward.
+    """Return the FLOPs of the LSTM's matrix products on `tokens` tokens; `passes` are forward and backward.
 
-    A word is multiplied with weight_ih [4H, E] and weight_hh [4H, H], two operations a number; backward does so twice,
+    Each token is multiplied with weight_ih [4H, E] and weight_hh [4H, H], two FLOPs per weight. Backward does so twice,
     for the gradient of the inputs and for that of the weights.
     """
     forward = 2.0 * 4 * H * (E + H) * directions * tokens

@@ -1,6 +1,6 @@
-"""One measurement in a process of its own, so that threads, memory and warm caches of one way do not reach another.
+"""One measurement in its own process, so that threads, memory and warm caches of one way do not affect another.
 
-Started by study.py with what to do as JSON; each result is a line on stdout.
+study.py starts it with the request as JSON; each result is one line on stdout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-SweepRequest = dict[str, Any]
+Request = dict[str, Any]
 Found = dict[str, Any]
 
 MARK = "RESULT "
@@ -24,12 +24,12 @@ MARK = "RESULT "
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
-    for found in DEEDS[asked.pop("deed")](asked):
+    for found in MEASURES[asked.pop("measure")](asked):
         print(MARK + json.dumps(found), flush=True)
 
 
-def speed(asked: SweepRequest) -> Iterator[Found]:
-    """Inference, then training, of one way; in this order, for training takes more memory."""
+def speed(asked: Request) -> Iterator[Found]:
+    """Time inference and then training of one way; in this order, because training takes more memory."""
     import torch
     import ways
 
@@ -58,8 +58,8 @@ def speed(asked: SweepRequest) -> Iterator[Found]:
         }
 
 
-def profile(asked: SweepRequest) -> Iterator[Found]:
-    """Where the time of this project's training goes, by kind of operator."""
+def profile(asked: Request) -> Iterator[Found]:
+    """Measure where the time of this project's training goes, by kind of operator."""
     import ways
 
     task = ways.Task(**asked | {split: Path(asked[split]) for split in ("train", "test")})
@@ -67,8 +67,8 @@ def profile(asked: SweepRequest) -> Iterator[Found]:
         yield {"kind": kind, "seconds": seconds}
 
 
-def products(asked: SweepRequest) -> Iterator[Found]:
-    """The rate of matrix products, square ones and those of a step of the LSTM; waits for a line on stdin to begin."""
+def products(asked: Request) -> Iterator[Found]:
+    """Measure the FLOP/s of matrix products: square ones, and those of one LSTM step. Waits for a line on stdin."""
     import torch
     import ways
 
@@ -99,28 +99,27 @@ def products(asked: SweepRequest) -> Iterator[Found]:
     yield found
 
 
-def prepare(asked: SweepRequest) -> Iterator[Found]:
-    """Reviews to encoded corpora. Falls back to the demo corpus, and says so, where there is no IMDB."""
-    from omegaconf import OmegaConf
-
-    from sentexp.config import compose
+def prepare(asked: Request) -> Iterator[Found]:
+    """Load and encode the reviews. Falls back to the demo corpus, and says so, if IMDB cannot be had."""
+    from sentexp.config import compose, plain
     from sentexp.errors import SentexpError
     from sentexp.instantiate import build, build_pipeline
-    from sentexp.machine.choose import available_cores
+    from sentexp.machine.cores import available_cores
 
     note = None
-    plain: Any = OmegaConf.to_container(compose(*asked["overrides"]), resolve=True)
+    config = compose(*asked["overrides"])
     try:
-        reviews = build(plain["data"])
+        reviews = build(config.data)
     except SentexpError as error:
-        if plain["data"]["_target_"] != "sentexp.data.hub.load" or plain["data"]["path"] is not None:
+        data = plain(config.data)
+        if data["_target_"] != "sentexp.data.hub.load" or data["path"] is not None:
             raise
         note = f"no IMDB here ({error}), so this is the demo corpus"
-        plain = OmegaConf.to_container(compose(*asked["fallback"]), resolve=True)
-        reviews = build(plain["data"])
+        config = compose(*asked["fallback"])
+        reviews = build(config.data)
     if asked.get("repeated_to"):
         reviews = repeated(reviews, asked["repeated_to"])
-    pipeline = build_pipeline(plain)
+    pipeline = build_pipeline(config)
     began = time.perf_counter()
     corpora = pipeline.prepare(reviews, Path(asked["cache_dir"]), processes=available_cores()[0])
     yield {
@@ -138,7 +137,7 @@ def prepare(asked: SweepRequest) -> Iterator[Found]:
 
 
 def repeated(reviews: Any, count: int) -> Any:
-    """Training, validation and test reviews one after another, again and again, `count` in all, as training reviews."""
+    """Repeat the training, validation and test reviews until there are `count`; all become training reviews."""
     import datasets
 
     from sentexp.data.reviews import Reviews
@@ -152,8 +151,8 @@ def repeated(reviews: Any, count: int) -> Any:
     return Reviews(datasets.DatasetDict(train=copies), reviews.labels, {"train": digest}, reviews.source)
 
 
-def first_step(asked: SweepRequest) -> Iterator[Found]:
-    """The command line with these arguments, ended after its first training step; seconds since `began`."""
+def first_step(asked: Request) -> Iterator[Found]:
+    """Run the command line with these arguments up to its first training step. Yields the seconds since `began`."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     from sentexp import cli
@@ -168,7 +167,7 @@ def first_step(asked: SweepRequest) -> Iterator[Found]:
     yield from ()
 
 
-DEEDS = {"speed": speed, "profile": profile, "products": products, "prepare": prepare, "first_step": first_step}
+MEASURES = {"speed": speed, "profile": profile, "products": products, "prepare": prepare, "first_step": first_step}
 
 if __name__ == "__main__":
     main()
