@@ -147,12 +147,13 @@ def _in_order(
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for module, training in modes.items():  # one by one: a part may be kept in evaluation mode on purpose
+            module.training = training
 
 
 def metrics(

@@ -153,3 +153,11 @@ def test_evaluate_predicts_and_scores():
 def test_evaluate_logs_what_cannot_be_computed(caplog):
     assert evaluate(FirstToken(), corpus_of(5, label=-1)) == {}
     assert caplog.messages == ["no metrics: there is no labelled review"]
+
+
+def test_a_part_that_is_kept_in_evaluation_mode_stays_so():
+    model = FirstToken().train()
+    model.dropout.eval()
+    predict(model, corpus_of(30), machine=MACHINE)
+    assert model.training
+    assert not model.dropout.training
