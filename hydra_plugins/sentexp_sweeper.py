@@ -1,4 +1,7 @@
-"""The class by which Hydra finds our sweeper. Hydra imports this module at every start: nothing heavy here."""
+"""The class by which Hydra finds our sweeper.
+
+Hydra imports this module at every start, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from omegaconf import DictConfig
 
 
 class SentexpSweeper(Sweeper):
-    """The target of conf/hydra/sweeper/sentexp.yaml. See `sentexp.sweep.driver`."""
+    """The target of conf/hydra/sweeper/sentexp.yaml; `sentexp.sweep.driver` does the work.
+
+    `check` is the dotted path of a function that refuses a wrong configuration before the first run.
+    """
 
     def __init__(self, check: str | None = None) -> None:
         self._check = check

@@ -21,6 +21,7 @@ from sentexp.errors import SentexpError
 from sentexp.explain import mistakes_explained
 from sentexp.machine.signals import unwind_on_sigterm
 from sentexp.machine.torchrun import rank
+from sentexp.private_interfaces import list_groups_quickly
 
 HELP = {"--help", "-h", "--hydra-help"}
 
@@ -35,7 +36,7 @@ def main() -> None:
     if rank() > 0:  # it trains along; rank 0 writes the output folder and prints
         sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none"]
     if HELP & set(sys.argv[1:]):
-        _list_groups_quickly()
+        list_groups_quickly()
     with _errors_as_one_line(), mistakes_explained(sys.argv[1:]):
         _main()
 
@@ -47,24 +48,24 @@ def _main(composed: DictConfig) -> float | None:
     with _errors_as_one_line() if hydra_config.mode == RunMode.RUN else nullcontext():
         config = check(composed)
         from sentexp import runner  # torch and its like are imported only once the configuration is accepted
-        from sentexp.sweep import job
+        from sentexp.sweep import job_reporter
 
         chosen: dict[str, str | None] = dict(hydra_config.runtime.choices)
         if config.shapes:
             print(runner.show_shapes(config))
             return None
-        sweep = job.current()
+        reporter = job_reporter.current()
         result = runner.run(
             config,
             overrides=list(hydra_config.overrides.task),
             choices={group: choice for group, choice in chosen.items() if not group.startswith("hydra/")},
             output_dir=Path(hydra_config.runtime.output_dir),
-            name=sweep.name if sweep is not None else None,
-            on_start=sweep.begin if sweep is not None else None,
-            on_epoch=sweep.epoch if sweep is not None else None,
+            name=reporter.name if reporter is not None else None,
+            on_start=reporter.begin if reporter is not None else None,
+            on_epoch=reporter.epoch if reporter is not None else None,
         )
-        if sweep is not None and result is not None:
-            sweep.finish(result.metrics)
+        if reporter is not None and result is not None:
+            reporter.finish(result.metrics)
         return result.metrics["best/valid_accuracy"] if result is not None else None
 
 
@@ -77,26 +78,6 @@ class CheckBeforeRun(Callback):
             without_hydra.pop("hydra", None)
         with _errors_as_one_line():
             check(without_hydra)
-
-
-def _list_groups_quickly() -> None:
-    """Let Hydra copy its configuration sources once to list the groups for its help, not once per group and question.
-
-    The sources do not change in between, so the help stays the same; 105 copies take almost half of its time. Hydra has
-    no public way to do this.
-    """
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
-    copy = ConfigLoaderImpl._parse_overrides_and_create_caching_repo
-    copies: dict[tuple[Any, ...], Any] = {}
-
-    def copy_once(loader: ConfigLoaderImpl, config_name: str | None, overrides: list[str]) -> Any:
-        key = (id(loader), config_name, *overrides)
-        if key not in copies:
-            copies[key] = copy(loader, config_name, overrides)
-        return copies[key]
-
-    ConfigLoaderImpl._parse_overrides_and_create_caching_repo = copy_once  # type: ignore[assignment, method-assign]
 
 
 @contextmanager

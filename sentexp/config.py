@@ -91,7 +91,8 @@ def _typed(node: DictConfig, schema: type[Section], prefix: str) -> Section:
             # why no mention of `+key=value`: a key outside the schema would be read by nothing
             expected = ", ".join(sorted(name for name in fields if not name.startswith("_")))
             near = did_you_mean(name, fields)
-            raise SentexpError(f"{prefix}{name}={node._get_node(name)}: no such key{near} (there are {expected})")
+            value = OmegaConf.to_container(node, resolve=False).get(name)  # type: ignore[union-attr]
+            raise SentexpError(f"{prefix}{name}={value}: no such key{near} (there are {expected})")
     converter = OmegaConf.structured(schema)
     values: dict[str, Any] = {}
     for name, field in fields.items():

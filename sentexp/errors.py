@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from sentexp.redact import without_passwords
+
 LONGEST_REASON = 300
 """Characters of another library's message that `one_line` keeps."""
 
@@ -51,9 +53,10 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
 def one_line(error: BaseException) -> str:
     """Return an exception as one line, to stand in a message or a record.
 
-    Our own exceptions say it all in their message. Any other gets its type in front: `KeyError: 'x'`.
+    Our own exceptions say it all in their message. Any other gets its type in front: `KeyError: 'x'`. Passwords in
+    addresses are left out, before a long message is cut: half of one would no longer be recognized.
     """
-    message = " ".join(str(error).split())
+    message = " ".join(without_passwords(str(error)).split())
     if len(message) > LONGEST_REASON:
         message = f"{message[: LONGEST_REASON - 3]}..."
     name = type(error).__name__

@@ -28,7 +28,7 @@ from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.tracking import environment
-from sentexp.tracking.interface import Location, Run
+from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location, Run
 from sentexp.tracking.none import NoTracking
 from sentexp.trained_model import TrainedModel
 from sentexp.training import FitResult, Recipe, TrainingProgress, fit
@@ -96,7 +96,7 @@ def run(
     recorded = _recorded(config)
     chosen = {group: option for group, option in (choices or {}).items() if option}
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
-    with tracker.run(parent_run_id=os.environ.get("SENTEXP_PARENT_RUN_ID"), name=name) as record:
+    with tracker.run(parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE), name=name) as record:
         if on_start is not None:
             on_start(record.location())
         record.log_config(recorded, overrides)

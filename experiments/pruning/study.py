@@ -34,7 +34,7 @@ PRUNERS = ("none", "median")
 SETTINGS = ["sweep=optimizer", "trainer.epochs=8", "model.hidden_size=64", "trainer.processes=1", "tracking=none"]
 QUICK = ["data.size=400", "sweep.n_trials=8", "trainer.epochs=3", "model.hidden_size=8"]
 COLOURS = {"none": GREY, "median": VERMILION}
-ASKED = 1 / 3
+SAVING_AIM = 1 / 3
 """Share of the epochs that pruning should save."""
 AS_GOOD = 0.005
 """Accuracy that the best trial may lose to pruning: the standard error of 0.99 measured on 480 reviews."""
@@ -54,10 +54,10 @@ def main() -> None:
     if not arguments.report:
         if arguments.quick:
             overrides = [*QUICK, *overrides]
-        asked = [(pruner, seed) for seed in range(arguments.seeds) for pruner in PRUNERS]
+        searches = [(pruner, seed) for seed in range(arguments.seeds) for pruner in PRUNERS]
         with ThreadPoolExecutor(arguments.side_by_side) as pool:
-            list(pool.map(lambda one: run_sweep(runs, one[0], one[1], overrides), asked))
-        table = pandas.DataFrame([row for one in asked for row in trials_of(runs, *one)])
+            list(pool.map(lambda search: run_sweep(runs, *search, overrides), searches))
+        table = pandas.DataFrame([row for search in searches for row in trials_of(runs, *search)])
         table.to_csv(output / "results.csv", index=False, float_format="%.6g")
         (output / "about.txt").write_text(about(runs), encoding="utf-8")
     write_report(output)
@@ -84,7 +84,7 @@ def run_sweep(runs: Path, pruner: str, seed: int, overrides: list[str]) -> None:
     states = [job.state for job in SweepResults.load(folder).jobs] if (folder / "sweep.yaml").is_file() else []
     counted = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     print(f"pruner {pruner}, seed {seed}: {counted or 'no trial'}", flush=True)
-    if ended not in (0, 1) or not states or {"waiting", "running"} & set(states):  # 1: a run has failed, and counts
+    if ended not in (0, 1) or not states or {"waiting", "running"} & set(states):  # status 1: some runs failed
         sys.exit(f"study: the sweep in {folder} did not end well; see its output.log")
 
 
@@ -100,7 +100,7 @@ def trials_of(runs: Path, pruner: str, seed: int) -> Iterable[dict[str, object]]
             "test_accuracy": job.metrics.get("test/accuracy"),
             "seconds": job.seconds,
             "valid_accuracy": " ".join(f"{entry['valid/accuracy']:.4f}" for entry in job.history),
-            "point": " ".join(job.point),
+            "point": str(job.point),
         }
 
 
@@ -156,11 +156,11 @@ def as_markdown(searches: pandas.DataFrame) -> str:
             f"{one['best']:.4f}, {two['best']:.4f} | {one['test']:.4f}, {two['test']:.4f} | "
             f"{one['minutes']:.1f}, {two['minutes']:.1f} |"
         )
-    enough, good = saved.mean() >= ASKED, better.mean() >= -AS_GOOD
+    enough, good = saved.mean() >= SAVING_AIM, better.mean() >= -AS_GOOD
     lines += [
         "",
         f"- Saved: {spread(100 * saved, 0)} % of the epochs (mean ± standard deviation over {len(saved)} seeds, least "
-        f"{100 * saved.min():.0f} %): {'at least' if enough else 'less than'} the third that was asked for.",
+        f"{100 * saved.min():.0f} %): {'at least' if enough else 'less than'} the third that was aimed at.",
         f"- Best validation accuracy with pruning, less that without: {spread(better, 4)}: "
         f"{'as good' if good else 'worse'} (worse means by more than {AS_GOOD}).",
         f"- The same of the best trials' test accuracy: {spread(better_test, 4)}.",

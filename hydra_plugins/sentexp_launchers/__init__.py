@@ -1,6 +1,9 @@
-"""Launchers that run the jobs of a sweep in processes of their own, so that a job that dies costs itself alone.
+"""Launchers that run each job of a sweep in another process, so that a job that dies fails alone.
 
-Hydra imports these modules at every start: what starts the processes is imported only when a launcher is used. Each
-tells by `width` how many jobs it runs side by side. Besides Hydra's `launch` each has `stream`, which takes the next
-job when one has ended, and gives each job's place and result in the order in which they end.
+Hydra imports these modules at every start, so they import the libraries that start processes only when they are used.
+Besides Hydra's `launch`, each launcher has
+
+- `width`: how many jobs it runs side by side
+- `stream(job_overrides, initial_job_idx, at_once)`: takes the next job when one has ended, and yields each job's place
+  and result in the order in which they end
 """

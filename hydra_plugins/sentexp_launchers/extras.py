@@ -10,7 +10,7 @@ from sentexp.errors import SentexpError
 
 
 def require(module: str, extra: str, config: DictConfig) -> None:
-    """Raises SentexpError if the extra that brings `module` is not installed."""
+    """Raise SentexpError, which names the chosen launcher, if `module` of the extra is not installed."""
     if importlib.util.find_spec(module) is None:
         name = config.hydra.runtime.choices["hydra/launcher"]
         raise SentexpError(

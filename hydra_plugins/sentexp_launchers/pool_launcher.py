@@ -1,6 +1,6 @@
 """Runs jobs side by side on this machine, in processes that stay from one job to the next.
 
-They are a pool of Pebble's, which outlives a dead worker.
+They are a pool of the library Pebble, which replaces a worker that dies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class PoolLauncher(Launcher):
-    """`n_jobs` workers, -1 for one per core; each keeps to its share of the cores."""
+    """Runs jobs in `n_jobs` workers, -1 for one per core. Each keeps to its share of the cores."""
 
     def __init__(self, n_jobs: int) -> None:
         self._n_jobs = n_jobs
@@ -73,7 +73,7 @@ class PoolLauncher(Launcher):
             self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=context)
             self._end_pool = weakref.finalize(self, _end, self._pool, context)
             with interrupts_ignored():
-                assert self._pool.active  # asking starts it
+                assert self._pool.active  # starts it
         return self._pool
 
 

@@ -1,4 +1,4 @@
-"""Jobs on Ray: on this machine, or on the nodes of a cluster that is there already."""
+"""Runs jobs on Ray: on this machine, or on the nodes of a running cluster."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 CONNECT_SECONDS = 3.0
-"""For a cluster to answer. Ray itself would try for minutes."""
+"""Time for a cluster to answer. Ray itself would try for minutes."""
 
-PATIENCE_SECONDS = 3.0
-"""For jobs that have been told to end, so that they can record it."""
+RECORD_SECONDS = 3.0
+"""Time for jobs that have been told to end, so that they can record it."""
 
 
 class RayLauncher(Launcher):
-    """Each job is a Ray task to which `num_cpus` and `num_gpus` are declared. Without `address`, Ray is started here.
+    """Runs each job as a Ray task with `num_cpus` cores and `num_gpus` GPUs. Without `address`, starts Ray here.
 
-    Ray runs a job whose worker or node has died once more; if that dies as well, the job has failed.
+    If a job's worker or node dies, Ray runs the job a second time; if that dies too, the job has failed.
     """
 
     def __init__(self, address: str | None, num_cpus: int, num_gpus: float) -> None:
@@ -51,7 +51,7 @@ class RayLauncher(Launcher):
 
     @functools.cached_property
     def width(self) -> int:
-        """As many jobs as the nodes have cores and GPUs for; asking starts Ray, or connects to it.
+        """Return how many jobs the nodes have cores and GPUs for. The first call starts Ray, or connects to it.
 
         Raises SentexpError if no cluster answers or none of its nodes can take a job.
         """
@@ -61,11 +61,11 @@ class RayLauncher(Launcher):
         if not ray.is_initialized():
             cores = available_cores()[0] if self._address is None else None
             if self._address is not None:
-                _knock(os.environ.get("RAY_ADDRESS", "auto") if self._address == "auto" else self._address)
+                _check_reachable(os.environ.get("RAY_ADDRESS", "auto") if self._address == "auto" else self._address)
             try:
                 ray.init(self._address or "local", num_cpus=cores, log_to_driver=False, logging_level=logging.ERROR)
             except ConnectionError as error:
-                why = "no Ray cluster lets this driver in (one that wants a token finds it in RAY_AUTH_TOKEN)"
+                why = "the Ray cluster refuses this driver (if it wants a token, set RAY_AUTH_TOKEN)"
                 raise _no_cluster(str(self._address), why) from error
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         asked = {kind: amount for kind, amount in self._each.items() if amount}
@@ -74,8 +74,8 @@ class RayLauncher(Launcher):
             most = {kind: max(node.get(kind, 0) for node in nodes) for kind in asked}
             there = " and ".join(f"{most[kind]:g} {kind}s" for kind in asked)
             raise SentexpError(
-                f"hydra.launcher.num_cpus={self._each['CPU']}, num_gpus={self._each['GPU']}: no node of this Ray has "
-                f"them; expected at most {there}"
+                f"hydra.launcher.num_cpus={self._each['CPU']}, num_gpus={self._each['GPU']}: no node of this Ray "
+                f"has so many; expected at most {there}"
             )
         return width
 
@@ -91,7 +91,7 @@ class RayLauncher(Launcher):
     def stream(
         self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
-        assert self.width  # asking connects
+        assert self.width  # connects to Ray
         import ray
 
         task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(worker.run)
@@ -109,27 +109,27 @@ class RayLauncher(Launcher):
                 yield place, _collected(reference, overrides)
 
     def _end(self, references: list[ObjectRef[bytes]]) -> None:
-        """Cancels the jobs and lets go of Ray: who launches again connects again."""
+        """Cancel the jobs and disconnect from Ray; the next `launch` connects again."""
         import ray
 
         try:
             for reference in references:
                 ray.cancel(reference)
             if references:
-                ray.wait(references, num_returns=len(references), timeout=PATIENCE_SECONDS)
+                ray.wait(references, num_returns=len(references), timeout=RECORD_SECONDS)
         finally:
             ray.shutdown()
             for name in ("width", "_packed"):
                 self.__dict__.pop(name, None)
 
 
-def _knock(address: str) -> None:
-    """Raises SentexpError if nobody listens at `address`, HOST:PORT; what Ray would find by itself is left to it."""
+def _check_reachable(address: str) -> None:
+    """Raise SentexpError if `address` is not HOST:PORT, or nothing listens there. `auto` is left to Ray to find."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal():
-        raise _no_cluster(address, "no address")
+        raise _no_cluster(address, "not an address")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError, UnicodeError) as error:
@@ -137,7 +137,7 @@ def _knock(address: str) -> None:
 
 
 def _no_cluster(address: str, why: str) -> SentexpError:
-    way_out = "expected HOST:PORT of `ray start --head`, or null for a Ray of this machine alone"
+    way_out = "expected HOST:PORT of `ray start --head`, or null to start Ray on this machine"
     return SentexpError(f"hydra.launcher.address={address}: {why}; {way_out}")
 
 

@@ -1,4 +1,4 @@
-"""Jobs by way of submitit, a fresh process for each: on this machine, or on a Slurm cluster."""
+"""Runs jobs through submitit, each in a new process: on this machine, or on a Slurm cluster."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.1
 
-PATIENCE_SECONDS = 3.0
-"""For jobs that have been told to end, so that they can record it."""
+RECORD_SECONDS = 3.0
+"""Time for jobs that have been told to end, so that they can record it."""
 
 LARGEST_ARRAY = 1000
-"""Of one submission to Slurm, whose own limit (MaxArraySize) is 1001 unless set otherwise."""
+"""Jobs per submission to Slurm, whose own limit (MaxArraySize) is 1001 unless set otherwise."""
 
 COMMON = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb")
-"""Parameters that submitit takes for every kind of place; those of Slurm alone it wants with the prefix slurm_."""
+"""submitit's names of parameters for any cluster; those for Slurm alone have the prefix slurm_."""
 
 
 class SubmititLauncher(Launcher):
-    """Submits as many jobs at once as the place takes, and collects each when it has ended."""
+    """Submits as many jobs at once as the cluster takes, and collects each result when its job has ended."""
 
     cluster: str
-    """submitit's name for the place."""
+    """submitit's name of where the jobs run: local or slurm."""
     width: int
     at_once: int
-    """Jobs that may be submitted and not yet ended."""
+    """How many jobs may be submitted and not yet ended."""
     late_seconds: float
-    """A result may show up so long after its job's end."""
+    """How long after a job's end its result file may still appear."""
     lock: str | None = None
-    """File that is locked as long as this process lives; the jobs end with it."""
+    """File that this process keeps locked while it lives; jobs end as soon as the lock is free."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from sentexp.sweep.orphans import FOLDER
@@ -67,11 +67,11 @@ class SubmititLauncher(Launcher):
 
     @abstractmethod
     def _parameters(self) -> dict[str, Any]:
-        """What submitit is told about each job."""
+        """Return what submitit is told about each job."""
 
     @abstractmethod
     def _end(self, jobs: Sequence[Job[bytes]]) -> None:
-        """Tells the jobs to end."""
+        """Tell the jobs to end."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         return in_order(self.stream(job_overrides, initial_job_idx))
@@ -81,16 +81,15 @@ class SubmititLauncher(Launcher):
     ) -> Generator[tuple[int, JobReturn], None, None]:
         from submitit import AutoExecutor
 
-        # a job inherits the passwords in the driver's environment; the file that submitit writes need not hold them
+        # without passwords, for submitit writes it to a file; a job inherits those in the driver's environment
         packed = self._packed = self._packed or worker.Sweep.packed(*self._shared, on_disk=True)
         executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
         since: dict[str, float] = {}
 
         def start(jobs: list[tuple[int, Sequence[str]]]) -> list[Job[bytes]]:
-            return self._submit(
-                executor, [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in jobs]
-            )
+            arguments = [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in jobs]
+            return self._submit(executor, arguments)
 
         def is_over(job: Job[bytes]) -> bool:
             if not job.done():
@@ -103,7 +102,7 @@ class SubmititLauncher(Launcher):
                 time.sleep(POLL_SECONDS)
             return over
 
-        # of jobs that come one by one each is an array of its own, so their parallelism is kept here
+        # jobs that come one by one are arrays of one job each, so Slurm could not limit how many run side by side
         most = self.at_once if at_once is None else min(at_once, self.width)
         ended = side_by_side(job_overrides, most, start=start, wait=wait, end=self._end)
         with closing(ended):
@@ -115,7 +114,7 @@ class SubmititLauncher(Launcher):
 
 
 class LocalLauncher(SubmititLauncher):
-    """`n_jobs` processes side by side, -1 for one a core. They share the cores out among themselves."""
+    """Runs `n_jobs` processes side by side, -1 for one per core. Each keeps to its share of the cores."""
 
     cluster = "local"
     late_seconds = 0.0
@@ -140,7 +139,7 @@ class LocalLauncher(SubmititLauncher):
         self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        # a new one each time: a later driver in the same folder must not keep jobs of this one alive
+        # a new lock each time: a later driver in the same folder must not keep jobs of this one alive
         with FileLock(self._folder / f"{uuid.uuid4().hex}.lock") as lock:
             self.lock = str(lock.lock_file)
             yield from super().stream(job_overrides, initial_job_idx, at_once)
@@ -148,14 +147,14 @@ class LocalLauncher(SubmititLauncher):
     def _end(self, jobs: Sequence[Job[bytes]]) -> None:
         for job in jobs:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(job.job_id), signal.SIGTERM)  # submitit's process, which hands it on to the job's
-        until = time.monotonic() + PATIENCE_SECONDS
+                os.kill(int(job.job_id), signal.SIGTERM)  # submitit's process, which passes it on to the job's
+        until = time.monotonic() + RECORD_SECONDS
         while time.monotonic() < until and not all(job.done() for job in jobs):
             time.sleep(POLL_SECONDS)
 
 
 class SlurmLauncher(SubmititLauncher):
-    """Job arrays, of which `array_parallelism` run at a time."""
+    """Submits job arrays, of which `array_parallelism` jobs run side by side."""
 
     cluster = "slurm"
     at_once = LARGEST_ARRAY
@@ -192,7 +191,7 @@ class SlurmLauncher(SubmititLauncher):
 def _run(packed: bytes, overrides: Sequence[str], number: int, lock: str | None) -> bytes:
     from submitit import JobEnvironment
 
-    unwind_on_sigterm()  # submitit would not listen to SIGTERM
+    unwind_on_sigterm()  # submitit ignores SIGTERM
     if lock is not None:
         threading.Thread(target=_end_with_driver, args=(lock,), daemon=True).start()
     return worker.run(packed, overrides, number, JobEnvironment().job_id)

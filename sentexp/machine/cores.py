@@ -15,7 +15,7 @@ def available_cores() -> tuple[int, str]:
     """Return how many physical cores this process may use, and what bounds them, as in `4 physical cores`.
 
     Bounds are its CPU affinity, the quota of its control group, and OMP_NUM_THREADS, with which launchers such as
-    joblib and Ray give a process its part of the machine.
+    pool and ray give a process its share of the machine.
     """
     if hasattr(os, "sched_getaffinity"):
         cpus = os.sched_getaffinity(0)

@@ -27,7 +27,7 @@ class Classifier(Protocol):
 
         `fit` calls `embedding.start_epoch(epoch)` before each epoch, counted from 1, if there is such a method.
         `TrainedModel.load` takes its shape from `embedding.weight` [V, E] in the state_dict; without it, it passes a
-    OneHot. Only an embedding whose `_target_` is the user's own is built from the configuration again.
+        OneHot. Only an embedding whose `_target_` is the user's own is built from the configuration again.
         """
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:

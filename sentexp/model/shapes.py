@@ -121,6 +121,10 @@ def _table_of_calls(model: nn.Module, ids: Tensor, lengths: Tensor) -> list[str]
         step = f"{names[module]}: {type(module).__name__}" + f" x {call.times}" * (call.times > 1)
         rows.append((step, f"{_listed(call.inputs)} -> {_listed(call.outputs)}", _count(module)))
     rows.append(("logits", f"{'[B]' if logits.dim() == 1 else '[B, C]'} = {list(logits.shape)}", 0))
+    shown = {parameter for module in calls.of for parameter in module.parameters()}
+    others = sum(parameter.numel() for parameter in set(model.parameters()) - shown)
+    if others:
+        rows.append(("parameters outside of these modules", "", others))
     lines = [f"{'step':<42}{'sizes':<44}{'parameters':>14}", "-" * WIDTH]
     for step, sizes, count in rows:
         counts = [f"{count:,}" if count else ""]
@@ -190,7 +194,7 @@ def _recurrent_rows(model: RecurrentClassifier, seen: dict[str, Any]) -> list[Ro
         rows.append(("embedding", "[B, T, E]", seen["rnn"]["in"][0], _count(model.embedding)))
     rows += _dropout_row("embedding dropout", model.embedding_dropout.p)
     gates = "4*H" if rnn.mode == "LSTM" else "3*H"
-    for number, (read, written, *state) in enumerate(seen["passes"]):
+    for number, (before, after, *state) in enumerate(seen["passes"]):
         layer, backward = divmod(number, 2 if rnn.bidirectional else 1)
         if layer > 0 and not backward:
             rows += _dropout_row("dropout", rnn.dropout)
@@ -198,14 +202,14 @@ def _recurrent_rows(model: RecurrentClassifier, seen: dict[str, Any]) -> list[Ro
         ending = f"_l{layer}" + "_reverse" * backward
         count = sum(p.numel() for name, p in rnn.named_parameters() if name.endswith(ending))
         rows.append((f"{rnn.mode} layer {layer + 1}, {'backward' if backward else 'forward'}", "", None, count))
-        rows.append(("  reads, time first", f"[T, B, {width}]", read, None))
-        rows.append(("  writes", "[T, B, H]", written, None))
+        rows.append(("  inputs, time first", f"[T, B, {width}]", before, None))
+        rows.append(("  outputs, time first", "[T, B, H]", after, None))
         for name, size in zip(("hidden", "cell"), state, strict=False):        # a GRU has no cell state
             rows.append((f"  {name} state after the last step", "[1, B, H]", size, None))
     outputs, h_n = seen["rnn"]["out"]
     states = "L*D" if rnn.bidirectional else "L"
     rows.append(("outputs", f"[B, T, {features}]", outputs, None))
-    rows.append(("h_n, of each review's last token", f"[{states}, B, H]", h_n, None))
+    rows.append(("h_n, after each review's last token", f"[{states}, B, H]", h_n, None))
     rows.append((f"pooling: {pooling.kind}", f"[B, {pooled}]", seen["pooling"]["out"][0], _count(pooling)))
     return rows + _head_rows(model, seen)
 
@@ -246,9 +250,9 @@ def _batch_legend(ids: Tensor) -> list[str]:
 def _legend(model: RecurrentClassifier | BagOfWordsClassifier, ids: Tensor) -> list[str]:
     dimensions = _batch_legend(ids)
     if isinstance(model.embedding, OneHot):
-        dimensions.append(f"V={model.embedding.num_embeddings} words in the vocabulary")
+        dimensions.append(f"V={model.embedding.num_embeddings} tokens in the vocabulary")
     else:
-        dimensions.append(f"E={model.embedding.embedding_dim} per word")
+        dimensions.append(f"E={model.embedding.embedding_dim} numbers per token")
     if isinstance(model, RecurrentClassifier):
         directions = 2 if model.rnn.bidirectional else 1
         dimensions.append(f"H={model.rnn.hidden_size} hidden")

@@ -1,1 +1,1 @@
-"""Pictures, tables and pages of what was recorded: of one run in `run`, of a sweep in `sweep`."""
+"""Pictures, tables and web pages made from what was recorded: for one run in `run`, for a sweep in `sweep`."""

@@ -1,4 +1,4 @@
-"""Web pages of a report, each one file that needs nothing else."""
+"""The web pages of reports. Each is one file that loads no other."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ th, td { text-align: left; vertical-align: top; padding: .5rem .7rem; border-bot
 th { border-bottom: 2px solid #222; white-space: nowrap; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 """
+"""CSS of all pages."""
 
 
-def page(title: str, summary: str, body: str, style: str = "") -> str:
-    """A whole page; `title` is plain text, `summary` and `body` are HTML, `style` is added to the common one."""
+def web_page(title: str, summary: str, body: str, style: str = "") -> str:
+    """Return a whole page. `title` is plain text, `summary` and `body` are HTML, `style` is CSS added to STYLE."""
     title = html.escape(title)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
@@ -25,8 +26,11 @@ def page(title: str, summary: str, body: str, style: str = "") -> str:
     )
 
 
-def table(heads: Sequence[str], rows: Iterable[str], numbers: Collection[str] = ()) -> str:
-    """From the columns' names, plain text, and the rows as HTML; `numbers` are the columns that stand to the right."""
+def html_table(heads: Sequence[str], rows: Iterable[str], numbers: Collection[str] = ()) -> str:
+    """Return a table from the names of its columns (plain text) and its rows (HTML).
+
+    `numbers` are the columns whose names are aligned to the right.
+    """
     classes = {head: ' class="number"' if head in numbers else "" for head in heads}
     shown = "".join(f"<th{classes[head]}>{html.escape(head)}</th>" for head in heads)
     body = "\n".join(rows)

@@ -1,4 +1,4 @@
-"""How the pictures look: dark on white, with colours that colour-blind readers tell apart (Okabe & Ito, 2008)."""
+"""The look of the pictures: dark on white, in colours that colour-blind readers can tell apart (Okabe & Ito, 2008)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222",
 )  # fmt: skip
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+"""In the order in which curves take them."""
 GREY = "#888888"
 
 P = ParamSpec("P")
@@ -51,10 +52,11 @@ RC: Any = {
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
 }
+"""Matplotlib's settings for every picture."""
 
 
 def styled(picture: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Applies RC while the picture is made, and leaves matplotlib's settings as they were."""
+    """Make RC apply while `picture` draws; matplotlib's own settings stay as they were."""
 
     @functools.wraps(picture)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -72,7 +74,7 @@ def new_figure(
     heights: Sequence[float] | None = None,
     sharex: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of so many inches and its axes, row by row; pyplot and its global state are not used."""
+    """Return a figure, its size in inches, and its axes, row by row; pyplot and its global state are not used."""
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # type: ignore[union-attr,call-arg]
     grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights, sharex=sharex)
@@ -80,34 +82,43 @@ def new_figure(
 
 
 def save(figure: Figure, path: Path) -> None:
+    """Write the figure as a picture of 120 dots per inch."""
     with matplotlib.rc_context(RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")  # a label in a script the font has not
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")  # a label in a script that the font lacks
         figure.savefig(path, dpi=120)
 
 
-def plain(text: str, longest: int = 24) -> str:
-    """A user's text as a picture shows it: one line, not too long, and `$` no formula."""
+def picture_text(text: str, longest: int = 24) -> str:
+    """Prepare a user's text for a picture: one line of at most `longest` characters, in which `$` starts no formula."""
     text = " ".join(text.split())
     if len(text) > longest:
         text = text[: longest - 1] + "…"
     return text.replace("$", r"\$")
 
 
+def shorten_middle(text: str, longest: int) -> str:
+    """Prepare a key or a value for a picture. They differ at their ends, so too long a text loses its middle."""
+    if len(text) > longest:
+        tail = longest // 2
+        text = f"{text[: longest - tail - 1]}…{text[-tail:]}"
+    return picture_text(text, longest)
+
+
 def count_axis(axes: Axes) -> None:
-    """Whole numbers of reviews, few of them."""
+    """Give the y axis a few ticks at whole numbers of reviews."""
     axes.set_ylabel("reviews")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.yaxis.set_major_formatter("{x:,.0f}")
 
 
-def say(axes: Axes, words: str) -> None:
-    """Words in place of a picture that the data does not allow."""
+def write_instead(axes: Axes, text: str) -> None:
+    """Write `text` in place of a picture that the data does not allow."""
     axes.set_axis_off()
-    axes.text(0.5, 0.5, words, ha="center", va="center", wrap=True, transform=axes.transAxes)
+    axes.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=axes.transAxes)
 
 
 def wilson(right: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the 95 % interval of each share right/total (Wilson, 1927); `total` must be positive."""
+    """Return the ends of the 95 % interval of each share right/total (Wilson, 1927); `total` must be positive."""
     z = 1.959964
     share = right / total
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)

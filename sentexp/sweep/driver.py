@@ -1,9 +1,8 @@
-"""The driver of a sweep: from what was asked to all its jobs run, recorded and reported."""
+"""The driver of a sweep: from its request to all its jobs run, recorded and reported."""
 
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from sentexp.errors import SentexpError, SweepFailed
 from sentexp.sweep import orphans, search
-from sentexp.sweep import request as asking
-from sentexp.sweep.job import Job
-from sentexp.sweep.launching import Launching
-from sentexp.sweep.request import SweepRequest
+from sentexp.sweep.dispatcher import Dispatcher
+from sentexp.sweep.distributions import search_distributions
+from sentexp.sweep.recorded_task import RecordedTask
+from sentexp.sweep.request import SweepRequest, check_points, sweep_request
 from sentexp.sweep.results import SweepResults
-from sentexp.sweep.storage import SweepStorage, entries, open_storage
+from sentexp.sweep.storage import SweepStorage, jobs_of, open_storage
 from sentexp.sweep.summary import summary
-from sentexp.sweep.trials import Trials
-from sentexp.tracking.environment import program
+from sentexp.sweep.trial_queue import TrialQueue
 from sentexp.tracking.interface import Run, Tracker
 from sentexp.tracking.none import NoTracking
 
@@ -46,95 +44,90 @@ def sweep(
     `write_report` is called at the end with the results and the folder for tables and pictures. Raises SentexpError
     before the first job for a mistake, SweepFailed after the last if any job failed.
     """
-    asked = asking.asked(arguments, config, context.config_loader)
-    if not asked.settings.guided:
-        asked.plan.points()
-    else:
-        for note in search.notes(asked.settings, search.space(asked.plan)):
+    request = sweep_request(arguments, config, context.config_loader)
+    if request.settings.is_search:
+        for note in search.notes(request.settings, search_distributions(request.plan)):
             log.info(note)
-    asking.check(asked, context.config_loader, checker)
-    launcher = _launcher(asked, context, task_function)
-    side_by_side = getattr(launcher, "width", 1)  # why so early: to ask for it may mean to connect, and to be refused
-    with _alone(asked.folder):
-        ledger = _open(asked, side_by_side)
-        if not asked.resumed:
-            asked.manifest.write(asked.folder)
-        if asked.resumed:
-            orphans.cancel_on_slurm(asked.folder, str(asked.config.hydra.job.name))
-            orphans.kill(entry for trial in ledger.trials(asked.manifest.id) for entry in entries(trial).values())
-        with _tracker(asked.config).run(name=f"sweep {asked.manifest.name}", key=asked.manifest.id) as parent:
-            _run(asked, ledger, parent, launcher, side_by_side)
-            _report(asked, parent, write_report)
+    else:
+        request.plan.points()  # refuses an interval
+    check_points(request, context.config_loader, checker)
+    launcher = _launcher(request, context, task_function)
+    side_by_side = getattr(launcher, "width", 1)  # this early, for it may mean to connect, and to be refused
+    with _only_driver(request.folder):
+        storage = _open(request, side_by_side)
+        if request.resumed:
+            orphans.cancel_on_slurm(request.folder, str(request.config.hydra.job.name))
+            orphans.kill(job for trial in storage.trials(request.manifest.id) for job in jobs_of(trial))
+        else:
+            request.manifest.write(request.folder)
+        with _tracker(request.config).run(name=f"sweep {request.manifest.name}", key=request.manifest.id) as parent:
+            _run(request, storage, parent, launcher, side_by_side)
+            _report(request, parent, write_report)
 
 
-def _launcher(asked: SweepRequest, context: HydraContext, task_function: TaskFunction) -> Launcher:
-    """Raises SentexpError if it cannot work here."""
-    job = Job(
+def _launcher(request: SweepRequest, context: HydraContext, task_function: TaskFunction) -> Launcher:
+    """Return the launcher that is configured. Raises SentexpError if it cannot work here."""
+    task = RecordedTask(
         task=task_function,
-        storage=asked.manifest.storage_of(asked.folder),
-        study=asked.manifest.study,
-        driver=asked.manifest.id,
-        metrics=asked.settings.metrics,
-        pruner=search.pruner(asked.settings) if asked.settings.pruner != "none" else None,
-        max_failures=asked.settings.max_failures,
+        storage=request.manifest.storage_of(request.folder),
+        study=request.manifest.study,
+        driver=request.manifest.id,
+        metrics=request.settings.metrics,
+        pruner=search.pruner(request.settings),
+        max_failures=request.settings.max_failures,
     )
-    return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=job, config=asked.config)
+    return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=request.config)
 
 
-def _run(asked: SweepRequest, ledger: SweepStorage, parent: Run, launcher: Launcher, side_by_side: int) -> None:
-    location, manifest = parent.location(), asked.manifest
+def _run(request: SweepRequest, storage: SweepStorage, parent: Run, launcher: Launcher, side_by_side: int) -> None:
+    location, manifest = parent.location(), request.manifest
     if location is not None and manifest.parent_run_id is None:
         manifest = manifest.with_parent(location.run_id)
-        manifest.write(asked.folder)
-    if asked.resumed:
+        manifest.write(request.folder)
+    if request.resumed:
         parent.end_children("the sweep was interrupted")
     else:
         parent.log_config(manifest.config, manifest.arguments)
-        parent.set_tags({"sweep": {"folder": str(asked.folder), "launcher": manifest.launcher}})
+        parent.set_tags({"sweep": {"folder": str(request.folder), "launcher": manifest.launcher}})
 
-    trials = Trials(asked, ledger, location)
+    queue = TrialQueue(request, storage, location)
     try:
-        Launching(asked, ledger, launcher, side_by_side, trials, parent).run()
+        Dispatcher(request, storage, launcher, side_by_side, queue, parent).run()
     except (KeyboardInterrupt, SystemExit):
         parent.end_children("interrupted")
-        log.info("interrupted; go on with: %s", resume_command(asked))
+        log.info("interrupted; go on with: %s", request.resume_command())
         raise
 
 
-def _report(asked: SweepRequest, parent: Run, write_report: WriteReport) -> None:
-    record = SweepResults.load(asked.folder)
-    write_report(record, asked.folder / "report")
-    parent.log_folder(asked.folder / "report", "sweep")
-    if (asked.folder / "experiment").is_dir():
-        parent.log_folder(asked.folder / "experiment", "sweep/experiment")
-    states = [job.state for job in record.jobs]
+def _report(request: SweepRequest, parent: Run, write_report: WriteReport) -> None:
+    results = SweepResults.load(request.folder)
+    write_report(results, request.folder / "report")
+    parent.log_folder(request.folder / "report", "sweep")
+    if (request.folder / "experiment").is_dir():
+        parent.log_folder(request.folder / "experiment", "sweep/experiment")
+    states = [job.state for job in results.jobs]
     parent.set_tags({"jobs": {state: states.count(state) for state in sorted(set(states))}})
-    best = record.best()
+    best = results.best()
     if best is not None and best.values is not None:
-        parent.log_metrics(dict(zip(record.metrics, best.values, strict=True)), step=len(record.jobs))
-        parent.set_tags({"best": " ".join(best.overrides)})
-    for line in summary(record, parent.location(), resume_command(asked)):
+        parent.log_metrics(dict(zip(results.metrics, best.values, strict=True)), step=len(results.jobs))
+        parent.set_tags({"best": str(best.point)})
+    for line in summary(results, parent.location(), request.resume_command()):
         log.info(line)
     failed = states.count("failed")
     if failed:
-        raise SweepFailed(f"{failed} of {len(states)} runs failed; again: {resume_command(asked)}")
+        raise SweepFailed(f"{failed} of {len(states)} runs failed; again: {request.resume_command()}")
 
 
-def resume_command(asked: SweepRequest) -> str:
-    sources = asked.config.hydra.runtime.config_sources
-    added = [word for source in sources if source.provider == "command-line" for word in ("--config-dir", source.path)]
-    return shlex.join([program(), "-m", *added, f"sweep.resume={asked.folder}"])
-
-
-def _open(asked: SweepRequest, side_by_side: int) -> SweepStorage:
-    settings, manifest = asked.settings, asked.manifest
-    storage = manifest.storage_of(asked.folder)
-    ledger = open_storage(storage, manifest.study, directions=settings.directions)
-    seed = OmegaConf.select(asked.config, "seed")
+def _open(request: SweepRequest, side_by_side: int) -> SweepStorage:
+    """Open the study of the sweep, or create it, with the sampler that is configured."""
+    settings, manifest = request.settings, request.manifest
+    location = manifest.storage_of(request.folder)
+    storage = open_storage(location, manifest.study, directions=settings.directions)
+    seed = OmegaConf.select(request.config, "seed")
     if seed is not None:  # a resumed search must not draw the same points again, nor another driver those of this one
-        seed = None if settings.storage is not None else seed + len(ledger.study.get_trials(deepcopy=False))
-    ledger.study.sampler = search.sampler(settings, seed, settings.n_jobs or side_by_side)
-    return ledger
+        seed = None if settings.storage is not None else seed + len(storage.study.get_trials(deepcopy=False))
+    storage.study.sampler = search.sampler(settings, seed, settings.n_jobs or side_by_side)
+    return storage
 
 
 def _tracker(config: DictConfig) -> Tracker:
@@ -146,8 +139,8 @@ def _tracker(config: DictConfig) -> Tracker:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Refuses a folder that another driver is at work in."""
+def _only_driver(folder: Path) -> Iterator[None]:
+    """Hold the folder for this driver. Raises SentexpError if another driver works in it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "driver.lock", timeout=0):

@@ -1,9 +1,7 @@
-"""sweep.yaml, by which a sweep folder is known: what the sweep was asked to do, kept for resume and reports."""
+"""sweep.yaml, the file that makes a folder a sweep's: what the sweep was asked to do, for resume and reports."""
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -11,23 +9,26 @@ from typing import Any
 
 import yaml
 
+from sentexp.atomic import whole_file
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
-from sentexp.sweep.settings import MAY_CHANGE
 
 FILE = "sweep.yaml"
 JOURNAL = "study.journal"
+
+MAY_CHANGE = ("sweep.n_trials", "sweep.max_failures", "sweep.n_jobs", "sweep.resume", "cache_dir")
+"""Keys that may have another value when a sweep is resumed: no result depends on them."""
 
 
 @dataclass(frozen=True)
 class Manifest:
     id: str
-    """Of this sweep, wherever its folder is moved to."""
+    """Names the sweep wherever its folder is moved to."""
     name: str
     arguments: list[str]
-    """What followed `-m`, without Hydra's own keys."""
+    """The arguments that followed `-m`, without Hydra's own keys."""
     hydra_arguments: list[str]
-    """Hydra's own keys."""
+    """Arguments with Hydra's own keys."""
     cwd: str
     config: dict[str, Any]
     """The composed configuration that the points change."""
@@ -42,16 +43,17 @@ class Manifest:
     """None: the journal in the folder."""
     study: str
     parent_run_id: str | None = None
+    """MLflow's id of the run that records the whole sweep."""
 
     def write(self, folder: Path) -> None:
-        """At once or not at all."""
+        """Write the file, whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f"{FILE}.{uuid.uuid4().hex}.new"
-        unfinished.write_text(yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True), encoding="utf-8")
-        os.replace(unfinished, folder / FILE)
+        with whole_file(folder / FILE) as unfinished:
+            unfinished.write_text(yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
     @staticmethod
     def read(folder: Path) -> Manifest:
+        """Read the file of a sweep's folder. Raises SentexpError if there is none."""
         try:
             found = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
             return Manifest(**{field.name: found[field.name] for field in fields(Manifest)})
@@ -59,6 +61,7 @@ class Manifest:
             raise SentexpError(f"{folder}: no sweep; expected a folder that holds {FILE} and {JOURNAL}") from error
 
     def storage_of(self, folder: Path) -> str:
+        """Return the journal file or database URL in which the study lies."""
         return self.storage or str(folder / JOURNAL)
 
     def with_parent(self, run_id: str | None) -> Manifest:
@@ -66,9 +69,9 @@ class Manifest:
 
 
 def find(given: str, root: Path, key: str = "") -> Path:
-    """The folder that `given` names; `latest` is the newest one under `root`.
+    """Return the sweep's folder that `given` names, where `latest` is the newest one under `root`.
 
-    Raises SentexpError, which shows it behind `key`, as it was given.
+    Raises SentexpError if there is none; `key` stands before `given` in its message.
     """
     if given != "latest":
         if not (Path(given) / FILE).is_file():
@@ -81,7 +84,7 @@ def find(given: str, root: Path, key: str = "") -> Path:
 
 
 def merged(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
-    """The recorded arguments, with the given ones in the place of those of the same key."""
+    """Return the recorded arguments with those replaced that `given` has the same key as, and with its new ones."""
     given = [argument for argument in given if argument not in recorded]
     keys = {_key(argument) for argument in given}
     kept = [argument for argument in recorded if _key(argument) not in keys]
@@ -89,13 +92,16 @@ def merged(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
 
 
 def merged_hydra(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
-    """The same for Hydra's own keys, of which only the launcher may change: another one forgets the old one's keys."""
+    """Merge arguments with Hydra's own keys. A new launcher drops the keys of the old one.
+
+    Raises SentexpError for a change of anything else than the launcher.
+    """
     if any(_key(argument) == "hydra/launcher" for argument in given):
-        recorded = [argument for argument in recorded if not _is_of_the_launcher(argument)]
+        recorded = [argument for argument in recorded if not _is_launcher_key(argument)]
     for argument in given:
-        if not _is_of_the_launcher(argument) and argument not in recorded and _key(argument) != "hydra.mode":
+        if not _is_launcher_key(argument) and argument not in recorded and _key(argument) != "hydra.mode":
             raise SentexpError(f"{argument}: a sweep is resumed with the keys it had; expected none, or a launcher")
-    return merged(recorded, [argument for argument in given if _is_of_the_launcher(argument)])
+    return merged(recorded, [argument for argument in given if _is_launcher_key(argument)])
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -116,5 +122,5 @@ def _key(argument: str) -> str:
     return argument.partition("=")[0].lstrip("+~")
 
 
-def _is_of_the_launcher(argument: str) -> bool:
+def _is_launcher_key(argument: str) -> bool:
     return _key(argument) == "hydra/launcher" or _key(argument).startswith("hydra.launcher.")

@@ -1,4 +1,4 @@
-"""Jobs that a killed driver has left behind: on this machine, or in the hands of Slurm."""
+"""Jobs that a killed driver left running, on this machine or on Slurm: found and ended before a sweep is resumed."""
 
 from __future__ import annotations
 
@@ -9,46 +9,70 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from sentexp.errors import SentexpError
-from sentexp.sweep.storage import process_start
+from sentexp.sweep.job_record import JobRecord
 
 log = logging.getLogger(__name__)
 
 FOLDER = ".submitit"
-"""In a sweep's: under `local` and `slurm`, a folder for each job, called by its number there."""
+"""Folder inside a sweep's; in it, `local` and `slurm` have one folder per job, named by the job's id there."""
 
 PATIENCE_SECONDS = 10.0
 
 SLURMS_PATIENCE_SECONDS = 120.0
-"""Slurm itself lets a job go on for half a minute after it has told it to end."""
+"""Slurm lets a job go on for half a minute after telling it to end."""
 
 
-def kill(entries: Iterable[Mapping[str, Any]]) -> None:
-    """Ends the processes of jobs that are said to run here, and waits until they are gone.
+class ProcessIdentity(TypedDict):
+    host: str
+    pid: int
+    process_start: str | None
 
-    A process that has got the number of a dead one since is left alone.
+
+def this_process() -> ProcessIdentity:
+    """Return the fields of a JobRecord that name this process."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid())}
+
+
+def process_start(pid: int) -> str | None:
+    """Return when a process began, as a text that no other process with the same number has; None if it has ended."""
+    try:  # the 22nd field; the second is a name in brackets that may hold anything
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]
+    except (OSError, IndexError):
+        if os.path.isdir("/proc/self"):
+            return None
+    return (
+        subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.strip() or None
+    )
+
+
+def kill(jobs: Iterable[JobRecord]) -> None:
+    """Kill the processes of the jobs that still run on this machine, and wait until they are gone.
+
+    A process that merely has the number of one that ended is left alone.
     """
     killed = []
-    for entry in entries:
-        if entry["state"] != "running" or entry["host"] != socket.gethostname() or entry["pid"] == os.getpid():
+    for job in jobs:
+        if job.state != "running" or job.host != socket.gethostname() or job.pid in (None, os.getpid()):
             continue
-        if entry["process_start"] is not None and process_start(entry["pid"]) == entry["process_start"]:
+        if job.process_start is not None and process_start(job.pid) == job.process_start:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(entry["pid"], signal.SIGKILL)
-                killed.append(entry)
+                os.kill(job.pid, signal.SIGKILL)
+                killed.append((job.pid, job.process_start))
     until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until and any(process_start(one["pid"]) == one["process_start"] for one in killed):
+    while time.monotonic() < until and any(process_start(pid) == start for pid, start in killed):
         time.sleep(0.05)
 
 
 def cancel_on_slurm(sweep: Path, name: str) -> None:
-    """Ends the jobs of the sweep, called `name`, that Slurm still runs or is to run, and waits until they are gone.
+    """Cancel the jobs called `name` of the sweep that wait or run on Slurm, and wait until they are gone.
 
-    Raises SentexpError if that cannot be done: what they run would be run twice.
+    Raises SentexpError if that cannot be done: their work would be done twice.
     """
     folder = sweep / FOLDER / "slurm"
     jobs = [path for path in folder.glob("*") if path.is_dir() and not any(path.glob("*_result.pkl"))]
@@ -67,7 +91,7 @@ def cancel_on_slurm(sweep: Path, name: str) -> None:
 
 
 def _on_slurm(folder: Path, name: str) -> set[str]:
-    """The user's jobs of that name that wait or run, an array as one."""
+    """Return the ids of the user's jobs of that name that wait or run; a job array has one id."""
     command = ["squeue", f"--user={os.getuid()}", f"--name={name}", "--noheader", "--format=%F"]
     try:
         return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())

@@ -1,8 +1,9 @@
-"""What a sweep is asked to do, by the command line or by the folder of an earlier one; checked before it runs."""
+"""What a sweep is to do, from the command line or from the folder of an earlier sweep; checked before it runs."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sentexp.config import typed_section
 from sentexp.errors import SentexpError
 from sentexp.redact import without_passwords
+from sentexp.schema import SweepConfig
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
-from sentexp.sweep.plan import Plan, Point
-from sentexp.sweep.settings import Settings
+from sentexp.sweep.plan import Plan
+from sentexp.sweep.point import Point
+from sentexp.tracking.environment import program
 
 
 @dataclass(frozen=True)
@@ -26,24 +30,33 @@ class SweepRequest:
     folder: Path
     config: DictConfig
     """Hydra's, as launchers take it; its sweep folder is `folder`."""
-    settings: Settings
+    settings: SweepConfig
     plan: Plan
     manifest: Manifest
     resumed: bool
+    """True if an earlier sweep goes on."""
+
+    def resume_command(self) -> str:
+        """Return the command line that goes on with this sweep."""
+        sources = self.config.hydra.runtime.config_sources
+        added = [part for one in sources if one.provider == "command-line" for part in ("--config-dir", one.path)]
+        return shlex.join([program(), "-m", *added, f"sweep.resume={self.folder}"])
 
 
-def asked(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) -> SweepRequest:
-    """Raises SentexpError for wrong settings, and on resume for what differs from the recorded sweep."""
-    settings = Settings.of(config.sweep)
+def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) -> SweepRequest:
+    """Return what the `arguments` after `-m` ask for; `config` is what Hydra composed for the sweep.
+
+    Raises SentexpError for wrong settings, and on resume for what differs from the recorded sweep.
+    """
+    settings = typed_section(config.sweep, SweepConfig, "sweep.")
     if settings.resume is not None:
         return _resumed(settings.resume, arguments, config, loader)
     folder = Path(config.hydra.sweep.dir).absolute()
     if (folder / "sweep.yaml").exists():
         raise SentexpError(f"hydra.sweep.dir={folder}: holds a sweep; expected another one, or sweep.resume={folder}")
     plan = Plan.of(arguments, settings.space, loader)
-    return SweepRequest(
-        folder, _in(folder, config), settings, plan, _manifest(folder, arguments, config, settings, plan), False
-    )
+    manifest = _manifest(folder, arguments, config, settings, plan)
+    return SweepRequest(folder, _with_folder(config, folder), settings, plan, manifest, resumed=False)
 
 
 def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) -> SweepRequest:
@@ -58,44 +71,47 @@ def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: 
         overrides=[*hydra_arguments, *arguments],
         run_mode=RunMode.MULTIRUN,
     )
-    settings = Settings.of(now.sweep)
+    settings = typed_section(now.sweep, SweepConfig, "sweep.")
     plan = Plan.of(arguments, settings.space, loader)
     # what varies is not in the composed configuration, so it is compared as text
     then = {**manifest.config, **_varying(Plan.of(manifest.arguments, manifest.config["sweep"]["space"], loader))}
-    changed = differences(then, {**_plain(now), **_varying(plan)})
+    changed = differences(then, {**_recorded(now), **_varying(plan)})
     if changed:
         raise SentexpError(f"sweep.resume={resume}: the configuration has changed: {'; '.join(changed)}")
-    return SweepRequest(folder, _in(folder, now), settings, plan, manifest, True)
+    return SweepRequest(folder, _with_folder(now, folder), settings, plan, manifest, resumed=True)
 
 
-def check(asked: SweepRequest, loader: ConfigLoader, checker: str | None) -> None:
-    """Composes and checks a run with each value that is listed, so that a typo ends the sweep before its first run.
+def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | None) -> None:
+    """Compose a job with each value that is listed, so that a typo ends the sweep before its first job.
 
-    A value that is fine beside some values of other keys passes: a combination that cannot work is a failed run.
+    `checker` is the dotted path of a function that raises for a wrong configuration. A value that is accepted together
+    with some values of the other keys passes: a combination that cannot work makes a failed job.
     """
-    refuse: Callable[[DictConfig], object] | None = get_method(checker) if checker is not None else None
+    check: Callable[[DictConfig], object] | None = get_method(checker) if checker is not None else None
     seen: dict[Point, Exception | None] = {}
 
     def mistake(point: Point) -> Exception | None:
         if point not in seen:
             try:
-                composed = loader.load_sweep_config(asked.config, asked.plan.overrides_of(point))
+                composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
                 with open_dict(composed):
                     composed.pop("hydra")
-                if refuse is not None:
-                    refuse(composed)
+                if check is not None:
+                    check(composed)
                 seen[point] = None
             except Exception as error:
                 seen[point] = error
         return seen[point]
 
-    for beside_first, beside_last in asked.plan.to_check():
+    for beside_first, beside_last in request.plan.points_to_check():
         error = mistake(beside_first)
         if error is not None and mistake(beside_last) is not None:
             raise error
 
 
-def _manifest(folder: Path, arguments: Sequence[str], config: DictConfig, settings: Settings, plan: Plan) -> Manifest:
+def _manifest(
+    folder: Path, arguments: Sequence[str], config: DictConfig, settings: SweepConfig, plan: Plan
+) -> Manifest:
     name = settings.study_name or "/".join(folder.parts[-2:])
     choices = dict(config.hydra.runtime.choices)
     return Manifest(
@@ -104,7 +120,7 @@ def _manifest(folder: Path, arguments: Sequence[str], config: DictConfig, settin
         arguments=list(arguments),
         hydra_arguments=list(config.hydra.overrides.hydra),
         cwd=os.getcwd(),
-        config=_plain(config),
+        config=_recorded(config),
         choices={group: option for group, option in choices.items() if option and not group.startswith("hydra/")},
         launcher=str(choices.get("hydra/launcher", "basic")),
         metrics=list(settings.metrics),
@@ -116,12 +132,13 @@ def _manifest(folder: Path, arguments: Sequence[str], config: DictConfig, settin
     )
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
+def _recorded(config: DictConfig) -> dict[str, Any]:
+    """Return the configuration as plain values, without Hydra's section."""
     without_hydra = config.copy()
     with open_dict(without_hydra):
         without_hydra.pop("hydra", None)
-    plain: dict[str, Any] = OmegaConf.to_container(without_hydra, resolve=True)  # type: ignore[assignment]
-    return without_passwords(plain)  # the environment may have brought one into an address
+    values: dict[str, Any] = OmegaConf.to_container(without_hydra, resolve=True)  # type: ignore[assignment]
+    return without_passwords(values)  # the environment may have brought one into an address
 
 
 def _varying(plan: Plan) -> dict[str, str]:
@@ -129,14 +146,15 @@ def _varying(plan: Plan) -> dict[str, str]:
 
 
 def _absolute(storage: str | None) -> str | None:
+    """Return a journal file or SQLite URL with its path written out; a sweep's processes need not share a folder."""
     if storage is None or ("://" in storage and not storage.startswith("sqlite:///")):
         return storage
     scheme, separator, path = storage.rpartition(":///")
     return f"{scheme}{separator}{Path(path).expanduser().absolute()}"
 
 
-def _in(folder: Path, config: DictConfig) -> DictConfig:
-    """The configuration with its sweep folder written out, so that it means the same in every process and job."""
+def _with_folder(config: DictConfig, folder: Path) -> DictConfig:
+    """Return the configuration with its sweep folder written out, so that every process and job means the same one."""
     config = config.copy()
     escaped = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     with read_write(config.hydra):

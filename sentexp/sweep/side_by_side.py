@@ -1,4 +1,4 @@
-"""Keeps so many jobs of a sweep running at a time, whatever runs them."""
+"""Keeps a number of jobs running at the same time, whatever runs them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hydra.core.utils import JobReturn
 log = logging.getLogger(__name__)
 
 Handle = TypeVar("Handle")
-"""Whatever a launcher knows a started job by."""
+"""What a launcher identifies a started job by, such as a future."""
 
 
 def side_by_side(

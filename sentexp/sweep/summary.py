@@ -1,4 +1,4 @@
-"""The last words of a sweep: what failed and why, what was best, where everything is."""
+"""What the terminal shows at the end of a sweep: which jobs failed and why, the best point, where everything is."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from sentexp.sweep.results import SweepResults
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import Location
 
-WIDEST = 100
-"""Characters of a reason; the whole of it is in the job's log and in jobs.csv."""
+LONGEST_REASON = 100
+"""Characters of an error that the table shows; the whole of it is in the job's log and in jobs.csv."""
 
 
-def summary(record: SweepResults, location: Location | None, resume: str) -> list[str]:
-    """Lines to print."""
-    states = [job.state for job in record.jobs]
-    counted = [f"{states.count(state)} {state}" for state in ("finished", "pruned", "failed") if state in states]
+def summary(results: SweepResults, location: Location | None, resume: str) -> list[str]:
+    """Return the lines to print. `resume` is the command that runs what is left; `location` that of the parent run."""
+    states = [job.state for job in results.jobs]
+    counts = [f"{states.count(state)} {state}" for state in ("finished", "pruned", "failed") if state in states]
     unfinished = len([state for state in states if state in ("waiting", "running")])
-    counted += [f"{unfinished} not run"] if unfinished else []
-    lines = ["", f"sweep {record.name}: {', '.join(counted) or 'no run'}"]
-    failed = [job for job in record.jobs if job.state == "failed"]
+    counts += [f"{unfinished} not run"] if unfinished else []
+    lines = ["", f"sweep {results.name}: {', '.join(counts) or 'no run'}"]
+    failed = [job for job in results.jobs if job.state == "failed"]
     if failed:
         rows = [("job", "overrides", "why", "log")]
         for job in failed:
-            overrides = [*job.point, *([f"seed={job.seed}"] if job.seed is not None else [])]
-            rows.append(
-                (str(job.number), " ".join(overrides), _cut(job.error or ""), _log_of(record.folder / job.folder))
-            )
+            overrides = [*job.point.overrides, *([f"seed={job.seed}"] if job.seed is not None else [])]
+            log = _log_of(results.folder / job.folder)
+            rows.append((str(job.number), " ".join(overrides), _shortened(job.error or ""), log))
         lines += ["", *_table(rows), ""]
-    best = record.best()
+    best = results.best()
     if best is not None and best.values is not None:
-        figures = []
-        for index, (name, value) in enumerate(zip(record.metrics, best.values, strict=True)):
+        values = []
+        for index, (name, value) in enumerate(zip(results.metrics, best.values, strict=True)):
             spread = f" ± {best.deviations[index]:.4f} (n={best.n})" if best.deviations is not None else ""
-            figures.append(f"{name} {value:.4f}{spread}")
-        lines.append(f"best: {' '.join(best.overrides) or 'the only point'}: {', '.join(figures)}")
-    folder = _short(record.folder)
+            values.append(f"{name} {value:.4f}{spread}")
+        lines.append(f"best: {str(best.point) or 'the only point'}: {', '.join(values)}")
+    folder = _relative(results.folder)
     lines.append(f"tables and plots: {folder}/report, made by {shlex.join(['python', '-m', 'sentexp.report', folder])}")
     if best is not None:
         again = [program(), "--config-dir", folder, "experiment=best"]
@@ -49,17 +48,17 @@ def summary(record: SweepResults, location: Location | None, resume: str) -> lis
     return lines
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 3] + "..."
 
 
 def _log_of(folder: Path) -> str:
-    """The job's own log; where it wrote none, all that it said, or at least its folder."""
+    """Return the path of a job's own log; if it wrote none, of all that it printed, or at least its folder."""
     logs = sorted(folder.glob("*.log"), key=lambda path: path.name == "output.log")
-    return _short(logs[0] if logs else folder)
+    return _relative(logs[0] if logs else folder)
 
 
-def _short(path: Path) -> str:
+def _relative(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 

@@ -19,6 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sentexp.errors import Terminated, one_line
+from sentexp.private_interfaces import return_value
 from sentexp.redact import without_passwords
 
 CARRIED = ("SENTEXP_", "MLFLOW_")
@@ -83,12 +84,12 @@ def run(packed: bytes, overrides: Sequence[str], number: int, job_id: str | None
     except Exception as error:
         result = failed(overrides, error)
     # the two configurations stay behind: a thousand of them would fill the driver
-    small = JobReturn(overrides=list(overrides), status=result.status, _return_value=result._return_value)
+    small = _result(overrides, result.status, return_value(result))
     try:
         outcome = cloudpickle.dumps(small)
         pickle.loads(outcome)
     except Exception as error:
-        told = small._return_value if small.status == JobStatus.FAILED else error
+        told = return_value(small) if small.status == JobStatus.FAILED else error
         outcome = cloudpickle.dumps(failed(overrides, JobDied(one_line(told))))
     return outcome
 
@@ -143,4 +144,10 @@ def returned(outcome: bytes) -> JobReturn:
 
 def failed(overrides: Sequence[str], error: Exception) -> JobReturn:
     """Make the result of a job that ended with `error`."""
-    return JobReturn(overrides=list(overrides), status=JobStatus.FAILED, _return_value=error)
+    return _result(overrides, JobStatus.FAILED, error)
+
+
+def _result(overrides: Sequence[str], status: JobStatus, value: Any) -> JobReturn:
+    result = JobReturn(overrides=list(overrides), status=status)
+    result.return_value = value
+    return result

@@ -1,1 +1,1 @@
-"""Where a run is recorded: MLflow, or nowhere. Importing this package imports neither torch nor MLflow."""
+"""Record a run: in MLflow, or nowhere. Importing this package imports neither torch nor MLflow."""

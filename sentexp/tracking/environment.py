@@ -72,7 +72,7 @@ def hardware() -> dict[str, Any]:
 
 def _project_folder() -> Path:
     package = Path(sentexp.__file__).resolve().parent
-    # why ls-files: a site-packages folder may lie inside another project's checkout, whose commit is not our code's
+    # why ls-files: a site-packages folder may lie inside the checkout of another project, whose commit is not ours
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
     return package if tracked else Path.cwd()
 

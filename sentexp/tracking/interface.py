@@ -1,4 +1,4 @@
-"""What every tracker offers, so that the runner need not know which one it has."""
+"""The interface of a tracker and of its runs; the runner uses any tracker through it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+PARENT_RUN_ID_VARIABLE = "SENTEXP_PARENT_RUN_ID"
+"""Environment variable that tells a run the id of the run that it belongs to."""
+
 
 @dataclass(frozen=True)
 class Location:
-    """Where a run can be looked at. All of it is safe to print: passwords are left out."""
+    """Where a run can be looked at. All fields are safe to print: passwords are left out."""
 
     uri: str
     experiment: str
@@ -19,58 +22,67 @@ class Location:
     run_name: str
     run_id: str
     ui_command: str
-    """The shell command that opens MLflow's pages on exactly this store."""
+    """Shell command that opens MLflow's pages on this store."""
 
 
 class Run(Protocol):
-    """One run while it lasts."""
+    """A run that has been started and has not ended."""
 
     def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
-        """Every leaf of the nested `config` as a parameter; it and the overrides as config/*.yaml too."""
+        """Record each leaf of the nested `config` as a parameter, and `config` and the overrides as config/*.yaml."""
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Facts known once and not measured, such as sizes of the vocabulary."""
+        """Record facts that are known before training, such as the size of the vocabulary, as parameters."""
 
     def log_dataset(self, name: str, split: str, digest: str, source: str, rows: int) -> None:
-        """What the run read: the split (train, valid, test) of a data set, with the digest of its content."""
+        """Record that the run uses a split (train, valid, test) of dataset `name`; `digest` identifies its content."""
 
     def log_environment(self, environment: Mapping[str, Any]) -> None:
-        """What `sentexp.tracking.environment.describe` says, as tags and as environment.json."""
+        """Record the result of `sentexp.tracking.environment.describe` as tags and as environment.json."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """All of an epoch's metrics in one call; `step` is the epoch, from 1."""
+        """Record all metrics of an epoch in one call; `step` is the epoch, from 1."""
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Words by which runs are found again."""
+        """Set tags, by which runs can be searched; those of the same name are replaced."""
 
     def log_text(self, text: str, file: str) -> None:
-        """`text` as the artifact `file`, which may name folders."""
+        """Record `text` as the artifact `file`, a path that may contain folders."""
 
     def log_folder(self, folder: Path, name: str) -> None:
-        """Everything in `folder` as artifacts under `name`."""
+        """Record all files in `folder` as artifacts under `name`."""
 
     def log_model(self, folder: Path) -> str | None:
-        """The folder that TrainedModel.save wrote, as an MLflow model. Returns its URI; None if models are not kept."""
+        """Record the folder that TrainedModel.save wrote as an MLflow model.
+
+        Returns the model's URI, or None if models are not recorded.
+        """
 
     def end_child(self, run_id: str, reason: str) -> None:
-        """Says of a child run that it failed: FAILED, or KILLED if it could not end itself; `reason` as tag `error`."""
+        """Record that a child run failed, with `reason` as its tag `error`.
+
+        Its status becomes FAILED, or KILLED if it still seems to run. A child that has recorded its own failure keeps
+        what it recorded.
+        """
 
     def add_failed_child(self, name: str, reason: str) -> None:
-        """A child run for what failed before it could start one."""
+        """Add a FAILED child run for a job that failed before it could start its own."""
 
     def end_children(self, reason: str) -> None:
-        """Ends every child run that still seems to run, as KILLED."""
+        """End every child run that still seems to run, as KILLED."""
 
     def location(self) -> Location | None:
-        """None if the run is recorded nowhere."""
+        """Return where the run can be looked at; None if it is not recorded."""
 
 
 class Tracker(Protocol):
+    """Starts runs; the `_target_` of an option of the group tracking."""
+
     def run(
         self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
     ) -> AbstractContextManager[Run]:
-        """A run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit.
+        """Start a run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit.
 
-        With a `key`, the run that was once started with the same key goes on, if there is one. `name` is what it is
-        called if the configuration gives it no name.
+        With a `key`, the run that was started with the same key before is continued, if there is one. `name` is the
+        run's name if the configuration gives none.
         """

@@ -1,13 +1,15 @@
-"""A trained model as an MLflow model that loads anywhere, with pickle switched off.
+"""A trained model as an MLflow model that loads anywhere, without pickle.
 
-It is a pyfunc made from code: the file of the model class, this package beside it, and the trained folder. Loading
-gives `predict(DataFrame with a column text) -> DataFrame with label and probability_<label> for each label`.
+It is a "model from code": MLflow keeps pyfunc_model.py, a copy of this package, the user's own modules and the folder
+of the trained model. The loaded model's `predict` takes a DataFrame with a column text and returns one with the columns
+label and probability_<label> for each label.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import logging
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,19 +26,28 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 NAME = "model"
+"""Name of the model in its run: runs:/RUN_ID/model."""
 
 REQUIREMENTS = (
-    "torch", "numpy", "pandas", "hydra-core", "omegaconf", "filelock", "datasets", "spacy", "spacy-lookups-data",
+    "torch", "numpy", "pandas", "pyarrow", "PyYAML", "hydra-core", "omegaconf", "filelock", "spacy",
+    "spacy-lookups-data",
 )  # fmt: skip
-"""What loading and predicting import; given to MLflow because finding it out takes it ten seconds."""
+"""Distributions that loading and predicting import. Listed here because MLflow would take ten seconds to find them."""
+
+NOT_OWN = {"sentexp", "__main__", *sys.stdlib_module_names}
+"""Modules that are there wherever the model is loaded, and that of a notebook, which has no file."""
+
+INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of installed modules."""
 
 EXAMPLE = "A film that could have been dull, and is not."
+"""Example of an input, shown in MLflow's pages."""
 
 
 def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Mapping[str, str], folder: Path) -> str:
-    """Logs the folder that TrainedModel.save wrote as the model of a run; returns its URI, models:/ID.
+    """Record the folder that TrainedModel.save wrote as the model of a run, and return its URI, models:/ID.
 
-    Done by the client and not by mlflow.pyfunc.log_model, which needs the process's tracking URI and active run set.
+    A client does it, as mlflow.pyfunc.log_model needs the tracking URI and the active run of the process to be set.
     """
     import mlflow.pyfunc
     import pandas as pd
@@ -76,6 +87,7 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
 
 
 def signature(labels: list[str]) -> ModelSignature:
+    """Return the columns that the model takes and returns."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
@@ -87,38 +99,53 @@ def signature(labels: list[str]) -> ModelSignature:
 
 
 def requirements() -> list[str]:
-    """The installed versions, as pip takes them from its index (a build such as 2.13.0+cpu is not there)."""
+    """Return REQUIREMENTS with the installed versions, without suffixes such as +cpu, which pip's index lacks."""
     found = []
     for name in REQUIREMENTS:
         try:
             found.append(f"{name}=={version(name).partition('+')[0]}")
         except PackageNotFoundError:
-            continue  # an extra that is not installed is not used either
+            continue  # an extra that is not installed, so the model does not use it
     return found
 
 
 def user_code(config: Mapping[str, Any]) -> list[Path]:
-    """Modules of the user's own that the model is built from (a tokenizer by dotted path, a model class).
+    """Return the user's own modules that loading the model imports: of its tokenizer, embedding and model.
 
-    They go with the model; those installed as packages are left out.
+    Each is the file of a module or the folder of a package; they are recorded with the model. Installed modules are
+    left out.
     """
-    tokenizer, model = config.get("tokenizer", {}), config.get("model", {})
-    found = []
-    for dotted in (tokenizer.get("path"), tokenizer.get("_target_"), model.get("_target_")):
-        top = str(dotted or "").split(".")[0]
-        spec = importlib.util.find_spec(top) if top and top != "sentexp" else None
-        if spec is None or spec.origin in (None, "built-in", "frozen"):
-            continue
-        origin = Path(str(spec.origin))
-        code = origin.parent if spec.submodule_search_locations else origin
-        if not {"site-packages", "dist-packages"} & set(code.parts) and "lib-dynload" not in code.parts:
-            found.append(code)
-    return list(dict.fromkeys(found))
+    paths = [path for group in ("tokenizer", "embedding", "model") for path in _targets(config.get(group))]
+    paths.append(str(config.get("tokenizer", {}).get("path", "")))  # the function of tokenizer=callable
+    modules = dict.fromkeys(path.split(".")[0] for path in paths)
+    return [code for module in modules if module not in NOT_OWN for code in _code_of(module)]
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """Yield each `_target_` in a section, however deep it stands."""
+    if isinstance(node, Mapping):
+        yield from [str(node["_target_"])] if "_target_" in node else []
+        yield from _targets(list(node.values()))
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _targets(inner)
+
+
+def _code_of(module: str) -> list[Path]:
+    """Return the file or the folders of a top-level module; none if it is installed, or not a module."""
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    if spec is None:
+        return []
+    if spec.submodule_search_locations:  # a package, with or without __init__.py
+        found = [Path(folder) for folder in spec.submodule_search_locations]
+    else:
+        found = [Path(spec.origin)] if spec.has_location and spec.origin else []
+    return [code for code in found if not INSTALLED & set(code.parts)]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without MLflow's hints on how a model could be logged otherwise."""
+    """Silence MLflow's hints on other ways to log a model."""
     logger = logging.getLogger("mlflow")
     before = logger.level
     logger.setLevel(logging.ERROR)

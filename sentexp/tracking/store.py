@@ -190,7 +190,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
 
 @contextmanager
 def brief_patience() -> Iterator[None]:
-    """Make MLflow give up within seconds, not minutes, on a silent server; what the user has set stays."""
+    """Make MLflow give up on a silent server within seconds, not minutes; what the user has set stays."""
     brief = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     ours = {name: value for name, value in brief.items() if name not in os.environ}
     os.environ.update(ours)

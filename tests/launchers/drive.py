@@ -1,7 +1,7 @@
-"""A driver for tests: `drive.py hydra/launcher=pool do=5 do=raise ...` launches a job for each `do`.
+"""A driver for tests: `drive.py hydra/launcher=pool do=5 do=raise ...` launches one job per `do`.
 
-Prints the launcher's width, and then for each job its status and what it returned or how it failed, as JSON. Further
-arguments that begin with `hydra` are for the whole of the sweep.
+Prints the launcher's width, and then for each job its status and what it returned or how it failed, as JSON. Arguments
+that begin with `hydra` are for the whole sweep.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from omegaconf import DictConfig
 
 import sentexp.config
 from sentexp.errors import SentexpError, Terminated
+from sentexp.machine.signals import unwind_on_sigterm
+from sentexp.private_interfaces import return_value
 
 HERE = Path(__file__).resolve().parent
 
@@ -84,7 +86,7 @@ def task(config: DictConfig) -> Any:
 
 
 def main(arguments: list[str]) -> None:
-    signal.signal(signal.SIGTERM, _terminated)
+    unwind_on_sigterm()
     whole = [argument for argument in arguments if argument.startswith("hydra")]
     jobs = [[argument] for argument in arguments if not argument.startswith("hydra")]
     search = f"hydra.searchpath=[file://{sentexp.config.conf_dir()}]"
@@ -95,13 +97,9 @@ def main(arguments: list[str]) -> None:
         launcher = Plugins.instance().instantiate_launcher(context, task, config)
         print(json.dumps(launcher.width))  # type: ignore[attr-defined]
         for one in launcher.launch(jobs, initial_job_idx=int(os.environ.get("FIRST", "0"))):
-            told = one._return_value
+            told = return_value(one)
             text = f"{type(told).__name__}: {told}" if isinstance(told, BaseException) else told
             print(json.dumps([one.status.name, text, one.overrides, one.cfg is None]), flush=True)
-
-
-def _terminated(signal_number: int, _frame: Any) -> None:
-    raise Terminated(128 + signal_number)
 
 
 if __name__ == "__main__":

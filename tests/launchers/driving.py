@@ -1,4 +1,4 @@
-"""Drivers at work, seen from a test."""
+"""Starts a driver (see drive.py) in another process, and watches it and its jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DRIVE = Path(__file__).parent / "drive.py"
 
 
 def launcher(name: str, *marks: pytest.MarkDecorator) -> Any:
-    module = {"pool": "pebble", "joblib": "pebble", "ray": "ray"}.get(name, "submitit")
+    module = {"pool": "pebble", "ray": "ray"}.get(name, "submitit")
     missing = importlib.util.find_spec(module) is None
     marks += (pytest.mark.skipif(missing, reason=f"{module} is not installed: needs the extra {name}"),)
     return pytest.param(name, marks=marks)
@@ -26,14 +26,13 @@ def launcher(name: str, *marks: pytest.MarkDecorator) -> Any:
 
 LAUNCHERS = [
     launcher("pool"),
-    launcher("joblib", pytest.mark.slow),
     launcher("submitit_local", pytest.mark.slow),
     launcher("ray", pytest.mark.slow),
 ]
 
 
 class Driver:
-    """A driver at work in a folder of its own; see drive.py."""
+    """A driver that runs in a folder of its own; see drive.py."""
 
     def __init__(self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
         self.folder = folder
@@ -50,14 +49,14 @@ class Driver:
         )
 
     def returns(self) -> list[tuple[str, Any, list[str], bool]]:
-        """(status, value or how it failed, overrides, whether the job's configuration stayed behind) of each job."""
+        """Return (status, value or how it failed, overrides, True if its configuration stayed behind) for each job."""
         out, err = self.process.communicate(timeout=120)
         assert self.process.returncode == 0, err
         lines = [line for line in out.splitlines() if line.startswith("[")]
         return [tuple(json.loads(line)) for line in lines if line.startswith('["')]
 
     def workers(self, count: int) -> list[int]:
-        """The processes of the jobs that wait, once there are so many."""
+        """Return the process ids of the jobs that wait, once there are `count` of them."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             found = [int(path.stem) for path in self.folder.glob("*.pid")]
@@ -71,7 +70,7 @@ class Driver:
 
 
 def gone(pids: list[int], within: float) -> bool:
-    """Whether all the processes end in time; one that has ended and waits for its parent counts as ended."""
+    """Return True if all the processes end in time. One that has ended and waits for its parent counts as ended."""
     deadline = time.monotonic() + within
     while any(_lives(pid) for pid in pids):
         if time.monotonic() > deadline:

@@ -9,9 +9,14 @@ from hydra_plugins.sentexp_launchers.extras import require
 from sentexp.errors import SentexpError
 
 
-def test_a_missing_extra_is_named(monkeypatch):
+@pytest.mark.parametrize(
+    ("launcher", "module", "extra"), [("ray", "ray", "ray"), ("pool", "pebble", "pool"), ("joblib", "pebble", "pool")]
+)
+def test_a_missing_extra_is_named_with_the_launcher_that_was_chosen(monkeypatch, launcher, module, extra):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    config = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": "ray"}}}})
+    config = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/launcher": launcher}}}})
     with pytest.raises(SentexpError) as refused:
-        require("ray", "ray", config)
-    assert str(refused.value) == ("hydra/launcher=ray: needs the extra ray: pip install -c constraints.txt -e '.[ray]'")
+        require(module, extra, config)
+    assert str(refused.value) == (
+        f"hydra/launcher={launcher}: needs the extra {extra}: pip install -c constraints.txt -e '.[{extra}]'"
+    )

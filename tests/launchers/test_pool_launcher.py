@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 from driving import gone
+from hydra import compose, initialize_config_dir
 
+from sentexp.config import conf_dir
 from sentexp.machine.cores import available_cores
 
 pytest.importorskip("pebble", reason="needs the extra pool")
@@ -35,6 +37,26 @@ def test_a_number_of_workers_that_cannot_be_is_refused(drive):
     driver = drive("hydra/launcher=pool", "hydra.launcher.n_jobs=0", "do=1")
     _, err = driver.process.communicate(timeout=60)
     assert err == "hydra.launcher.n_jobs=0: expected a number from 1, or -1 for one per core\n"
+
+
+@pytest.mark.parametrize("n_jobs", [-1, 2])
+def test_joblib_is_another_name_for_pool(n_jobs):
+    chosen = {}
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        for name in ("pool", "joblib"):
+            overrides = [f"hydra/launcher={name}", *([] if n_jobs == -1 else [f"hydra.launcher.n_jobs={n_jobs}"])]
+            chosen[name] = compose("config", overrides=overrides, return_hydra_config=True).hydra
+    assert chosen["joblib"].launcher == chosen["pool"].launcher
+    assert chosen["joblib"].launcher._target_.endswith(".PoolLauncher")
+    assert chosen["joblib"].launcher.n_jobs == n_jobs
+    for name, hydra in chosen.items():  # messages and records name what was typed
+        assert hydra.runtime.choices["hydra/launcher"] == name
+
+
+def test_joblib_runs_the_pool(drive):
+    returns = drive("hydra/launcher=joblib", "hydra.launcher.n_jobs=1", "do=where", "do=where", "do=3").returns()
+    assert returns[2][:2] == ("COMPLETED", 30)
+    assert returns[0][1]["pid"] == returns[1][1]["pid"]
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def test_a_cluster_that_does_not_answer_is_given_up_within_seconds(monkeypatch, 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port", "ray://head:10001", "http://head", ""])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(SentexpError, match="no address; expected HOST:PORT"):
+    with pytest.raises(SentexpError, match="not an address; expected HOST:PORT"):
         assert RayLauncher(address, num_cpus=1, num_gpus=0).width
 
 

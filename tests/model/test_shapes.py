@@ -185,6 +185,7 @@ def test_a_model_of_ones_own_has_a_row_per_called_module_in_the_order_of_the_cal
         ["block.1: Dropout x 2", "[4, 7, 11] -> [4, 7, 11]"],
         ["head: Linear", "[4, 7] -> [4, 3]", "24"],
         ["logits", "[B, C] = [4, 3]"],
+        ["parameters outside of these modules", "2,550"],  # of the layer that is never called
     ]
     assert re.search(r"^parameters in all +2,938$", describe(Conv(), IDS, LENGTHS), re.MULTILINE)
 
@@ -208,6 +209,7 @@ def test_a_model_without_modules_shows_what_goes_in_and_comes_out_and_its_parame
         ["token ids", "[B, T] = [4, 11]"],
         ["lengths", "[B] = [4]"],
         ["logits", "[B] = [4]"],
+        ["parameters outside of these modules", f"{V}"],
     ]
     assert re.search(rf"^parameters in all +{V}$", describe(Functional(), IDS, LENGTHS), re.MULTILINE)
 

@@ -8,7 +8,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from sentexp.sweep.results import JobRecord, SweepResults
+from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.point import Point
+from sentexp.sweep.results import SweepResults
 
 
 def epochs(count: int, highest: float) -> list[dict[str, float]]:
@@ -29,7 +31,7 @@ def job(
     finished = state == "finished"
     return JobRecord(
         number=number,
-        point=tuple(point),
+        point=Point(tuple(point)),
         seed=seed,
         state=state,
         values=values if finished else None,

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
 import pytest
 
 from sentexp.config import conf_dir
+from sentexp.sweep.manifest import Manifest
 from sentexp.sweep.results import SweepResults
+from sentexp.sweep.storage import open_storage
 
 PROGRAM = '''
-"""A program whose runs cost nothing and fail as they are told."""
+"""A program whose jobs cost nothing and fail as they are told."""
 
 import os, signal, sys, time
 from pathlib import Path
@@ -22,7 +25,7 @@ from pathlib import Path
 import hydra
 
 from sentexp import cli
-from sentexp.sweep import job
+from sentexp.sweep import job_reporter
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -43,7 +46,7 @@ def task(config):
     if fate == "nan":
         return float("nan")
     for epoch in range(1, config.epochs + 1):
-        job.current().epoch({"valid/accuracy": config.x * epoch / 10}, epoch)
+        job_reporter.current().epoch({"valid/accuracy": config.x * epoch / 10}, epoch)
     if config.pair:
         return config.x, config.y
     return config.x + config.seed / 10 - config.y
@@ -71,15 +74,18 @@ hydra:
 
 @dataclass(frozen=True)
 class Ended:
+    """How the program ended."""
+
     status: int
     said: str
-    """All lines but the last words of the error stream."""
+    """Its standard output."""
     refused: str
+    """Its error stream."""
 
 
 @dataclass(frozen=True)
 class App:
-    """A folder with a sweepable program in it."""
+    """A folder with a program that can be swept."""
 
     folder: Path
 
@@ -107,18 +113,26 @@ class App:
 
     @property
     def sweep(self) -> Path:
-        (found,) = self.folder.glob("multirun/**/sweep.yaml")
+        """The folder of the only sweep."""
+        (found,) = self.folder.rglob("sweep.yaml")
         return found.parent
 
     @property
-    def record(self) -> SweepResults:
+    def results(self) -> SweepResults:
         return SweepResults.load(self.sweep)
 
     @property
+    def study(self) -> optuna.Study:
+        manifest = Manifest.read(self.sweep)
+        return open_storage(manifest.storage_of(self.sweep), manifest.study).study
+
+    @property
     def ran(self) -> list[str]:
+        """One line per job that got as far as its work: x, y and the seed."""
         return (self.folder / "ran.txt").read_text().splitlines()
 
     def mend(self) -> None:
+        """Let no job fail any more."""
         (self.folder / "mended").touch()
 
 
@@ -135,5 +149,5 @@ def app(tmp_path: Path) -> App:
 
 @pytest.fixture
 def fates() -> Callable[..., str]:
-    """`fates(x2="raise")` makes the runs with x=2 raise."""
+    """`fates(x2="raise")` makes the jobs with x=2 raise."""
     return lambda **of: "fates='" + " ".join(f"{name[1:]}:{fate}" for name, fate in of.items()) + "'"

@@ -1,4 +1,4 @@
-"""Whole sweeps on clusters, over a program whose runs cost nothing."""
+"""Whole sweeps on clusters, over a program whose jobs cost nothing."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_a_node_of_ray_that_dies_costs_its_own_jobs_alone_and_they_are_run_again
         with monkeypatch.context() as elsewhere:
             elsewhere.setenv("RAY_AUTH_TOKEN", "0" * 64)
             ended = app("x=1", *where)
-        assert (ended.status, "no Ray cluster lets this driver in" in ended.refused) == (2, True), ended.refused
+        assert (ended.status, "the Ray cluster refuses this driver" in ended.refused) == (2, True), ended.refused
         program = app.start("x=range(0,8)", "sleep=2", *where)
         until(lambda: (app.folder / "ran.txt").exists() and len(app.ran) >= 2)
         cluster.kill_second_node()
         _, refused = program.communicate(timeout=120)
     assert program.returncode == 0, refused
-    record = app.record
-    assert [(job.number, job.state, job.values) for job in record.jobs] == [
+    results = app.results
+    assert [(job.number, job.state, job.values) for job in results.jobs] == [
         (x, "finished", (float(x),)) for x in range(8)
     ]
     assert {line.split()[0] for line in app.ran} == {str(x) for x in range(8)}
@@ -63,15 +63,15 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_sweep_on_slurm_fails_and_resumes_like_any_other(app, fates, slurm) -> None:
     ended = app("x=range(0,6)", fates(x1="raise", x2="exit", x4="nan"), *slurm)
     assert ended.status == 1
-    failed = {job.number: job.error for job in app.record.jobs if job.state == "failed"}
-    assert failed[1] == "RuntimeError: told to raise"
+    failed = {job.number: job.error for job in app.results.jobs if job.state == "failed"}
+    assert failed[1] == "RuntimeError: told to raise and to say more"
     assert failed[2].startswith("its process ended without a result (submitit's job 100_2")
     assert failed[4] == "returned nan as best/valid_accuracy"
     assert len(failed) == 3
     app.mend()
     assert app("sweep.resume=latest").status == 0
     assert [line.split()[0] for line in sorted(app.ran[6:])] == ["1", "2", "4"]
-    assert {job.state for job in app.record.jobs} == {"finished"}
+    assert {job.state for job in app.results.jobs} == {"finished"}
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ def test_ctrl_c_cancels_the_jobs_on_slurm(app, slurm) -> None:
     assert program.returncode == 130
     assert "sweep.resume=" in said.splitlines()[-1]
     until(lambda: {path.read_text() for path in (app.folder / "slurm").glob("100_*")} == {"CANCELLED"})
-    assert {job.state for job in app.record.jobs} == {"waiting"}
+    assert {job.state for job in app.results.jobs} == {"waiting"}
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_no_job_that_a_killed_driver_left_on_slurm_runs_beside_the_one_that_resu
     assert ended.status == 0, ended.refused
     assert "ending what an earlier driver has left on Slurm: 100" in ended.said
     assert sorted(app.ran) == [f"{x} 0 0" for x in range(5)]
-    assert {job.state for job in app.record.jobs} == {"finished"}
+    assert {job.state for job in app.results.jobs} == {"finished"}
 
 
 @needs_submitit

@@ -1,4 +1,4 @@
-"""From the command line to points."""
+"""The points of a sweep, from its command line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 from sentexp.config import conf_dir
 from sentexp.errors import SentexpError
 from sentexp.sweep.plan import Plan
+from sentexp.sweep.point import Point
 
 
 @pytest.fixture(autouse=True, scope="module")
 def hydra():
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         yield
+
+
+def points(*overrides: tuple[str, ...]) -> list[Point]:
+    return [Point(one) for one in overrides]
 
 
 def plan(*arguments: str, **space: str) -> Plan:
@@ -43,37 +48,38 @@ def test_points_and_their_order_are_those_of_hydras_basic_sweeper(arguments: lis
 
 def test_a_point_is_what_varies() -> None:
     made = plan("seed=3", "a=1,2", "b=5", "c=x,y")
-    assert made.points() == [("a=1", "c=x"), ("a=1", "c=y"), ("a=2", "c=x"), ("a=2", "c=y")]
-    assert made.overrides_of(("a=2", "c=x")) == ["seed=3", "a=2", "b=5", "c=x"]
+    assert made.points() == points(("a=1", "c=x"), ("a=1", "c=y"), ("a=2", "c=x"), ("a=2", "c=y"))
+    assert made.overrides_of(Point(("a=2", "c=x"))) == ["seed=3", "a=2", "b=5", "c=x"]
     assert made.swept == ("a", "c")
 
 
 def test_the_command_line_adds_to_the_space_and_replaces_it() -> None:
     made = plan("b=7", "c=5,6", a="choice(1,2)", b="choice(3,4)")
-    assert made.points() == [("a=1", "c=5"), ("a=1", "c=6"), ("a=2", "c=5"), ("a=2", "c=6")]
-    assert made.overrides_of(("a=1", "c=5")) == ["a=1", "b=7", "c=5"]
+    assert made.points() == points(("a=1", "c=5"), ("a=1", "c=6"), ("a=2", "c=5"), ("a=2", "c=6"))
+    assert made.overrides_of(Point(("a=1", "c=5"))) == ["a=1", "b=7", "c=5"]
 
 
-def test_the_sweeps_own_keys_do_not_reach_the_runs() -> None:
+def test_keys_of_the_section_sweep_do_not_reach_the_jobs() -> None:
     made = plan("sweep=lstm", "sweep.n_trials=3", "a=1,2")
-    assert made.overrides_of(("a=1",)) == ["a=1"]
+    assert made.overrides_of(Point(("a=1",))) == ["a=1"]
     with pytest.raises(SentexpError, match="holds for the whole sweep"):
         plan("sweep.n_trials=3,4")
 
 
-def test_a_grid_knows_no_interval() -> None:
+def test_a_grid_refuses_an_interval() -> None:
     with pytest.raises(SentexpError, match=r"a=interval\(0,1\).*sweep\.sampler=tpe"):
         plan("a=interval(0,1)").points()
 
 
-def test_values_are_checked_beside_the_first_and_beside_the_last_of_the_others() -> None:
-    pairs = list(plan("a=1,2,3", "b=range(0,9)", "c=interval(0.0,1.0)").to_check())
+def test_each_value_is_checked_with_the_first_and_with_the_last_of_the_others() -> None:
+    checked = plan("a=1,2,3", "b=range(0,9)", "c=interval(0.0,1.0)").points_to_check()
+    pairs = [(first.overrides, last.overrides) for first, last in checked]
     assert pairs[0] == (("a=1", "b=0", "c=0.0"), ("a=3", "b=8", "c=1.0"))
     assert (("a=2", "b=0", "c=0.0"), ("a=2", "b=8", "c=1.0")) in pairs
     assert {point[1] for pair in pairs for point in pair} == {"b=0", "b=8"}
     assert (("a=1", "b=0", "c=0.318"), ("a=3", "b=8", "c=0.318")) in pairs
 
 
-def test_without_sweeps_there_is_one_point() -> None:
-    assert plan("a=1").points() == [()]
-    assert list(plan("a=1").to_check()) == [((), ())]
+def test_if_nothing_varies_there_is_one_point() -> None:
+    assert plan("a=1").points() == [Point(())]
+    assert list(plan("a=1").points_to_check()) == [(Point(()), Point(()))]

@@ -1,4 +1,4 @@
-"""Points and the best of them, out of jobs."""
+"""The results of points, and the best of them, from those of jobs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from sentexp.errors import SentexpError
-from sentexp.sweep.results import JobRecord, SweepResults
+from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.point import Point
+from sentexp.sweep.results import SweepResults
 from sentexp.sweep.summary import summary
 
 
 def job(number: int, point: str, state: str = "finished", values: tuple[float, ...] | None = None, **more) -> JobRecord:
     known = {"seed": None, "metrics": {}, "history": [], "seconds": 1.0, "error": None, "run_id": None, **more}
-    return JobRecord(number=number, point=(point,), state=state, values=values, folder=str(number), **known)
+    return JobRecord(number=number, point=Point((point,)), state=state, values=values, folder=str(number), **known)
 
 
 def sweep(*jobs: JobRecord, directions: tuple[str, ...] = ("maximize",)) -> SweepResults:
@@ -61,7 +63,7 @@ def test_a_folder_that_is_no_sweep_is_refused(tmp_path: Path) -> None:
         SweepResults.load(tmp_path)
 
 
-def test_the_last_words_list_failures_the_best_and_the_commands() -> None:
+def test_the_summary_lists_failures_the_best_point_and_the_commands() -> None:
     made = sweep(
         job(0, "x=1", values=(1.0,), seed=0),
         job(1, "x=1", values=(3.0,), seed=1),

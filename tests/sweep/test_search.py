@@ -1,52 +1,40 @@
-"""From Hydra's sweeps to Optuna's distributions."""
+"""Samplers and pruners, from the section `sweep`."""
 
 from __future__ import annotations
 
+import optuna
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from hydra import compose, initialize_config_dir
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-from sentexp.config import conf_dir
-from sentexp.errors import SentexpError
+from sentexp.config import conf_dir, typed_section
+from sentexp.schema import SweepConfig
 from sentexp.sweep import search
-from sentexp.sweep.plan import Plan
 
 
-def space(*arguments: str) -> dict[str, BaseDistribution]:
+def settings(*overrides: str) -> SweepConfig:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return search.space(Plan.of(arguments, {}, GlobalHydra.instance().config_loader()))
+        return typed_section(compose("config", overrides=list(overrides)).sweep, SweepConfig, "sweep.")
 
 
 @pytest.mark.parametrize(
-    ("text", "distribution"),
+    ("name", "kind"),
     [
-        ("interval(0,1)", FloatDistribution(0, 1)),
-        ("int(interval(1,9))", IntDistribution(1, 9)),
-        ("tag(log,interval(1e-4,1e-2))", FloatDistribution(1e-4, 1e-2, log=True)),
-        ("tag(log,int(interval(16,256)))", IntDistribution(16, 256, log=True)),
-        ("range(1,4)", IntDistribution(1, 3)),
-        ("range(0,10,3)", IntDistribution(0, 9, step=3)),
-        ("range(5,1,-2)", IntDistribution(3, 5, step=2)),
-        ("range(0.0,0.5,0.25)", FloatDistribution(0.0, 0.25, step=0.25)),
-        ("choice(last,max)", CategoricalDistribution(["last", "max"])),
-        ("1,2", CategoricalDistribution(["1", "2"])),
+        ("none", None),
+        ("median", optuna.pruners.MedianPruner),
+        ("successive_halving", optuna.pruners.SuccessiveHalvingPruner),
+        ("hyperband", optuna.pruners.HyperbandPruner),
     ],
 )
-def test_each_kind_of_sweep(text: str, distribution: BaseDistribution) -> None:
-    assert space(f"a={text}") == {"a": distribution}
+def test_each_pruner(name: str, kind: type | None) -> None:
+    found = search.pruner(settings(f"sweep.pruner={name}"))
+    assert found is None if kind is None else type(found) is kind
 
 
-@pytest.mark.parametrize("text", ["interval(1,0)", "tag(log,interval(0,1))", "tag(log,range(0,5))"])
-def test_what_is_no_distribution_is_refused(text: str) -> None:
-    with pytest.raises(SentexpError, match=r"^a="):
-        space(f"a={text}")
-
-
-def test_a_point_is_written_as_overrides() -> None:
-    assert search.point({"a.b": 0.1, "c": 3, "model": "lstm"}) == ("a.b=0.1", "c=3", "model=lstm")
+def test_a_sampler_that_works_on_numbers_only_says_which_keys_it_draws_at_random() -> None:
+    space = {"model": CategoricalDistribution(["lstm", "gru"]), "optimizer.lr": FloatDistribution(0, 1)}
+    (note,) = search.notes(settings("sweep.sampler=cmaes"), space)
+    assert note.startswith("sweep.sampler=cmaes: ")
+    assert "model" in note
+    assert "optimizer.lr" not in note
+    assert search.notes(settings("sweep.sampler=tpe"), space) == []

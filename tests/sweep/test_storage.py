@@ -1,8 +1,7 @@
-"""The study in which a sweep is written down."""
+"""The study of a sweep."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -13,25 +12,24 @@ import pytest
 from optuna.trial import TrialState
 
 from sentexp.errors import SentexpError
-from sentexp.sweep.orphans import kill
-from sentexp.sweep.storage import SweepStorage, entries, newest, open_storage, point_of, process_start, this_process
+from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.point import Point
+from sentexp.sweep.storage import SweepStorage, jobs_of, newest, open_storage, point_of
+
+POINT = Point(("a=1",))
 
 
-def job(number: int, state: str = "waiting", **more: Any) -> dict[str, Any]:
-    return {"number": number, "folder": str(number), "seed": None, "state": state, **more}
+def job(number: int, state: str = "waiting", **more: Any) -> JobRecord:
+    return JobRecord(number, POINT, None, state, folder=str(number), index=number, **more)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SweepStorage:
+def storage(tmp_path: Path) -> SweepStorage:
     return open_storage(str(tmp_path / "study.journal"), "s", directions=["minimize"])
 
 
-def add(ledger: SweepStorage, jobs: int = 1, **attributes: Any) -> int:
-    return ledger.add(
-        {"overrides": ["a=1"], "driver": "me", **{f"job/{index}": job(index) for index in range(jobs)}, **attributes},
-        {},
-        {},
-    )
+def add(storage: SweepStorage, jobs: int = 1, driver: str = "me", **attributes: Any) -> int:
+    return storage.add(driver, POINT, map(job, range(jobs)), {}, {}, **attributes)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +43,16 @@ def add(ledger: SweepStorage, jobs: int = 1, **attributes: Any) -> int:
     ],
 )
 def test_a_trial_ends_with_its_last_job(
-    ledger: SweepStorage, states: list[str], state: TrialState, values: Any
+    storage: SweepStorage, states: list[str], state: TrialState, values: Any
 ) -> None:
-    number = add(ledger, jobs=3)
+    number = add(storage, jobs=3)
     for index, end in enumerate(states):
-        ledger.write(number, index, job(index, end, values=[1.0 + index]))
-    trial = ledger.trial(number)
+        values_now = (1.0 + index,) if end == "finished" else None
+        storage.write(job(index, end, trial=number, values=values_now))
+    trial = storage.trial(number)
     assert trial.state == state
     assert trial.values == values
-    assert [entry["state"] for entry in entries(trial).values()] == states
+    assert [job.state for job in jobs_of(trial)] == states
 
 
 def test_the_password_of_a_database_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,59 +72,51 @@ def test_the_password_of_a_database_comes_from_the_environment(monkeypatch: pyte
     assert opened == ["postgresql://me@db/x", "postgresql://me:a%40b%2Fc@db/x"]
 
 
-def test_another_process_reads_what_this_one_wrote(ledger: SweepStorage, tmp_path: Path) -> None:
-    number = add(ledger)
+def test_another_process_reads_what_this_one_wrote(storage: SweepStorage, tmp_path: Path) -> None:
+    number = add(storage)
     program = f"""
-        from sentexp.sweep.storage import entries, open_storage
-        ledger = open_storage({str(tmp_path / "study.journal")!r}, "s")
-        (entry,) = entries(ledger.trial({number})).values()
-        ledger.write({number}, 0, entry | {{"state": "finished", "values": [3.0]}})
+        from dataclasses import replace
+        from sentexp.sweep.storage import jobs_of, open_storage
+        storage = open_storage({str(tmp_path / "study.journal")!r}, "s")
+        (job,) = jobs_of(storage.trial({number}))
+        storage.write(replace(job, state="finished", values=(3.0,)))
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
-    assert ledger.trial(number).values == [3.0]
+    assert storage.trial(number).values == [3.0]
 
 
-def test_a_driver_sees_its_own_trials_and_the_newest_of_a_point(ledger: SweepStorage) -> None:
-    first, again, _ = add(ledger), add(ledger, retry_of=0), add(ledger, driver="other")
-    assert [trial.number for trial in ledger.trials("me")] == [first, again]
-    (left,) = newest(ledger.trials("me"))
+def test_a_driver_sees_its_own_trials_and_the_newest_of_a_point(storage: SweepStorage) -> None:
+    first, again, _ = add(storage), add(storage, retry_of=0), add(storage, driver="other")
+    assert [trial.number for trial in storage.trials("me")] == [first, again]
+    (left,) = newest(storage.trials("me"))
     assert left.number == again
-    assert point_of(left) == ("a=1",)
+    assert [trial.number for trial in storage.newest_trials("me")] == [again]
+    assert point_of(left) == POINT
 
 
-def test_a_line_that_a_killed_process_had_begun_is_mended(ledger: SweepStorage, tmp_path: Path) -> None:
-    add(ledger)
+def test_after_a_process_was_killed_in_the_middle_of_a_line_others_write_on(
+    storage: SweepStorage, tmp_path: Path
+) -> None:
+    add(storage)
     with (tmp_path / "study.journal").open("a") as file:
         file.write('{"op_code": 4, "half')
-    number = add(ledger)
+    number = add(storage)
     text = (tmp_path / "study.journal").read_text()
     assert "half" not in text
     assert text.endswith("\n")
-    assert ledger.trial(number).state == TrialState.RUNNING
+    assert storage.trial(number).state == TrialState.RUNNING
 
 
-def test_what_cannot_be_a_storage_is_one_line(tmp_path: Path) -> None:
+def test_what_cannot_be_a_storage_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no journal\n")
-    for storage in (str(tmp_path / "text"), "nosuchdatabase://user:secret@host/x"):
+    for address in (str(tmp_path / "text"), "nosuchdatabase://user:secret@host/x"):
         with pytest.raises(SentexpError, match=r"^sweep\.storage=.*[^\n]$") as error:
-            open_storage(storage, "s", directions=["minimize"])
+            open_storage(address, "s", directions=["minimize"])
         assert "secret" not in str(error.value)
 
 
-def test_a_study_of_another_direction_or_none_is_refused(ledger: SweepStorage, tmp_path: Path) -> None:
+def test_a_study_of_another_direction_or_none_is_refused(storage: SweepStorage, tmp_path: Path) -> None:
     with pytest.raises(SentexpError, match="its direction is minimize"):
         open_storage(str(tmp_path / "study.journal"), "s", directions=["maximize"])
     with pytest.raises(SentexpError, match="no such study"):
         open_storage(str(tmp_path / "study.journal"), "t")
-
-
-def test_a_job_left_behind_is_killed_and_no_other_process() -> None:
-    with subprocess.Popen(["sleep", "60"]) as child:
-        here = job(0, "running", **this_process())
-        left = here | {"pid": child.pid, "process_start": process_start(child.pid)}
-        kill([here, left | {"process_start": "before"}, left | {"host": "elsewhere"}, left | {"state": "finished"}])
-        assert child.poll() is None
-        kill([left])
-        assert child.wait(10) == -9
-    assert process_start(child.pid) is None
-    assert process_start(os.getpid()) is not None

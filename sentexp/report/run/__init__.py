@@ -1,1 +1,1 @@
-"""The report of one run. Each picture is a function of data."""
+"""The report of one run. Each picture is a function of arrays."""

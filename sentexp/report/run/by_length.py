@@ -1,4 +1,4 @@
-"""Accuracy by the length of the review."""
+"""The accuracy for reviews of each length."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, say, styled, wilson
+from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, styled, wilson, write_instead
 
 # Shapes: N reviews, L bins
 
 SHARES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
-"""Bins of equal counts, and finer ones for the few long reviews, where the model is most likely to differ."""
+"""Edges of the bins as shares of the reviews: smaller bins for the longest ones, where the model may well differ."""
 
 
 @styled
 def accuracy_by_length(lengths: np.ndarray, right: np.ndarray) -> Figure:
-    """From lengths in words [N] and whether the answer was right [N]."""
+    """Draw the accuracy per bin of lengths, and the counts, from lengths in tokens [N] and correctness, bool [N]."""
     figure, (top, bottom) = new_figure(8.4, 6, rows=2, heights=[3, 1], sharex=True)
     if not len(lengths):
-        say(top, "no review")
+        write_instead(top, "no review")
         bottom.set_axis_off()
         return figure
     edges = bin_edges(lengths)  # [L + 1]
@@ -52,7 +52,7 @@ def accuracy_by_length(lengths: np.ndarray, right: np.ndarray) -> Figure:
 
 
 def bin_edges(lengths: np.ndarray) -> np.ndarray:
-    """Ascending first lengths of the bins, and one past the longest; no bin is empty."""
-    # why "higher": an edge that is a length found in the data leaves no bin without a review
+    """Return the first length of each bin, ascending, then the longest length plus one: [L + 1]. No bin is empty."""
+    # why "higher": each edge is then a length that occurs, so every bin has a review
     edges = np.unique(np.quantile(lengths, SHARES[:-1], method="higher").astype(int))
     return np.append(edges, int(lengths.max()) + 1)

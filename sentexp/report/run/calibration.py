@@ -1,4 +1,4 @@
-"""Calibration: is the model right as often as it is sure?"""
+"""Calibration: whether the model is right as often as its confidence promises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ BINS = 10
 
 
 def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, lowest: float) -> float:
-    """ECE (Guo et al., 2017) over the picture's bins: the mean gap between confidence and accuracy, from 0 to 1."""
+    """Return the ECE (Guo et al., 2017): the mean gap between confidence and accuracy over the bins, from 0 to 1.
+
+    `confidence` [N] is the probability of each answer, at least `lowest`; `right` [N] whether the answer was right.
+    """
     if not len(confidence):
         return 0.0
     bins = _bins(confidence, lowest)
@@ -23,9 +26,9 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, lowest
 
 @styled
 def reliability(confidence: np.ndarray, right: np.ndarray, num_classes: int) -> Figure:
-    """Accuracy by confidence: from the probability of each given answer [N] and whether it was right [N].
+    """Draw accuracy over confidence, from the probability of each answer [N] and whether it was right [N].
 
-    Equal bins from 1/C, the least that the likeliest class can have, to 1; 95 % intervals.
+    The bins are of equal width, from 1/C, the least that the likeliest class can have, to 1. Intervals are of 95 %.
     """
     lowest = 1 / num_classes
     edges = 100 * np.linspace(lowest, 1, BINS + 1)

@@ -1,4 +1,4 @@
-"""The confusion matrix: which label the reviews of each label were given."""
+"""The confusion matrix: which labels the model predicts for the reviews of each true label."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from sentexp.report.style import BLACK, new_figure, plain, styled
+from sentexp.report.style import BLACK, new_figure, picture_text, styled
 
 # Shapes: N reviews, C classes
 
 MOST_WITH_NUMBERS = 20
+"""Classes up to which the cells hold their numbers."""
 MOST_TICKS = 40
+"""Labels that are written on each axis."""
 
 
 @styled
 def confusion_matrix(answers: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
-    """From predicted and true classes [N]: counts, and the share of each true class in percent, which is the colour."""
+    """Draw counts and shares from predicted and true classes [N]; the colour is the share of the true class."""
     classes = len(names)
     counts = np.zeros((classes, classes), dtype=int)
     np.add.at(counts, (labels, answers), 1)
@@ -32,7 +34,7 @@ def confusion_matrix(answers: np.ndarray, labels: np.ndarray, names: Sequence[st
     figure.colorbar(image, ax=axes, label="share of the true label (%)", shrink=0.8)
     step = -(-classes // MOST_TICKS)
     ticks = range(0, classes, step)
-    short = [plain(names[index], 16) for index in ticks]
+    short = [picture_text(names[index], 16) for index in ticks]
     turned = max(map(len, short)) * classes > 48
     axes.set_xticks(ticks, short, rotation=45 if turned else 0, ha="right" if turned else "center")
     axes.set_yticks(ticks, short)

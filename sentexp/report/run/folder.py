@@ -1,4 +1,4 @@
-"""All reports of a run as files in one folder."""
+"""The report of a run as files in one folder."""
 
 from __future__ import annotations
 
@@ -32,16 +32,19 @@ def write_reports(
     names: Sequence[str],
     split: str = "test",
 ) -> list[Path]:
-    """Writes into `folder`, and returns what it wrote:
+    """Write the report into `folder`, and return the paths of its files:
 
-    - learning_curves.png from the `history` that training.fit returns,
-    - confusion_matrix.png, roc.png, precision_recall.png, calibration.png, accuracy_by_length.png,
-    - mistakes.html and mistakes.csv, the 50 most confident ones,
-    - predictions.csv, a line for each review
+    - learning_curves.png, from the `history` and `best_epoch` of a FitResult
+    - confusion_matrix.png, roc.png, precision_recall.png, calibration.png, accuracy_by_length.png
+    - mistakes.html and mistakes.csv: the 50 most confident mistakes
+    - predictions.csv: one row per review
 
-    from the split's probabilities [N, C], labels [N], lengths in words [N] (arrays or CPU tensors), texts [N], of which
-    only a few are read, and the classes' names [C]. Reviews with an unknown label, -1, are left out of all but
-    predictions.csv; without any other there are only that and the learning curves.
+    The predictions are those of one split: `probabilities` [N, C], `labels` [N] and `lengths` in tokens [N] as arrays
+    or CPU tensors, `texts` [N], of which only those of the shown mistakes are accessed, and the `names` of the classes
+    [C]. Reviews with an unknown label, -1, are only in predictions.csv; if all are unknown, only that and the learning
+    curves are written.
+
+    Raises ValueError if the shapes do not fit together.
     """
     folder.mkdir(parents=True, exist_ok=True)
     probabilities = np.asarray(probabilities, dtype=np.float64)
@@ -53,7 +56,7 @@ def write_reports(
         )
     answers, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
 
-    figures = {"learning_curves": learning_curves(history, best_epoch)}
+    pictures = {"learning_curves": learning_curves(history, best_epoch)}
     predicted = prediction_table(probabilities, labels, lengths, names)
     predicted.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
     written = [folder / "predictions.csv"]
@@ -62,21 +65,21 @@ def write_reports(
     if len(known):
         right = answers[known] == labels[known]
         of_known = (probabilities[known], labels[known], names)
-        figures |= {
+        pictures |= {
             "confusion_matrix": confusion_matrix(answers[known], labels[known], names),
             "roc": roc(*of_known),
             "precision_recall": precision_recall(*of_known),
             "calibration": reliability(confidence[known], right, len(names)),
             "accuracy_by_length": accuracy_by_length(lengths[known], right),
         }
-        where_known = np.where(labels >= 0, labels, answers)  # an unknown label makes no mistake
-        worst = mistakes.most_confident(confidence, answers, where_known, lengths, texts, names)
+        judged = np.where(labels >= 0, labels, answers)  # an answer to an unknown label is no mistake
+        worst = mistakes.most_confident(confidence, answers, judged, lengths, texts, names)
         worst.to_csv(folder / "mistakes.csv", index=False, float_format="%.6g")
-        page = mistakes.page(worst, wrong=int((~right).sum()), total=len(known), split=split)
+        page = mistakes.mistakes_page(worst, wrong=int((~right).sum()), total=len(known), split=split)
         (folder / "mistakes.html").write_text(page, encoding="utf-8")
         written += [folder / "mistakes.csv", folder / "mistakes.html"]
-    for name, figure in figures.items():
-        save(figure, folder / f"{name}.png")
+    for name, picture in pictures.items():
+        save(picture, folder / f"{name}.png")
         written.append(folder / f"{name}.png")
     return sorted(written)
 
@@ -84,8 +87,11 @@ def write_reports(
 def prediction_table(
     probabilities: np.ndarray, labels: np.ndarray, lengths: np.ndarray, names: Sequence[str]
 ) -> pd.DataFrame:
-    """A line for each review: row, true (empty if unknown), predicted, confidence, words, probability_<label>..."""
-    named = np.array([*names, ""], dtype=object)  # -1 finds the last
+    """Return one row per review: row, true (empty if unknown), predicted, confidence, words, probability_<label>...
+
+    Takes probabilities [N, C], labels [N], lengths in tokens [N] (the column words) and the names of the classes [C].
+    """
+    named = np.array([*names, ""], dtype=object)  # the index -1 of an unknown label is the last
     table = {
         "row": np.arange(len(labels)),
         "true": named[labels],

@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy of each epoch."""
+"""Learning curves: loss and accuracy per epoch."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sentexp.report.style import BLUE, GREY, VERMILION, new_figure, say, styled
+from sentexp.report.style import BLUE, GREY, VERMILION, new_figure, styled, write_instead
 
 
 @styled
 def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | None = None) -> Figure:
-    """From one entry an epoch with epoch (from 1), train/loss, train/accuracy, valid/loss and valid/accuracy."""
+    """Draw loss and accuracy, from one entry per epoch: see `FitResult.history`. The best epoch is marked."""
     figure, (loss, accuracy) = new_figure(10, 4.2, columns=2)
     if not history:
-        say(loss, "no epoch was finished")
+        write_instead(loss, "no epoch was finished")
         accuracy.set_axis_off()
         return figure
     epochs = [int(entry["epoch"]) for entry in history]

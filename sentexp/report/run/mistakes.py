@@ -1,4 +1,4 @@
-"""The most confident mistakes, to be read by people: as a page and as a table."""
+"""The most confident mistakes, for people to read: as a table and as a web page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sentexp.report.page import page as web_page
-from sentexp.report.page import table
+from sentexp.report.page import html_table, web_page
 
-LONGEST_SHOWN = 300  # characters of a review; the rest unfolds
+# Shapes: N reviews
+
+LONGEST_SHOWN = 300
+"""Characters of a review that the page shows at first; the rest unfolds."""
 LONGEST_KEPT = 20_000
+"""Characters of a review that are kept."""
 
 STYLE = """
 td.review { overflow-wrap: anywhere; white-space: pre-line; }
@@ -31,7 +34,11 @@ def most_confident(
     names: Sequence[str],
     most: int = 50,
 ) -> pd.DataFrame:
-    """The mistakes, the most confident first: row (in the split, from 0), text, true, predicted, confidence, words."""
+    """Return the `most` most confident mistakes, the most confident first.
+
+    `confidence`, `answers` (predicted classes), `labels` (true classes) and `lengths` in tokens are [N]. The columns
+    are row (in the split, from 0), text, true, predicted, confidence and words (the length).
+    """
     wrong = np.flatnonzero(answers != labels)
     rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     return pd.DataFrame(
@@ -46,8 +53,8 @@ def most_confident(
     )
 
 
-def page(mistakes: pd.DataFrame, wrong: int, total: int, split: str) -> str:
-    """`mistakes` as a web page that needs nothing else; `wrong` of `total` reviews of the split were mistakes."""
+def mistakes_page(mistakes: pd.DataFrame, wrong: int, total: int, split: str) -> str:
+    """Return the table of `most_confident` as a web page; `wrong` of `total` reviews of the split were mistakes."""
     title = f"Most confident mistakes, {split} split"
     if wrong == 0:
         summary = f"No mistake among {total:,} reviews."
@@ -58,7 +65,7 @@ def page(mistakes: pd.DataFrame, wrong: int, total: int, split: str) -> str:
         )
     heads = ("row", "review", "true", "predicted", "confidence", "words")
     rows = (_table_row(*mistake) for mistake in mistakes.itertuples(index=False))
-    return web_page(title, summary, table(heads, rows) if wrong else "", STYLE)
+    return web_page(title, summary, html_table(heads, rows) if wrong else "", STYLE)
 
 
 def _table_row(row: int, text: str, true: str, predicted: str, confidence: float, words: int) -> str:

@@ -1,4 +1,4 @@
-"""How well the probabilities separate the classes, whatever the threshold: ROC and precision-recall."""
+"""ROC and precision-recall: how well the probabilities separate the classes, at every threshold."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sentexp.report.style import BLUE, COLOURS, GREY, new_figure, plain, say, styled
+from sentexp.report.style import BLUE, COLOURS, GREY, new_figure, picture_text, styled, write_instead
 
 # Shapes: N reviews, C classes
 
 MOST_NAMED = len(COLOURS)
-"""With more classes than this, their curves are grey and only the mean is named."""
+"""With more classes than this, the curves are grey, and only the best and the worst have a name."""
 
 
 @styled
 def roc(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
-    """The ROC curve from probabilities [N, C] and labels [N]: of class 1 for two classes, else one for each against the
-    rest. A class that all or no reviews belong to has none."""
+    """Draw ROC curves from probabilities [N, C] and labels [N].
+
+    Two classes have one curve, that of class 1; more have one per class, against the rest. A class of all reviews or of
+    none has no curve.
+    """
     from sklearn.metrics import auc, roc_curve
 
     def curve(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -37,7 +40,7 @@ def roc(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> 
 
 @styled
 def precision_recall(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
-    """The precision-recall curve, for the classes that `roc` draws."""
+    """Draw precision-recall curves of the same classes as `roc`, from probabilities [N, C] and labels [N]."""
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     def curve(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -56,21 +59,22 @@ def precision_recall(probabilities: np.ndarray, labels: np.ndarray, names: Seque
 
 
 Curve = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, float]]
+"""A function from truth, bool [N], and scores [N] to the x and y of a curve and the area under it."""
 
 
 def _curves(
     axes: Axes, probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], curve: Curve, area: str, title: str
 ) -> bool:
-    """Draws the curve of each class that has one; says why if there is none, and returns False."""
+    """Draw the curve of each class that has one. Without any, write why and return False."""
     classes = probabilities.shape[1]
     drawn = [(index, curve(truth, probabilities[:, index])) for index, truth in _separable(labels, classes)]
-    axes.set_title(f"{title}: {plain(names[1])}" if classes == 2 else f"{title}s, each class against the rest")
+    axes.set_title(f"{title}: {picture_text(names[1])}" if classes == 2 else f"{title}s, each class against the rest")
     if not drawn:
-        say(axes, "needs reviews of two classes or more")
+        write_instead(axes, "needs reviews of two classes or more")
         return False
     many = len(drawn) > MOST_NAMED
     for position, (index, (x, y, size)) in enumerate(drawn):
-        name = plain(names[index])
+        name = picture_text(names[index])
         if many:
             axes.plot(x, y, color=GREY, linewidth=0.9, alpha=0.6)
         else:
@@ -79,7 +83,7 @@ def _curves(
         sizes = [size for _, (_, _, size) in drawn]
         best, worst = drawn[int(np.argmax(sizes))], drawn[int(np.argmin(sizes))]
         for (index, (x, y, size)), colour in ((best, BLUE), (worst, COLOURS[1])):
-            axes.plot(x, y, color=colour, label=f"{plain(names[index])} ({area} {size:.3f})")
+            axes.plot(x, y, color=colour, label=f"{picture_text(names[index])} ({area} {size:.3f})")
         axes.plot([], [], color=GREY, label=f"{len(drawn)} classes, mean {area} {np.mean(sizes):.3f}")
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
@@ -88,6 +92,7 @@ def _curves(
 
 
 def _separable(labels: np.ndarray, classes: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each class that has a curve, with the reviews that belong to it, bool [N]."""
     for index in [1] if classes == 2 else range(classes):
         truth = labels == index
         if truth.any() and not truth.all():

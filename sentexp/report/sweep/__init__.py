@@ -1,1 +1,1 @@
-"""The report of a sweep. Each picture is a function of its results."""
+"""The report of a sweep. Each picture is a function of the sweep's results."""

@@ -1,4 +1,4 @@
-"""All reports of a sweep as files in one folder."""
+"""The report of a sweep as files in one folder."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from sentexp.report.sweep.tables import jobs_table, points_table
 from sentexp.sweep.results import SweepResults
 
 
-def write_sweep_report(record: SweepResults, folder: Path) -> list[Path]:
-    """Writes into `folder`, and returns what it wrote:
+def write_sweep_report(results: SweepResults, folder: Path) -> list[Path]:
+    """Write the report into `folder`, and return the paths of its files:
 
-    - jobs.csv and jobs.html, a row a job; points.csv, a row a point with mean and standard deviation over its seeds,
+    - jobs.csv and jobs.html: one row per job
+    - points.csv: one row per point, with mean and standard deviation over its seeds
     - optimisation_history.png, parallel_coordinates.png, parameter_importance.png, learning_curves.png,
       metric_by_parameter.png, and with several metrics pareto_front.png
+    - experiment/best.yaml, in the sweep's folder, if there is a best point
 
-    and into the sweep's folder experiment/best.yaml, where there is a best point. The sweep may be at any stage.
+    The sweep may still be running.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs_table(record).to_csv(folder / "jobs.csv", index=False)
-    points_table(record).to_csv(folder / "points.csv", index=False)
-    (folder / "jobs.html").write_text(jobs_page(record), encoding="utf-8")
+    jobs_table(results).to_csv(folder / "jobs.csv", index=False)
+    points_table(results).to_csv(folder / "points.csv", index=False)
+    (folder / "jobs.html").write_text(jobs_page(results), encoding="utf-8")
     written = [folder / "jobs.csv", folder / "points.csv", folder / "jobs.html"]
     pictures = {
         "optimisation_history": optimisation_history,
@@ -38,10 +40,10 @@ def write_sweep_report(record: SweepResults, folder: Path) -> list[Path]:
         "learning_curves": sweep_curves,
         "metric_by_parameter": metric_by_parameter,
     }
-    if len(record.metrics) > 1:
+    if len(results.metrics) > 1:
         pictures["pareto_front"] = pareto_front
     for name, picture in pictures.items():
-        save(picture(record), folder / f"{name}.png")
+        save(picture(results), folder / f"{name}.png")
         written.append(folder / f"{name}.png")
-    best = write_best(record)
+    best = write_best(results)
     return sorted([*written, best] if best is not None else written)

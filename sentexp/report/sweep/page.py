@@ -1,13 +1,13 @@
-"""The jobs of a sweep as a page."""
+"""The jobs of a sweep as a web page."""
 
 from __future__ import annotations
 
 import html
 
-from sentexp.report.page import page, table
-from sentexp.report.sweep.points import counts, describe, number, values
-from sentexp.report.sweep.tables import Columns, figure, jobs_table, mean_and_deviation, ranked
-from sentexp.sweep.results import Point, SweepResults
+from sentexp.report.page import html_table, web_page
+from sentexp.report.sweep.points import count_states, describe_point, parsed_values, short_text
+from sentexp.report.sweep.tables import Columns, format_mean_and_deviation, format_metric, jobs_table, ranked_points
+from sentexp.sweep.results import PointResult, SweepResults
 
 STYLE = """
 body { max-width: none; }
@@ -24,43 +24,44 @@ tr.failed .state { color: #a84800; font-weight: 600; }
 tr.pruned, tr.waiting, tr.running { color: #777; }
 """
 
-WORDS = ("state", "error", "run_id")
+TEXT_COLUMNS = ("state", "error", "run_id")
+"""Columns that hold neither a swept key nor a number."""
 
 
-def jobs_page(record: SweepResults) -> str:
-    """A web page that needs nothing else: with several seeds the points, the best first; every job, by its number."""
-    best = record.best()
-    summary = f"{len(record.jobs):,} jobs: {counts(job.state for job in record.jobs) or 'none'}."
+def jobs_page(results: SweepResults) -> str:
+    """Return a web page of all jobs by number; if points have several seeds, the points come first, the best on top."""
+    best = results.best()
+    summary = f"{len(results.jobs):,} jobs: {count_states(job.state for job in results.jobs) or 'none'}."
     if best is not None:
-        summary += f" Best: {html.escape(describe(best, record.swept) or 'the only point')}."
-    body = _section("Jobs", _jobs(record, best))
-    if Columns.of(record).seeds:
-        body = _section("Points, mean ± standard deviation over seeds", _points(record, best)) + body
-    return page(f"Sweep {record.name}", summary, body, STYLE)
+        summary += f" Best: {html.escape(describe_point(best, results.swept) or 'the only point')}."
+    body = _section("Jobs", _jobs(results, best))
+    if Columns.of(results).seeds:
+        body = _section("Points, mean ± standard deviation over seeds", _points(results, best)) + body
+    return web_page(f"Sweep {results.name}", summary, body, STYLE)
 
 
 def _section(title: str, content: str) -> str:
     return f'<h2>{title}</h2>\n<div class="wide">{content}</div>\n'
 
 
-def _points(record: SweepResults, best: Point | None) -> str:
-    heads = ["rank", *record.swept, "n", *record.metrics, "states"]
+def _points(results: SweepResults, best: PointResult | None) -> str:
+    heads = ["rank", *results.swept, "n", *results.metrics, "states"]
     rows = []
-    for place, point in enumerate(ranked(record), 1):
-        given = values(point)
+    for place, point in enumerate(ranked_points(results), 1):
+        given = parsed_values(point)
         cells = [_cell("number", str(place) if point.values else "")]
-        cells += [_cell("key", number(*given[key]) if key in given else "") for key in record.swept]
+        cells += [_cell("key", short_text(*given[key]) if key in given else "") for key in results.swept]
         cells += [_cell("number", str(point.n))]
-        cells += [_cell("number", mean_and_deviation(point, index)) for index in range(len(record.metrics))]
-        cells += [_cell("state", counts(point.states))]
+        cells += [_cell("number", format_mean_and_deviation(point, index)) for index in range(len(results.metrics))]
+        cells += [_cell("state", count_states(point.states))]
         rows.append(_row("best" if point == best else "point", cells))
-    return table(heads, rows, numbers={"rank", "n", *record.metrics})
+    return html_table(heads, rows, numbers={"rank", "n", *results.metrics})
 
 
-def _jobs(record: SweepResults, best: Point | None) -> str:
-    frame = jobs_table(record)
-    key_of = {name: key for key, name in Columns.of(record).keys.items()}
-    given = {job.number: values(point) for point in record.points() for job in point.jobs}
+def _jobs(results: SweepResults, best: PointResult | None) -> str:
+    frame = jobs_table(results)
+    key_of = {name: key for key, name in Columns.of(results).keys.items()}
+    given = {job.number: parsed_values(point) for point in results.points() for job in point.jobs}
     of_best = {job.number for job in best.jobs if job.state == "finished"} if best is not None else set()
     rows = []
     for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
@@ -68,22 +69,23 @@ def _jobs(record: SweepResults, best: Point | None) -> str:
         for name, value in row.items():
             if name in key_of:
                 pair = given[row["number"]].get(key_of[name], ("", ""))
-                cells.append(_cell("key", number(*pair)))
-            elif name in WORDS:
+                cells.append(_cell("key", short_text(*pair)))
+            elif name in TEXT_COLUMNS:
                 cells.append(_cell(str(name), value or ""))
             else:
-                cells.append(_cell("number", _figure(str(name), value)))
+                cells.append(_cell("number", _format_number(str(name), value)))
         rows.append(_row("best" if row["number"] in of_best else row["state"], cells))
     heads = list(map(str, frame.columns))
-    return table(heads, rows, numbers={head for head in heads if head not in key_of and head not in WORDS})
+    numbers = {head for head in heads if head not in key_of and head not in TEXT_COLUMNS}
+    return html_table(heads, rows, numbers=numbers)
 
 
-def _figure(name: str, value: float | None) -> str:
+def _format_number(name: str, value: float | None) -> str:
     if value is None:
         return ""
     if name in ("number", "seed") or name.endswith("/epoch"):
         return f"{value:.0f}"
-    return f"{value:.1f}" if name == "seconds" else figure(value)
+    return f"{value:.1f}" if name == "seconds" else format_metric(value)
 
 
 def _row(kind: str, cells: list[str]) -> str:

@@ -62,7 +62,7 @@ def test_only_the_texts_of_the_shown_are_read() -> None:
 
 def test_a_review_cannot_put_anything_into_the_page() -> None:
     nasty = '<script>alert("x")</script> & <br /> </td>'
-    page = mistakes.page(worst(texts=(nasty, nasty * 20, "c", "d")), wrong=3, total=4, split="test")
+    page = mistakes.mistakes_page(worst(texts=(nasty, nasty * 20, "c", "d")), wrong=3, total=4, split="test")
     tags = Tags(page)
     assert "script" not in tags.found
     assert "br" not in tags.found
@@ -71,18 +71,18 @@ def test_a_review_cannot_put_anything_into_the_page() -> None:
 
 
 def test_the_page_needs_nothing_else() -> None:
-    page = mistakes.page(worst(), wrong=3, total=4, split="test")
+    page = mistakes.mistakes_page(worst(), wrong=3, total=4, split="test")
     assert "http" not in page
     assert "src=" not in page
 
 
 def test_a_long_review_unfolds_to_the_whole_of_it() -> None:
     text = " ".join(str(number) for number in range(400))
-    page = mistakes.page(worst(texts=("a", text, "c", "d")), wrong=3, total=4, split="test")
+    page = mistakes.mistakes_page(worst(texts=("a", text, "c", "d")), wrong=3, total=4, split="test")
     assert "details" in Tags(page).found
     assert text in Tags(page).text.replace("……", "")
 
 
 def test_no_mistake_is_said_in_words() -> None:
     none = mistakes.most_confident(np.array([0.9]), np.array([1]), np.array([1]), np.array([3]), ["good"], NAMES)
-    assert "No mistake among 1 reviews" in mistakes.page(none, wrong=0, total=1, split="test")
+    assert "No mistake among 1 reviews" in mistakes.mistakes_page(none, wrong=0, total=1, split="test")

@@ -9,17 +9,10 @@ from sentexp.report.run.calibration import expected_calibration_error, reliabili
 from sentexp.report.run.confusion import confusion_matrix
 from sentexp.report.run.learning import learning_curves
 from sentexp.report.run.ranking import precision_recall, roc
-from sentexp.report.style import wilson
 
 
 def words(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")) if text.get_text()]
-
-
-def test_wilson_gives_the_textbook_interval() -> None:
-    low, high = wilson(np.array([8, 0, 5]), np.array([10, 10, 5]))
-    assert low == pytest.approx([0.4902, 0, 0.5655], abs=1e-3)
-    assert high == pytest.approx([0.9433, 0.2775, 1], abs=1e-3)
 
 
 def test_learning_curves_show_both_splits_and_mark_the_best_epoch() -> None:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf, open_dict
 
 from sentexp.config import check, conf_dir
 from sentexp.report.sweep.best import write_best
-from sentexp.sweep.results import JobRecord
+from sentexp.sweep.job_record import JobRecord
 
 
 def composed(*overrides: str) -> Any:

@@ -21,15 +21,15 @@ PICTURES = [
 @pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")
 @pytest.mark.parametrize("shape", made_up.SHAPES, ids=lambda shape: shape.__name__)
 def test_every_file_is_written_at_any_stage_of_any_sweep(shape: Callable[[Path], SweepResults], tmp_path: Path) -> None:
-    record = shape(tmp_path)
+    results = shape(tmp_path)
     before = dict(matplotlib.rcParams)
-    written = write_sweep_report(record, tmp_path / "report")
+    written = write_sweep_report(results, tmp_path / "report")
     assert dict(matplotlib.rcParams) == before
-    pareto = ["pareto_front.png"] if len(record.metrics) > 1 else []
+    pareto = ["pareto_front.png"] if len(results.metrics) > 1 else []
     assert sorted(path.name for path in written) == sorted([*TABLES, *PICTURES, *pareto])
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in written if path.suffix == ".png")
-    assert len(pd.read_csv(tmp_path / "report" / "jobs.csv")) == len(record.jobs)
-    assert len(pd.read_csv(tmp_path / "report" / "points.csv", skip_blank_lines=False)) == len(record.points())
+    assert len(pd.read_csv(tmp_path / "report" / "jobs.csv")) == len(results.jobs)
+    assert len(pd.read_csv(tmp_path / "report" / "points.csv", skip_blank_lines=False)) == len(results.points())
 
 
 @pytest.mark.slow

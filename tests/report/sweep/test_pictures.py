@@ -30,11 +30,11 @@ def line(figure: Figure, label: str) -> list[float]:
 
 
 def test_history_shows_the_best_so_far_and_marks_pruned_and_failed(tmp_path: Path) -> None:
-    record = made_up.search(tmp_path)
-    figure = optimisation_history(record)
+    results = made_up.search(tmp_path)
+    figure = optimisation_history(results)
     best = line(figure, "best so far")
     assert best == sorted(best)
-    assert best[-1] == record.best().values[0]  # type: ignore[union-attr,index]
+    assert best[-1] == results.best().values[0]  # type: ignore[union-attr,index]
     assert "pruned (4)" in words(figure)
     assert "failed (2)" in words(figure)
 
@@ -53,8 +53,8 @@ def test_history_over_seeds_is_that_of_the_means(tmp_path: Path) -> None:
 
 
 def test_parallel_coordinates_draw_a_line_for_each_point_within_the_picture(tmp_path: Path) -> None:
-    record = made_up.search(tmp_path)
-    (axes,) = parallel_coordinates(record).axes
+    results = made_up.search(tmp_path)
+    (axes,) = parallel_coordinates(results).axes
     (lines,) = (found for found in axes.collections if isinstance(found, LineCollection))
     heights = np.array([path.vertices for path in lines.get_paths()])[:, :, 1]
     assert heights.shape == (24, 4)  # points with a result; three keys and the metric
@@ -149,7 +149,7 @@ def test_the_front_is_drawn_for_each_pair_of_objectives(tmp_path: Path) -> None:
 def test_a_picture_says_why_there_is_none(
     picture: Picture, shape: Callable[[Path], SweepResults], said: str, tmp_path: Path
 ) -> None:
-    record = shape(tmp_path)
+    results = shape(tmp_path)
     if picture is pareto_front:
-        record = made_up.sweep(tmp_path, record.swept, record.jobs, ("a", "b"), ("maximize", "minimize"))
-    assert said in words(picture(record))
+        results = made_up.sweep(tmp_path, results.swept, results.jobs, ("a", "b"), ("maximize", "minimize"))
+    assert said in words(picture(results))

@@ -6,7 +6,13 @@ import made_up_sweeps as made_up
 import pandas as pd
 import pytest
 
-from sentexp.report.sweep.tables import figure, jobs_table, mean_and_deviation, points_table, ranked
+from sentexp.report.sweep.tables import (
+    format_mean_and_deviation,
+    format_metric,
+    jobs_table,
+    points_table,
+    ranked_points,
+)
 
 
 def test_a_job_is_a_row_with_its_keys_metrics_and_end(tmp_path: Path) -> None:
@@ -37,8 +43,8 @@ def test_a_point_is_a_row_with_mean_and_deviation_over_its_seeds(tmp_path: Path)
 
 
 def test_values_stand_in_the_tables_as_on_the_command_line(tmp_path: Path) -> None:
-    record = made_up.odd_values(tmp_path)
-    jobs_table(record).to_csv(tmp_path / "jobs.csv", index=False)
+    results = made_up.odd_values(tmp_path)
+    jobs_table(results).to_csv(tmp_path / "jobs.csv", index=False)
     read = pd.read_csv(tmp_path / "jobs.csv", keep_default_na=False)
     assert list(read["text.init_token"])[:4] == ["null", "true", "[a,b]", "'<b>$x_1$</b>'"]
     assert list(read["swept state"]) == [0, 1] * 5  # the swept key does not hide the job's state
@@ -46,11 +52,11 @@ def test_values_stand_in_the_tables_as_on_the_command_line(tmp_path: Path) -> No
 
 
 def test_points_are_ranked_by_the_first_metric_and_its_direction(tmp_path: Path) -> None:
-    record = made_up.seeds(tmp_path)
-    assert [point.overrides for point in ranked(record)] == [("data=b",), ("data=a",), ("data=c",)]
-    upside_down = made_up.sweep(tmp_path, record.swept, record.jobs, ("loss",), ("minimize",))
+    results = made_up.seeds(tmp_path)
+    assert [point.overrides for point in ranked_points(results)] == [("data=b",), ("data=a",), ("data=c",)]
+    upside_down = made_up.sweep(tmp_path, results.swept, results.jobs, ("loss",), ("minimize",))
     # c was pruned for one of its seeds: it is no best point, however good the other was
-    assert [point.overrides for point in ranked(upside_down)] == [("data=a",), ("data=c",), ("data=b",)]
+    assert [point.overrides for point in ranked_points(upside_down)] == [("data=a",), ("data=c",), ("data=b",)]
 
 
 @pytest.mark.parametrize(
@@ -64,18 +70,18 @@ def test_points_are_ranked_by_the_first_metric_and_its_direction(tmp_path: Path)
         (5, "5.0000"),
     ],
 )
-def test_figures_have_four_digits(value: float | None, shown: str) -> None:
-    assert figure(value) == shown
+def test_metrics_have_four_digits(value: float | None, shown: str) -> None:
+    assert format_metric(value) == shown
 
 
 def test_a_deviation_stands_beside_its_mean(tmp_path: Path) -> None:
     points = made_up.seeds(tmp_path).points()
-    assert [mean_and_deviation(point, 0) for point in points] == ["0.7500 ± 0.0707", "0.8000 ± 0.0100", "0.6000"]
+    assert [format_mean_and_deviation(point, 0) for point in points] == ["0.7500 ± 0.0707", "0.8000 ± 0.0100", "0.6000"]
 
 
 def test_a_metric_that_is_called_like_a_column_has_one_of_its_own(tmp_path: Path) -> None:
-    record = made_up.two_objectives(tmp_path)
-    table = jobs_table(record)
+    results = made_up.two_objectives(tmp_path)
+    table = jobs_table(results)
     assert table.loc[0, "seconds"] == 12.345
-    assert table.loc[0, "metric seconds"] == record.jobs[0].values[1]  # type: ignore[index]
-    assert "metric seconds sd" in points_table(record)
+    assert table.loc[0, "metric seconds"] == results.jobs[0].values[1]  # type: ignore[index]
+    assert "metric seconds sd" in points_table(results)

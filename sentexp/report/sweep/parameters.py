@@ -1,0 +1,129 @@
+"""The swept keys of a sweep as the axes of pictures: the position of each value, and the scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from sentexp.report.style import shorten_middle
+from sentexp.report.sweep.points import parsed_values, short_text
+from sentexp.sweep.results import PointResult
+
+# Shapes: P points
+
+MOST_CATEGORIES = 8
+"""Different numbers up to which they are categories, side by side; more get an axis of numbers."""
+MOST_TICKS = 16
+"""Categories that are written on an axis."""
+LOG_FROM = 30
+"""Ratio of the largest to the smallest number from which an axis may be logarithmic."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A swept key with its value at each point."""
+
+    key: str
+    texts: list[str]
+    """Its values as on the command line, [P]."""
+    positions: np.ndarray
+    """Positions of the values on the axis, [P]: the numbers themselves, or indices into `categories`."""
+    scale: str
+    """linear, log or categorical."""
+    categories: list[str]
+    """The different values, in the order of the axis; empty unless the scale is categorical."""
+
+    @property
+    def varies(self) -> bool:
+        """True if the points differ in it."""
+        return len(set(self.texts)) > 1
+
+    def fractions(self) -> np.ndarray:
+        """Return the positions scaled to 0 (the lowest) to 1, [P]; a category is in the middle of its equal share."""
+        if self.scale == "categorical":
+            return (self.positions + 0.5) / len(self.categories)
+        positions = np.log(self.positions) if self.scale == "log" else self.positions
+        low, high = self._ends(positions)
+        return (positions - low) / (high - low)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return the fraction and the text of each tick of the axis."""
+        if self.scale == "categorical":
+            count = len(self.categories)
+            return [((index + 0.5) / count, self.categories[index]) for index in tick_indices(count)]
+        low, high = self.positions.min(), self.positions.max()
+        if self.scale == "log":
+            marks = np.asarray(LogLocator(numticks=6).tick_values(low, high))
+            if np.sum((low <= marks) & (marks <= high)) < 2:
+                marks = np.geomspace(low, high, 4)
+            low_log, high_log = np.log(low), np.log(high)
+            return [((np.log(m) - low_log) / (high_log - low_log), f"{m:.3g}") for m in marks if low <= m <= high]
+        low, high = self._ends(self.positions)
+        marks = np.asarray(MaxNLocator(6).tick_values(low, high))
+        return [((mark - low) / (high - low), f"{mark:.6g}") for mark in marks if low <= mark <= high]
+
+    def show_on_x(self, axes: Axes) -> None:
+        """Set label, scale and ticks of the x axis of `axes`."""
+        axes.set_xlabel(shorten_middle(self.key, 40))
+        if self.scale == "categorical":
+            indices = tick_indices(len(self.categories))
+            shown = [shorten_middle(self.categories[index], 18) for index in indices]
+            angle = 90 if len(shown) > 8 else 30 if sum(map(len, shown)) > 34 else 0
+            axes.set_xticks(indices, shown, rotation=angle, ha="right" if angle == 30 else "center")
+            axes.set_xlim(-0.6, len(self.categories) - 0.4)
+            axes.grid(False, axis="x")
+        elif self.scale == "log":
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+
+    def _ends(self, positions: np.ndarray) -> tuple[float, float]:
+        low, high = float(positions.min()), float(positions.max())
+        return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def parameters(swept: Sequence[str], points: Sequence[PointResult]) -> list[Parameter]:
+    """Return each swept key with its value at each of the points, at least one."""
+    given = [parsed_values(point) for point in points]
+    return [_parameter(key, [of_point.get(key, ("not set", "not set")) for of_point in given]) for key in swept]
+
+
+def tick_indices(count: int, most: int = MOST_TICKS) -> range:
+    """Return the indices of `count` categories, or every second, third, ... if there are more than `most`."""
+    return range(0, count, -(-count // most))
+
+
+def _parameter(key: str, given: Sequence[tuple[Any, str]]) -> Parameter:
+    texts = [text for _, text in given]
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value, _ in given)
+    if not numbers:
+        categories = ["false", "true"] if set(texts) == {"false", "true"} else list(dict.fromkeys(texts))
+        return Parameter(key, texts, _positions(texts, categories), "categorical", categories)
+    short = [short_text(*pair) for pair in given]
+    positions = np.array([float(value) for value, _ in given])
+    number_of = dict(zip(short, positions.tolist(), strict=True))
+    if len(number_of) <= MOST_CATEGORIES:
+        categories = sorted(number_of, key=number_of.__getitem__)
+        return Parameter(key, texts, _positions(short, categories), "categorical", categories)
+    return Parameter(key, texts, positions, "log" if _is_log(positions) else "linear", [])
+
+
+def _is_log(positions: np.ndarray) -> bool:
+    """Return True if the logarithms of the numbers are spread more evenly than the numbers themselves."""
+    low, median, high = np.quantile(positions, [0, 0.5, 1])
+    if low <= 0 or high / low < LOG_FROM:
+        return False
+    linear = (median - low) / (high - low)
+    log = np.log(median / low) / np.log(high / low)
+    return bool(abs(log - 0.5) < abs(linear - 0.5))
+
+
+def _positions(texts: Sequence[str], categories: Sequence[str]) -> np.ndarray:
+    position_of = {category: position for position, category in enumerate(categories)}
+    return np.array([position_of[text] for text in texts])

@@ -1,0 +1,99 @@
+"""Hydra's sweeps as Optuna's parameters and distributions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from sentexp.errors import SentexpError
+from sentexp.sweep.plan import Plan, listed
+from sentexp.sweep.point import Point
+
+
+def search_distributions(plan: Plan) -> dict[str, BaseDistribution]:
+    """Return a distribution per swept key, for a sampler to draw from.
+
+    The value of a choice is its text on the command line. Raises SentexpError if nothing varies, or for what Optuna
+    has no distribution for.
+    """
+    if not plan.axes:
+        raise SentexpError("sweep.sampler: nothing to search; expected key=interval(...), range(...) or choice(...)")
+    return {key: _search_distribution(axis) for key, axis in plan.axes.items()}
+
+
+def _search_distribution(axis: Override) -> BaseDistribution:
+    sweep = axis.value()
+    if axis.is_choice_sweep():
+        return CategoricalDistribution([text.partition("=")[2] for text in listed(axis)])
+    assert isinstance(sweep, (RangeSweep, IntervalSweep))
+    log = "log" in sweep.tags
+    try:
+        if isinstance(sweep, IntervalSweep):
+            assert sweep.start is not None
+            assert sweep.end is not None
+            whole = isinstance(sweep.start, int)
+            kind = IntDistribution if whole else FloatDistribution
+            return kind(sweep.start, sweep.end, log=log)  # type: ignore[arg-type]
+        values = list(sweep.range())
+        low, high, step = min(values), max(values), abs(sweep.step)
+        if isinstance(low, int):
+            return IntDistribution(low, high, log=log, step=int(step))
+        return FloatDistribution(low, high, log=log, step=float(step))
+    except (ValueError, TypeError) as error:
+        raise SentexpError(f"{axis.input_line}: {error}") from error
+
+
+def drawn_point(parameters: Mapping[str, object]) -> Point:
+    """Return the point at which a sampler drew these parameters from `search_distributions`."""
+    return Point(tuple(f"{key}={value}" for key, value in parameters.items()))
+
+
+class GridParameters:
+    """Parameters under which the points of a grid are stored, so that Optuna's own plots and dashboard can read them.
+
+    A value is a number if all values of its key are, else its text on the command line. A range gets a distribution
+    of numbers, which is short however long the range is; other values get a categorical one.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._values = {key: _grid_values(axis) for key, axis in plan.axes.items()}
+        self.distributions = {
+            key: _grid_distribution(list(self._values[key].values()), is_range=axis.is_range_sweep())
+            for key, axis in plan.axes.items()
+        }
+
+    def at(self, point: Point) -> dict[str, Any]:
+        """Return the value of each parameter at a point of the plan."""
+        return {key: self._values[key][text] for key, text in point.values.items()}
+
+
+def _grid_values(axis: Override) -> dict[str, int | float | str]:
+    """Return the value of each text."""
+    texts = [override.partition("=")[2] for override in listed(axis)]
+    numbers = [_number(text) for text in texts]
+    return dict(zip(texts, texts if None in numbers else numbers, strict=True))  # type: ignore[arg-type]
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _grid_distribution(values: list[Any], *, is_range: bool) -> BaseDistribution:
+    # sorted, so that it is the same for every trial even where the values are shuffled
+    choices = sorted(set(values))
+    if not is_range:
+        return CategoricalDistribution(choices)
+    kind = IntDistribution if all(isinstance(value, int) for value in choices) else FloatDistribution
+    return kind(choices[0], choices[-1])

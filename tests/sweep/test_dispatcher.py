@@ -1,0 +1,45 @@
+"""A launcher that fails, as a user sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+FLAKY = """
+from hydra_plugins.sentexp_launchers.pool_launcher import PoolLauncher
+
+class Flaky(PoolLauncher):
+    calls = 0
+
+    def __init__(self, takes):
+        super().__init__(n_jobs=1)
+        self.takes = takes
+
+    def stream(self, jobs, first, at_once=None):
+        Flaky.calls += 1
+        if Flaky.calls == 1 or self.takes == 0:
+            for _ in range(self.takes):
+                next(jobs)
+            raise RuntimeError("no more today")
+        yield from super().stream(jobs, first, at_once)
+"""
+
+
+@pytest.mark.slow
+def test_a_launcher_that_fails_fails_the_jobs_that_it_took(app) -> None:
+    pytest.importorskip("pebble", reason="needs the extra pool")
+    for path, text in {
+        "hydra_plugins/flaky.py": FLAKY,
+        "conf/hydra/launcher/flaky.yaml": "_target_: hydra_plugins.flaky.Flaky\ntakes: 2\n",
+    }.items():
+        (app.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (app.folder / path).write_text(text)
+    ended = app("x=0,1,2,3,4", "hydra/launcher=flaky")
+    assert ended.status == 1
+    assert "the launcher failed: RuntimeError: no more today" in ended.said
+    assert [job.state for job in app.results.jobs] == ["failed"] * 2 + ["finished"] * 3
+    assert {job.error for job in app.results.jobs[:2]} == {"RuntimeError: no more today"}
+    ended = app("sweep.resume=latest", "hydra/launcher=flaky", "hydra.launcher.takes=0")
+    assert ended.status == 1
+    assert "RuntimeError: no more today" in ended.refused
+    assert app("sweep.resume=latest", "hydra/launcher=pool").status == 0
+    assert [job.state for job in app.results.jobs] == ["finished"] * 5

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+
+from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.orphans import kill, process_start, this_process
+from sentexp.sweep.point import Point
+
+
+def test_a_job_left_behind_is_killed_and_no_other_process() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        here = JobRecord(0, Point(()), None, "running", folder="0", **this_process())
+        left = replace(here, pid=child.pid, process_start=process_start(child.pid))
+        others = {"process_start": "before"}, {"host": "elsewhere"}, {"state": "finished"}
+        kill([here, *(replace(left, **other) for other in others)])
+        assert child.poll() is None
+        kill([left])
+        assert child.wait(10) == -9
+    assert process_start(child.pid) is None
+    assert process_start(os.getpid()) is not None

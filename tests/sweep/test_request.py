@@ -1,0 +1,42 @@
+"""What a sweep refuses before its first job."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.slow
+def test_a_changed_sweep_is_refused_with_the_difference(app) -> None:
+    app("x=1,2", "y=1")
+    for arguments, words in {
+        ("y=2",): "y: 1 -> 2",
+        ("x=1,2,3",): "x: 1,2 -> 1,2,3",
+        ("sweep.seeds=2",): "sweep.seeds: 1 -> 2",
+        ("hydra.sweep.dir=elsewhere",): "hydra.sweep.dir=elsewhere",
+    }.items():
+        ended = app("sweep.resume=latest", *arguments)
+        assert (ended.status, words in ended.refused) == (2, True), ended.refused
+    assert app("sweep.resume=latest", "y=1", "x=1,2", "sweep.max_failures=3").status == 0
+    config = app.folder / "conf" / "config.yaml"
+    config.write_text(config.read_text().replace("epochs: 0", "epochs: 1"))
+    assert "epochs: 0 -> 1" in app("sweep.resume=latest").refused
+    assert len(app.ran) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x=interval(0,1)"], "sweep.sampler=grid"),
+        (["sweep.sampler=tpe"], "nothing to search"),
+        (["x=1,2", "sweep.seeds=1,2"], "one value"),
+        (["x=1,2", "z=3"], "z=3: no such key"),
+        (["x=1", "sweep.resume=nowhere"], "sweep.resume=nowhere: no sweep"),
+        (["x=1", "sweep.resume=latest"], "there is no sweep under"),
+    ],
+)
+def test_mistakes_end_with_one_line_before_anything_is_left_behind(app, arguments: list[str], words: str) -> None:
+    ended = app(*arguments)
+    assert ended.status == 2
+    assert len(ended.refused.splitlines()) == 1
+    assert words in ended.refused
+    assert not (app.folder / "multirun").exists()
