@@ -196,12 +196,12 @@ def accuracy(jobs: pandas.DataFrame, points: pandas.DataFrame) -> Figure:
     for place, (depth, direction) in enumerate(groups):
         for offset, embedding in zip((-0.22, 0.0, 0.22), AXES[EMBEDDING], strict=True):
             at = {DEPTH: depth, DIRECTION: direction, EMBEDDING: embedding}
-            (point,) = (points[of(points, at)]).to_dict("records")
+            (point,) = points[matches(points, at)].to_dict("records")
             axes.errorbar(
                 place + offset, point["test/accuracy"], yerr=point["test/accuracy sd"], fmt="o", capsize=4,
                 color=COLOURS[embedding], markersize=7, label=NAMES[embedding] if place == 0 else None,
             )  # fmt: skip
-            seeds = jobs.loc[of(jobs, at), "test/accuracy"]
+            seeds = jobs.loc[matches(jobs, at), "test/accuracy"]
             axes.plot([place + offset + 0.07] * len(seeds), seeds, ".", color=COLOURS[embedding], alpha=0.5)
     labels = [f"{depth} layer{'s' * (depth != '1')},\n{directions(which)} direction{'s' * (which == 'true')}"
               for depth, which in groups]  # fmt: skip
@@ -213,7 +213,8 @@ def accuracy(jobs: pandas.DataFrame, points: pandas.DataFrame) -> Figure:
     return figure
 
 
-def of(table: pandas.DataFrame, at: dict[str, str]) -> pandas.Series:
+def matches(table: pandas.DataFrame, at: dict[str, str]) -> pandas.Series:
+    """Return, for each row of `table`, whether its columns have the values of `at`."""
     return (table[list(at)].apply(lambda column: column.str.lower()) == pandas.Series(at)).all(axis=1)
 
 

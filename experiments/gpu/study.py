@@ -54,7 +54,7 @@ def main() -> None:
 
 def measure(overrides: list[str], seeds: int) -> list[dict[str, Any]]:
     """Return one row per seed. A short run comes first, for what happens only once: CUDA starts and chooses kernels."""
-    choose_machine(device=compose(*RECIPE, *overrides).trainer.device)  # refused before any data is read
+    choose_machine(device=compose(*RECIPE, *overrides).trainer.device)  # refused before any data is loaded
     run(overrides, seed=0, limit=1000)
     rows = []
     for seed in range(seeds):

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def run_once(preset: str, seed: int, overrides: list[str]) -> None:
-    if any(place_of(run) == (preset, seed) for run in finished_runs()):
+    if any(preset_and_seed(run) == (preset, seed) for run in finished_runs()):
         print(f"{preset}, seed {seed}: already recorded", flush=True)
         return
     print(f"{preset}, seed {seed}", flush=True)
@@ -56,14 +56,14 @@ def finished_runs() -> list[Run]:
     return list(client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'", max_results=1000))
 
 
-def place_of(run: Run) -> tuple[str, int]:
+def preset_and_seed(run: Run) -> tuple[str, int]:
     return run.data.tags["choice.experiment"], int(run.data.params["seed"])
 
 
 def write_report(runs: list[Run]) -> None:
     rows = []
-    for run in sorted(runs, key=lambda run: (PRESETS.index(place_of(run)[0]), place_of(run)[1])):
-        preset, seed = place_of(run)
+    for run in sorted(runs, key=lambda run: (PRESETS.index(preset_and_seed(run)[0]), preset_and_seed(run)[1])):
+        preset, seed = preset_and_seed(run)
         metrics = run.data.metrics
         rows.append(
             {
@@ -115,7 +115,7 @@ def picture(runs: list[Run]) -> Figure:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     for run in runs:
-        preset, seed = place_of(run)
+        preset, seed = preset_and_seed(run)
         points = client.get_metric_history(run.info.run_id, "valid/accuracy")
         axes.plot(
             [point.step for point in points],

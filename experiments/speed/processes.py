@@ -16,14 +16,14 @@ WORKER = Path(__file__).with_name("worker.py")
 WATCH_SECONDS = 0.1
 
 
-class Failed(RuntimeError):
+class MeasurementFailed(RuntimeError):
     """A measurement ended badly; the message holds the end of what it printed."""
 
 
-def ask(measure: str, **asked: Any) -> list[dict[str, Any]]:
-    """Run one measurement and return its results, each with `peak_mib`; see `watched`. Raises Failed."""
+def run_measurement(measure: str, **request: Any) -> list[dict[str, Any]]:
+    """Run one measurement and return its results, each with `peak_mib`; see `watched`. Raises MeasurementFailed."""
     found = []
-    for line, peak in watched([sys.executable, str(WORKER), json.dumps({"measure": measure, **asked})]):
+    for line, peak in watched([sys.executable, str(WORKER), json.dumps({"measure": measure, **request})]):
         if line.startswith(MARK):
             found.append(json.loads(line.removeprefix(MARK)) | {"peak_mib": peak})
     return found
@@ -34,7 +34,9 @@ def watched(command: Sequence[str], shared_once: bool = False) -> Iterator[tuple
 
     By default this is the sum of each living process's own peak. Pages that two of them share count twice, and the
     peaks need not coincide, so the true value is lower. `shared_once` counts a shared page once and samples once per
-    second, because the kernel needs some time for it. None where there is no /proc. Raises Failed if the command fails.
+    second, because the kernel needs some time for it. None where there is no /proc.
+
+    Raises MeasurementFailed if the command fails.
     """
     held, every = (_proportional_mib, 1.0) if shared_once else (_peak_mib, WATCH_SECONDS)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
@@ -62,7 +64,7 @@ def watched(command: Sequence[str], shared_once: bool = False) -> Iterator[tuple
     finally:
         process.wait()
     if process.returncode:
-        raise Failed(f"{' '.join(command)[:200]}: status {process.returncode}\n{''.join(printed[-30:])}")
+        raise MeasurementFailed(f"{' '.join(command)[:200]}: status {process.returncode}\n{''.join(printed[-30:])}")
 
 
 def tree_mib(pid: int, held: Callable[[int], float | None]) -> float | None:
@@ -73,14 +75,14 @@ def tree_mib(pid: int, held: Callable[[int], float | None]) -> float | None:
 
 
 def _peak_mib(pid: int) -> float | None:
-    return _kernel_says(pid, "status", "VmHWM:")
+    return _mib_from_proc(pid, "status", "VmHWM:")
 
 
 def _proportional_mib(pid: int) -> float | None:
-    return _kernel_says(pid, "smaps_rollup", "Pss:")
+    return _mib_from_proc(pid, "smaps_rollup", "Pss:")
 
 
-def _kernel_says(pid: int, file: str, name: str) -> float | None:
+def _mib_from_proc(pid: int, file: str, name: str) -> float | None:
     try:
         lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     except OSError:  # it has ended, or there is no /proc
@@ -101,8 +103,8 @@ def _children(pid: int) -> list[int]:
 
 def products(processes: int, threads: int, device: str, precision: str, seconds: float) -> dict[str, float]:
     """Measure the FLOP/s of matrix products in `processes` processes at once, added up."""
-    asked = {"measure": "products", "threads": threads, "device": device, "precision": precision, "seconds": seconds}
-    command = [sys.executable, str(WORKER), json.dumps(asked)]
+    request = {"measure": "products", "threads": threads, "device": device, "precision": precision, "seconds": seconds}
+    command = [sys.executable, str(WORKER), json.dumps(request)]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
     ]
@@ -117,6 +119,6 @@ def products(processes: int, threads: int, device: str, precision: str, seconds:
     for process in started:
         printed, _ = process.communicate()
         if process.returncode:
-            raise Failed(f"matrix products: status {process.returncode}")
+            raise MeasurementFailed(f"matrix products: status {process.returncode}")
         found.append(json.loads(printed.strip().splitlines()[-1].removeprefix(MARK)))
     return {name: sum(one[name] for one in found) for name in found[0]}

@@ -1,4 +1,4 @@
-"""Makes results.md and speed.png of results.csv: medians, with the smallest and largest repetition beside them."""
+"""Results.md and speed.png from results.csv: medians, with the smallest and largest repetition in brackets."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def with_shares(table: pandas.DataFrame) -> pandas.DataFrame:
     """Return the rows of `speed`, each with its share of the matrix products' rate on that machine in the same turn.
 
     `share` is that of square products, `step_share` that of products of the size that an LSTM makes at each token.
+    The columns `operations_per_second` hold FLOP/s.
     """
     on = ["repetition", "processes", "threads", "device", "precision"]
     speed = table[table["measure"] == "speed"].dropna(axis=1, how="all")
@@ -98,12 +99,12 @@ def aims(table: pandas.DataFrame, speed: pandas.DataFrame) -> str:
     for directions, name in DIRECTIONS.items():
         row(f"(d) over (a), inference, {name}", "10 or more",
             ratio(speed, "project", "tutorial", "inference", directions), times)  # fmt: skip
-    row("tokenizing and encoding, first time", "25 s or less", of(table, "prepare, first time"), "{:.1f} s".format)
-    row("the same from cache", "under 1.5 s", of(table, "prepare, from cache"), "{:.2f} s".format)
+    row("tokenizing and encoding, first time", "25 s or less", results(table, "prepare, first time"), "{:.1f} s".format)
+    row("the same from cache", "under 1.5 s", results(table, "prepare, from cache"), "{:.2f} s".format)
     row("start to first training step, demo, second start", "8 s or less",
-        of(table, "start to first step, demo"), "{:.1f} s".format)  # fmt: skip
+        results(table, "start to first step, demo"), "{:.1f} s".format)  # fmt: skip
     row("peak memory, experiment=imdb, all processes", "3 GiB or less",
-        of(table, "experiment=imdb, one epoch", "peak_mib") / 1024, "{:.2f} GiB".format)  # fmt: skip
+        results(table, "experiment=imdb, one epoch", "peak_mib") / 1024, "{:.2f} GiB".format)  # fmt: skip
     large = table[table["measure"] == "prepare, repeated"]
     if len(large):
         least, most = large.iloc[0], large.iloc[-1]
@@ -119,7 +120,7 @@ def speeds(speed: pandas.DataFrame) -> str:
         "## Reviews per second",
         "",
         "Whole reviews, embedding 100, hidden 128, one layer, last state. Arithmetic: the LSTM's matrix products on "
-        "words alone, no padding, as a share of the rate of square matrix products in the same precision by as many "
+        "tokens, without padding, as a share of the rate of square matrix products in the same precision by as many "
         "processes and threads, measured in the same turn. Timed: the reviews of one repetition and their share of the "
         "split. (a) and (d) take reviews of evenly spaced lengths, (b) and (c) batches of evenly spaced widths. Few "
         "batches flatter (b), whose time grows with the square of the width: the widest are not among them.",
@@ -156,13 +157,13 @@ def cells(speed: pandas.DataFrame, way: str, work: str, directions: int) -> list
 
 
 def rates(table: pandas.DataFrame) -> str:
-    lines = ["## Matrix products, 10⁹ operations per second", "", "| machine | square | of a step of the LSTM |"]
+    lines = ["## Matrix products, GFLOP/s", "", "| machine | square | of a step of the LSTM |"]
     lines.append("| --- | --- | --- |")
     found = table[table["measure"] == "products"]
     for _, rows in found.groupby(["device", "precision", "processes", "threads"]):
         columns = (rows["operations_per_second"] / 1e9, rows["step_operations_per_second"] / 1e9)
         lines.append(f"| {machine(rows.iloc[0])} | {' | '.join(spread(each, '{:,.0f}'.format) for each in columns)} |")
-    lines += ["", "Square: 1024 a side on a CPU, 8192 on a GPU. A step: [64, 128] times [128, 512]."]
+    lines += ["", "Square: 1024 × 1024 on a CPU, 8192 × 8192 on a GPU. A step: [64, 128] times [128, 512]."]
     return "\n".join(lines)
 
 
@@ -182,7 +183,7 @@ def profiles(table: pandas.DataFrame) -> str:
 
 
 def others(table: pandas.DataFrame) -> str:
-    lines = ["## Before and around the training", "", "| | seconds | reviews | microseconds a review | peak memory |"]
+    lines = ["## Before and around the training", "", "| | seconds | reviews | microseconds per review | peak memory |"]
     lines.append("| --- | --- | --- | --- | --- |")
     rows = table[~table["measure"].isin(["about", "speed", "products", "profile"])].copy()
     rows["reviews"] = rows["reviews"].fillna(0)
@@ -199,7 +200,7 @@ def others(table: pandas.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def of(table: pandas.DataFrame, measure: str, column: str = "seconds") -> pandas.Series:
+def results(table: pandas.DataFrame, measure: str, column: str = "seconds") -> pandas.Series:
     return table.loc[table["measure"] == measure, column]
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas
-from processes import ask, products, watched
+from processes import products, run_measurement, watched
 from report import write_report
 
 from sentexp.config import compose
@@ -46,7 +46,7 @@ BATCHES: dict[str, dict[str, tuple[int, int]]] = {
 
 @dataclasses.dataclass
 class Study:
-    """What all measurements share, and their results so far."""
+    """The settings that all measurements share, and the results so far."""
 
     overrides: list[str]
     data: list[str]
@@ -130,14 +130,14 @@ def describe(study: Study, prepared: dict[str, Any]) -> None:
 
 def prepare(study: Study, repetition: int) -> dict[str, Any]:
     """Measure tokenizing and encoding, with an empty cache and then again. Returns the result of the second."""
-    reading = ["text.max_length=null", "tokenizer=spacy"]
-    asked = {
-        "overrides": [*study.data, *reading, *study.overrides],
-        "fallback": [*study.fallback, *reading, *study.overrides],
+    tokenizing = ["text.max_length=null", "tokenizer=spacy"]
+    request = {
+        "overrides": [*study.data, *tokenizing, *study.overrides],
+        "fallback": [*study.fallback, *tokenizing, *study.overrides],
         "cache_dir": str(study.folder / f"cache-{repetition}"),
     }
     for what in ("prepare, first time", "prepare, from cache"):
-        found = ask("prepare", **asked)[-1]
+        found = run_measurement("prepare", **request)[-1]
         assert bool(found["from_cache"]) == (what == "prepare, from cache")
         if found["note"] and repetition == 0 and not found["from_cache"]:
             print(f"{found['note']}", flush=True)
@@ -151,7 +151,7 @@ def prepare_large(study: Study) -> None:
     """Measure memory and time of preparing for several numbers of reviews, each with an empty cache."""
     counts = (500, 1000, 10_000) if study.quick else (25_000, 50_000, 500_000)
     for count in counts:
-        found = ask(
+        found = run_measurement(
             "prepare",
             overrides=[*study.data, "text.max_length=null", "tokenizer=spacy", *study.overrides],
             fallback=study.fallback,
@@ -172,7 +172,7 @@ def start(study: Study, repetition: int) -> None:
     arguments += [f"tracking.uri='sqlite:///{folder / 'mlflow.db'}'", *study.overrides]
     folder.mkdir(exist_ok=True)
     for _ in range(1 if repetition else 2):
-        found = ask("first_step", arguments=arguments, began=time.time())[-1]
+        found = run_measurement("first_step", arguments=arguments, began=time.time())[-1]
     study.add("start to first step, demo", repetition, seconds=found["seconds"], peak_mib=found["peak_mib"])
 
 
@@ -189,7 +189,7 @@ def compare(study: Study, prepared: dict[str, Any], repetition: int) -> None:
     for directions in (1, 2):
         for way in turn:
             inference, training = batches[way.removesuffix(str(JOINT_BATCH))]
-            found = ask(
+            found = run_measurement(
                 "speed",
                 way=way,
                 directions=directions,
@@ -210,7 +210,7 @@ def compare(study: Study, prepared: dict[str, Any], repetition: int) -> None:
                     batch_size=composed.trainer.batch_size if way == "project" else JOINT_BATCH,
                     reviews_per_second=one["reviews"] / one["seconds"],
                     tokens_per_second=one["tokens"] / one["seconds"],
-                    operations_per_second=one.pop("operations") / one["seconds"],
+                    operations_per_second=one.pop("flops") / one["seconds"],
                     share_of_epoch=one["reviews"] / prepared["sizes"][split],
                     **one,
                 )
@@ -234,7 +234,7 @@ def profile(study: Study, prepared: dict[str, Any]) -> None:
     if resolve_device(compose(*SETTINGS, *study.overrides).trainer.device)[0].type != "cpu":
         return  # a GPU works while Python waits; its share is measured by experiments/gpu
     for directions in (1, 2):
-        found = ask(
+        found = run_measurement(
             "profile",
             way="project",
             directions=directions,

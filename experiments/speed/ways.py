@@ -35,8 +35,8 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class Part:
-    """The reviews that were timed, and their time."""
+class Timing:
+    """The reviews that were timed, and the seconds they took."""
 
     reviews: int
     tokens: int
@@ -74,22 +74,22 @@ class Tutorial:
         self.criterion = nn.BCEWithLogitsLoss()
         self.optimizer = optim.SGD(self.model.parameters(), lr=1e-3)
 
-    def infer(self) -> Part:
+    def infer(self) -> Timing:
         corpus = Corpus.open(self.task.test, self.vocabulary.pad_index)
         return self._timed(corpus, self.task.batches["inference"], self._evaluate)
 
-    def train(self) -> Part:
+    def train(self) -> Timing:
         corpus = Corpus.open(self.task.train, self.vocabulary.pad_index)
         return self._timed(corpus, self.task.batches["training"], self._fit)
 
-    def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[tuple[Tensor, Tensor]]], object]) -> Part:
-        rows = like_all(corpus.lengths, batches * BATCH, self.task.seed)
+    def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[tuple[Tensor, Tensor]]], object]) -> Timing:
+        rows = rows_like_all(corpus.lengths, batches * BATCH, self.task.seed)
         rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.task.seed))]
         examples = [corpus.ids[corpus.offsets[row] : corpus.offsets[row + 1]].tolist() for row in rows]
         labels = corpus.labels[rows].tolist()
         run(self._iterate(examples[:BATCH], labels[:BATCH]))  # one-time work is not counted
         seconds = stopwatch(self.device, lambda: run(self._iterate(examples, labels)))
-        return part_of(corpus, rows, seconds)
+        return timing(corpus, rows, seconds)
 
     def _iterate(self, examples: list[list[int]], labels: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
         pad = self.vocabulary.pad_index
@@ -162,25 +162,25 @@ class TorchLSTM:
         self.model = LastState(len(self.vocabulary), task.directions, packed).to(self.device)
         self.optimizer = build_optimizer(factory(config_of(task).optimizer), self.model, self.device)
 
-    def infer(self) -> Part:
+    def infer(self) -> Timing:
         self.model.eval()
         with torch.no_grad():
             corpus = Corpus.open(self.task.test, self.vocabulary.pad_index)
             return self._timed(corpus, self.task.batches["inference"], self._evaluate)
 
-    def train(self) -> Part:
+    def train(self) -> Timing:
         self.model.train()
         corpus = Corpus.open(self.task.train, self.vocabulary.pad_index)
         return self._timed(corpus, self.task.batches["training"], self._fit)
 
-    def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[Batch]], object]) -> Part:
+    def _timed(self, corpus: Corpus, batches: int, run: Callable[[Iterator[Batch]], object]) -> Timing:
         planned = plan(corpus, batch_size=BATCH, seed=self.task.seed, epoch=1)
         planned.sort(key=lambda rows: int(corpus.lengths[rows].max()))
         chosen = [planned[int((number + 0.5) * len(planned) / batches)] for number in range(batches)]
         source = Batches(corpus, device=self.device)
         run(source.of([planned[len(planned) // 10]]))  # one-time work is not counted
         seconds = stopwatch(self.device, lambda: run(source.of(chosen)))
-        return part_of(corpus, torch.cat(chosen), seconds)
+        return timing(corpus, torch.cat(chosen), seconds)
 
     def _fit(self, batches: Iterator[Batch]) -> None:
         for batch in batches:
@@ -208,7 +208,7 @@ class LastState(nn.Module):
             sequence = pack_padded_sequence(vectors, lengths.cpu(), batch_first=True, enforce_sorted=False)
             last = torch.cat(self.lstm(sequence)[1][0].unbind(), dim=1)  # [B, D*H]
         else:
-            # why it differs from packing: the backward direction runs over the padding first; the speed is the same
+            # unlike with packing, the backward direction runs over the padding first; the speed is the same
             outputs, _ = self.lstm(vectors)  # [B, T, D*H]
             last = outputs[torch.arange(len(ids), device=ids.device), lengths - 1]  # [B, D*H]
         return self.head(last).squeeze(1)  # [B]
@@ -226,26 +226,26 @@ class Project:
         self.vocabulary = vocabulary_of(task)
         self.model = project_model(self.config, self.vocabulary)
 
-    def infer(self) -> Part:
+    def infer(self) -> Timing:
         corpus = Corpus.open(self.task.test, self.vocabulary.pad_index)
-        rows = like_all(corpus.lengths, self.task.batches["inference"] * BATCH, self.task.seed)
-        some = taken(corpus, rows)
+        rows = rows_like_all(corpus.lengths, self.task.batches["inference"] * BATCH, self.task.seed)
+        some = select(corpus, rows)
         self.model.to(self.machine.device)
-        self._predict(taken(some, torch.arange(min(BATCH, len(some)))))
-        return part_of(corpus, rows, stopwatch(self.machine.device, lambda: self._predict(some)))
+        self._predict(select(some, torch.arange(min(BATCH, len(some)))))
+        return timing(corpus, rows, stopwatch(self.machine.device, lambda: self._predict(some)))
 
     def _predict(self, corpus: Corpus) -> None:
         predict(self.model, corpus, machine=self.machine)
 
-    def train(self) -> Part:
+    def train(self) -> Timing:
         corpus = Corpus.open(self.task.train, self.vocabulary.pad_index)
-        rows = like_all(corpus.lengths, self.task.batches["training"] * BATCH, self.task.seed)
-        some = taken(corpus, rows)
+        rows = rows_like_all(corpus.lengths, self.task.batches["training"] * BATCH, self.task.seed)
+        some = select(corpus, rows)
         recipe = build_recipe(self.config, self.machine)
         trainer = dataclasses.replace(recipe.trainer, epochs=2)
         recipe = dataclasses.replace(recipe, trainer=trainer, seed=self.task.seed)
-        fitted = fit(self.model, some, taken(some, torch.arange(min(BATCH, len(some)))), recipe)
-        return part_of(corpus, rows, len(rows) / fitted.history[-1]["reviews_per_second"])
+        fitted = fit(self.model, some, select(some, torch.arange(min(BATCH, len(some)))), recipe)
+        return timing(corpus, rows, len(rows) / fitted.history[-1]["reviews_per_second"])
 
 
 KERNELS = {
@@ -257,7 +257,7 @@ KERNELS = {
 """Names of torch's operators by purpose; all others are `other operators`."""
 
 
-def where_time_goes(task: Task) -> dict[str, float]:
+def seconds_by_kind(task: Task) -> dict[str, float]:
     """Measure the seconds per kind of operator in a one-process training; the rest is Python and waiting."""
     way = Project(task, dataclasses.replace(machine_of(task), processes=1))
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
@@ -299,10 +299,10 @@ def machine_of(task: Task) -> Machine:
 
 
 def config_of(task: Task) -> Config:
-    asked = [f"model.bidirectional={str(task.directions == 2).lower()}"]
+    overrides = [f"model.bidirectional={str(task.directions == 2).lower()}"]
     if task.batch_size is not None:
-        asked.append(f"trainer.batch_size={task.batch_size}")
-    return compose(*task.overrides, *asked)
+        overrides.append(f"trainer.batch_size={task.batch_size}")
+    return compose(*task.overrides, *overrides)
 
 
 def project_model(config: Config, vocabulary: Vocabulary) -> nn.Module:
@@ -314,7 +314,7 @@ def vocabulary_of(task: Task) -> Vocabulary:
     return Vocabulary.load(task.train.parent / VOCABULARY)
 
 
-def like_all(lengths: Tensor, count: int, seed: int) -> Tensor:
+def rows_like_all(lengths: Tensor, count: int, seed: int) -> Tensor:
     """Return the sorted rows of `count` reviews, or of all if there are fewer, with lengths evenly spaced among all."""
     if count >= len(lengths):
         return torch.arange(len(lengths))
@@ -323,7 +323,7 @@ def like_all(lengths: Tensor, count: int, seed: int) -> Tensor:
     return lengths.argsort(stable=True)[ranks].sort().values
 
 
-def taken(corpus: Corpus, rows: Tensor) -> Corpus:
+def select(corpus: Corpus, rows: Tensor) -> Corpus:
     """Return a corpus in memory with only these rows."""
     lengths = corpus.lengths[rows]
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
@@ -332,9 +332,9 @@ def taken(corpus: Corpus, rows: Tensor) -> Corpus:
     return Corpus(corpus.ids[places], offsets, corpus.labels[rows], corpus.pad_index, corpus.width)
 
 
-def part_of(corpus: Corpus, rows: Tensor, seconds: float) -> Part:
+def timing(corpus: Corpus, rows: Tensor, seconds: float) -> Timing:
     lengths = corpus.lengths[rows]
-    return Part(len(rows), int(lengths.sum()), seconds, int(lengths.max()))
+    return Timing(len(rows), int(lengths.sum()), seconds, int(lengths.max()))
 
 
 def stopwatch(device: torch.device, work: Callable[[], object]) -> float:
@@ -347,7 +347,7 @@ def stopwatch(device: torch.device, work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def operations(tokens: int, directions: int, passes: Sequence[str]) -> float:
+def lstm_flops(tokens: int, directions: int, passes: Sequence[str]) -> float:
     """Return the FLOPs of the LSTM's matrix products on `tokens` tokens; `passes` are forward and backward.
 
     Each token is multiplied with weight_ih [4H, E] and weight_hh [4H, H], two FLOPs per weight. Backward does so twice,

@@ -17,24 +17,24 @@ from pathlib import Path
 from typing import Any
 
 Request = dict[str, Any]
-Found = dict[str, Any]
+Result = dict[str, Any]
 
 MARK = "RESULT "
 
 
 def main() -> None:
-    asked = json.loads(sys.argv[1])
-    for found in MEASURES[asked.pop("measure")](asked):
-        print(MARK + json.dumps(found), flush=True)
+    request = json.loads(sys.argv[1])
+    for result in MEASURES[request.pop("measure")](request):
+        print(MARK + json.dumps(result), flush=True)
 
 
-def speed(asked: Request) -> Iterator[Found]:
+def speed(request: Request) -> Iterator[Result]:
     """Time inference and then training of one way; in this order, because training takes more memory."""
     import torch
     import ways
 
-    asked |= {split: Path(asked[split]) for split in ("train", "test")}
-    task = ways.Task(**asked)
+    request |= {split: Path(request[split]) for split in ("train", "test")}
+    task = ways.Task(**request)
     machine = ways.machine_of(task)
     torch.set_num_threads(machine.threads)
     way = ways.WAYS[task.way](task, machine)
@@ -49,7 +49,7 @@ def speed(asked: Request) -> Iterator[Found]:
         yield {
             "work": work,
             **dataclasses.asdict(part),
-            "operations": ways.operations(part.tokens, task.directions, passes),
+            "flops": ways.lstm_flops(part.tokens, task.directions, passes),
             "device": machine.device.type,
             "precision": str(machine.precision).removeprefix("torch."),
             "processes": machine.processes,
@@ -58,22 +58,22 @@ def speed(asked: Request) -> Iterator[Found]:
         }
 
 
-def profile(asked: Request) -> Iterator[Found]:
+def profile(request: Request) -> Iterator[Result]:
     """Measure where the time of this project's training goes, by kind of operator."""
     import ways
 
-    task = ways.Task(**asked | {split: Path(asked[split]) for split in ("train", "test")})
-    for kind, seconds in ways.where_time_goes(task).items():
+    task = ways.Task(**request | {split: Path(request[split]) for split in ("train", "test")})
+    for kind, seconds in ways.seconds_by_kind(task).items():
         yield {"kind": kind, "seconds": seconds}
 
 
-def products(asked: Request) -> Iterator[Found]:
+def products(request: Request) -> Iterator[Result]:
     """Measure the FLOP/s of matrix products: square ones, and those of one LSTM step. Waits for a line on stdin."""
     import torch
     import ways
 
-    torch.set_num_threads(asked["threads"])
-    device, dtype = torch.device(asked["device"]), getattr(torch, asked["precision"])
+    torch.set_num_threads(request["threads"])
+    device, dtype = torch.device(request["device"]), getattr(torch, request["precision"])
     size = 8192 if device.type == "cuda" else 1024
     yield {}  # ready
     sys.stdin.readline()
@@ -82,7 +82,7 @@ def products(asked: Request) -> Iterator[Found]:
         for _ in range(times):
             torch.mm(left, right)
 
-    found = {}
+    result = {}
     for name, (rows, inner, columns) in {
         "square": (size, size, size),
         "step": (ways.BATCH, ways.H, 4 * ways.H),
@@ -91,15 +91,15 @@ def products(asked: Request) -> Iterator[Found]:
         right = torch.randn(inner, columns, device=device, dtype=dtype)
         calls = max(1, int(2e9 / (rows * inner * columns)))
         rates: list[float] = []
-        until = time.perf_counter() + asked["seconds"]
+        until = time.perf_counter() + request["seconds"]
         while time.perf_counter() < until or not rates:
             seconds = ways.stopwatch(device, partial(multiply, left, right, calls))
             rates.append(2 * rows * inner * columns * calls / seconds)
-        found[name] = statistics.median(rates)
-    yield found
+        result[name] = statistics.median(rates)
+    yield result
 
 
-def prepare(asked: Request) -> Iterator[Found]:
+def prepare(request: Request) -> Iterator[Result]:
     """Load and encode the reviews. Falls back to the demo corpus, and says so, if IMDB cannot be had."""
     from sentexp.config import compose, plain
     from sentexp.errors import SentexpError
@@ -107,7 +107,7 @@ def prepare(asked: Request) -> Iterator[Found]:
     from sentexp.machine.cores import available_cores
 
     note = None
-    config = compose(*asked["overrides"])
+    config = compose(*request["overrides"])
     try:
         reviews = build(config.data)
     except SentexpError as error:
@@ -115,13 +115,13 @@ def prepare(asked: Request) -> Iterator[Found]:
         if data["_target_"] != "sentexp.data.hub.load" or data["path"] is not None:
             raise
         note = f"no IMDB here ({error}), so this is the demo corpus"
-        config = compose(*asked["fallback"])
+        config = compose(*request["fallback"])
         reviews = build(config.data)
-    if asked.get("repeated_to"):
-        reviews = repeated(reviews, asked["repeated_to"])
+    if request.get("repeated_to"):
+        reviews = repeated(reviews, request["repeated_to"])
     pipeline = build_pipeline(config)
     began = time.perf_counter()
-    corpora = pipeline.prepare(reviews, Path(asked["cache_dir"]), processes=available_cores()[0])
+    corpora = pipeline.prepare(reviews, Path(request["cache_dir"]), processes=available_cores()[0])
     yield {
         "seconds": time.perf_counter() - began,
         "from_cache": pipeline.report["from_cache"],
@@ -151,18 +151,18 @@ def repeated(reviews: Any, count: int) -> Any:
     return Reviews(datasets.DatasetDict(train=copies), reviews.labels, {"train": digest}, reviews.source)
 
 
-def first_step(asked: Request) -> Iterator[Found]:
+def first_step(request: Request) -> Iterator[Result]:
     """Run the command line with these arguments up to its first training step. Yields the seconds since `began`."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     from sentexp import cli
 
     def reached(*_: Any) -> None:
-        print(MARK + json.dumps({"seconds": time.time() - asked["began"]}), flush=True)
+        print(MARK + json.dumps({"seconds": time.time() - request["began"]}), flush=True)
         os._exit(0)  # further processes of the training end with their parent
 
     register_optimizer_step_post_hook(reached)
-    sys.argv = ["sentexp", *asked["arguments"]]
+    sys.argv = ["sentexp", *request["arguments"]]
     cli.main()
     yield from ()
 
