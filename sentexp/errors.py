@@ -33,7 +33,7 @@ class SweepFailed(SentexpError):
 
 
 class Pruned(Exception):
-    """Raised in a run that a sweep has found hopeless; the run ends, and has not failed."""
+    """Raised in a run that the pruner of its sweep stops; the run ends, and has not failed."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(epoch)

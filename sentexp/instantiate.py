@@ -6,11 +6,15 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from torch import nn
+
 from sentexp.config import plain
 from sentexp.errors import SentexpError, one_line
 from sentexp.imports import import_object
 from sentexp.machine.choose import Machine, choose_machine
-from sentexp.schema import Config
+from sentexp.machine.workload import Workload
+from sentexp.schema import Config, TrainerConfig
 from sentexp.signature import accepted
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
@@ -80,10 +84,33 @@ def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
     0.01
     """
     if machine is None:
-        trainer = config.trainer
-        machine = choose_machine(
-            device=trainer.device, precision=trainer.precision, processes=trainer.processes, threads=trainer.threads
-        )
+        machine = build_machine(config.trainer)
     schedule = plain(config.schedule)
     interval = schedule.pop("interval", "step")
     return Recipe(factory(config.optimizer), factory(schedule), machine, config.trainer, config.seed, interval)
+
+
+def build_machine(
+    trainer: TrainerConfig, model: nn.Module | None = None, train_lengths: np.ndarray | None = None
+) -> Machine:
+    """Return the machine that device, precision, processes and threads of the section trainer choose.
+
+    `processes=auto` needs the size of the training to choose more than one: the model, and `train_lengths`, integers
+    [R], the tokens of each training review. Raises SentexpError for a device that is not there.
+    """
+    workload = None
+    if model is not None and train_lengths is not None:
+        workload = Workload.of(
+            model,
+            train_lengths,
+            epochs=trainer.epochs,
+            batch_size=trainer.batch_size,
+            max_tokens=trainer.max_tokens,
+        )
+    return choose_machine(
+        device=trainer.device,
+        precision=trainer.precision,
+        processes=trainer.processes,
+        threads=trainer.threads,
+        workload=workload,
+    )

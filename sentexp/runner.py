@@ -18,11 +18,10 @@ from sentexp.config import plain
 from sentexp.data.reviews import Reviews
 from sentexp.errors import Pruned
 from sentexp.imports import import_object
-from sentexp.instantiate import build, build_pipeline, build_recipe
-from sentexp.machine.choose import Machine, choose_machine
+from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
+from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
-from sentexp.machine.workload import Workload
 from sentexp.model import shapes
 from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
@@ -92,7 +91,7 @@ def run(
     Returns None if the run was pruned, and in the further processes of torchrun, which only train along. Raises
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
-    _choose_machine(config)  # a device that is not there is refused before anything is loaded
+    build_machine(config.trainer)  # a device that is not there is refused before anything is loaded
     recorded = _recorded(config)
     chosen = {group: option for group, option in (choices or {}).items() if option}
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
@@ -106,7 +105,8 @@ def run(
         prepared = prepare(config)
         model = build_model(config, prepared)
         _record_data(record, prepared, model, name=chosen.get("data", "data"))
-        recipe = build_recipe(config, _choose_machine(config, model, prepared))
+        machine = build_machine(config.trainer, model, prepared.corpora["train"].lengths)
+        recipe = build_recipe(config, machine)
         _record_machine(record, recipe.machine)
 
         try:
@@ -206,25 +206,6 @@ def _cache_dir(config: Config) -> Path:
 def _recorded(config: Config) -> dict[str, Any]:
     """Return what is recorded: all but `sweep`, which says how the run came about, not what it is."""
     return {section: value for section, value in plain(config).items() if section != "sweep"}
-
-
-def _choose_machine(config: Config, model: nn.Module | None = None, prepared: Prepared | None = None) -> Machine:
-    trainer, workload = config.trainer, None
-    if model is not None and prepared is not None:
-        workload = Workload.of(
-            model,
-            prepared.corpora["train"].lengths,
-            epochs=trainer.epochs,
-            batch_size=trainer.batch_size,
-            max_tokens=trainer.max_tokens,
-        )
-    return choose_machine(
-        device=trainer.device,
-        precision=trainer.precision,
-        processes=trainer.processes,
-        threads=trainer.threads,
-        workload=workload,
-    )
 
 
 def _fit(model: nn.Module, prepared: Prepared, recipe: Recipe, record: Run, tell: EpochCallback | None) -> FitResult:

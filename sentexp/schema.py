@@ -114,7 +114,7 @@ class HubConfig:
     revision: Optional[str] = key()
     """Commit or tag of the dataset."""
     path: Optional[str] = key()
-    """Local folder in the Hub's layout, read instead of the Hub."""
+    """Local folder in the Hub's layout, used in place of the Hub."""
     text_column: str = key()
     """Column that holds the review."""
     label_column: str = key()
@@ -248,7 +248,7 @@ class GloveConfig:
     dim: int = key(at_least=1)
     """Numbers per word, E."""
     path: Optional[str] = key()
-    """File that is read instead of the download."""
+    """File that is used in place of the download."""
     freeze: bool = key()
     """Keep the vectors as they are."""
     thaw_after: Optional[int] = key(at_least=1)
@@ -282,7 +282,7 @@ class FasttextConfig:
     dim: int = key(at_least=1)
     """Numbers per word, E."""
     path: Optional[str] = key()
-    """File that is read instead of the download."""
+    """File that is used in place of the download."""
     freeze: bool = key()
     """Keep the vectors as they are."""
     thaw_after: Optional[int] = key(at_least=1)
@@ -563,7 +563,7 @@ class SweepConfig:
     direction: Any = key()
     """maximize or minimize, or a list with one for each metric."""
     pruner: str = key(choices=("none", "median", "successive_halving", "hyperband"))
-    """Rule by which hopeless jobs are stopped."""
+    """Rule by which jobs that fall behind are stopped."""
     warmup_epochs: int = key(at_least=1)
     """Epochs that every job may train before it can be pruned."""
     startup_trials: int = key(at_least=1)
@@ -626,7 +626,7 @@ class SweepConfig:
         if several and self.sampler == "cmaes":
             yield "sweep.sampler=cmaes: knows one metric; expected nsgaii, tpe or gp beside several"
         if self.storage is not None and not self.is_search:
-            expected = "expected a guided search, such as sweep.sampler=tpe"
+            expected = "expected a search, such as sweep.sampler=tpe"
             yield f"sweep.storage={self.storage}: a grid is one driver's; {expected}"
         if self.storage is not None and self.study_name is None:
             yield f"sweep.storage={self.storage}: expected sweep.study_name=... as well, the same everywhere"

@@ -140,16 +140,19 @@ def as_markdown(jobs: pandas.DataFrame, points: pandas.DataFrame, settings: str)
     deviation = pooled(jobs)
     lines += ["| change | among | test accuracy | |", "| --- | --- | --- | --- |"]
     for change, among, difference, error in effects(jobs, deviation):
+        if pandas.isna(error):
+            lines.append(f"| {change} | {among} | {difference:+.4f} | one seed: no verdict |")
+            continue
         verdict = "beyond the spread" if abs(difference) > CLEAR * error else "within the spread"
         lines.append(f"| {change} | {among} | {difference:+.4f} ± {error:.4f} | {verdict} |")
-    lines += [
-        "",
-        f"Difference of means ± its standard error, from the standard deviation over the seeds of a point, pooled over "
-        f"all points: {deviation:.4f}. Within the spread means at most {CLEAR:.0f} standard errors; one in twenty "
-        "differences goes beyond them by chance.",
-        "",
-        settings,
-    ]
+    if not pandas.isna(deviation):
+        lines += [
+            "",
+            f"Difference of means ± its standard error, from the standard deviation over the seeds of a point, pooled "
+            f"over all points: {deviation:.4f}. Within the spread means at most {CLEAR:.0f} standard errors; one in "
+            "twenty differences goes beyond them by chance.",
+        ]
+    lines += ["", settings]
     return "\n".join(lines)
 
 

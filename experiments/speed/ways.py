@@ -19,13 +19,13 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from sentexp.batches import Batch, Batches, plan
 from sentexp.config import compose
 from sentexp.evaluation import predict
-from sentexp.instantiate import build, build_recipe, factory
+from sentexp.instantiate import build, build_machine, build_recipe, factory
 from sentexp.machine.cores import available_cores
 from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
 from sentexp.text.encoded_reviews import VOCABULARY
 from sentexp.text.vocabulary import Vocabulary
-from sentexp.training import Machine, Workload, choose_machine, fit
+from sentexp.training import Machine, choose_machine, fit
 from sentexp.training.loop import build_optimizer
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, E embedding dim, H hidden size, D directions (1 or 2)
@@ -281,20 +281,11 @@ WAYS: dict[str, type[Tutorial] | type[TorchLSTM] | type[Project]] = {
 def machine_of(task: Task) -> Machine:
     """Return the project's own choice for its ways; for the others fp32 and one process with a thread per core."""
     config = config_of(task)
-    trainer = config.trainer
     if task.way.startswith("project"):
         vocabulary = vocabulary_of(task)
         lengths = Corpus.open(task.train, vocabulary.pad_index).lengths
-        size = {"epochs": trainer.epochs, "batch_size": trainer.batch_size, "max_tokens": trainer.max_tokens}
-        workload = Workload.of(project_model(config, vocabulary), lengths, **size)
-        return choose_machine(
-            device=trainer.device,
-            precision=trainer.precision,
-            processes=trainer.processes,
-            threads=trainer.threads,
-            workload=workload,
-        )
-    device = choose_machine(device=trainer.device).device
+        return build_machine(config.trainer, project_model(config, vocabulary), lengths)
+    device = choose_machine(device=config.trainer.device).device
     return Machine(device, torch.float32, 1, available_cores()[0], {})
 
 

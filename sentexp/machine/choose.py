@@ -79,7 +79,7 @@ def resolve_processes(
         gpus = torch.cuda.device_count() if device.type == "cuda" else 0
         if device.type == "cuda" and int(number) > gpus:
             raise SentexpError(f"trainer.processes={number}: expected at most one for each of the {gpus} GPUs here")
-        return int(number), f"{number} (as asked)"
+        return int(number), f"{number} (as requested)"
     if device.type == "cuda":
         return 1, "1 (one GPU; trainer.processes=N takes N of them)"
     cores, by = available_cores()

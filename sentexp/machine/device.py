@@ -23,7 +23,7 @@ def resolve_device(name: str) -> tuple[torch.device, str]:
             return torch.device("cuda", _local_rank()), f"cuda ({torch.cuda.get_device_name(_local_rank())})"
         return torch.device("cpu"), "cpu (PyTorch sees no CUDA device)"
     if name == "cpu":
-        return torch.device("cpu"), "cpu (as asked)"
+        return torch.device("cpu"), "cpu (as requested)"
     kind, _, number = name.partition(":")
     if kind != "cuda" or not (number or "0").isdigit():
         raise ValueError(f"device={name}: expected auto, cpu, cuda or cuda:N")
@@ -34,7 +34,7 @@ def resolve_device(name: str) -> tuple[torch.device, str]:
     if index >= count:
         there = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
         raise SentexpError(f"trainer.device={name}: no such device; expected {there}")
-    return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}, as asked)"
+    return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}, as requested)"
 
 
 def resolve_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]:
@@ -50,7 +50,7 @@ def resolve_precision(name: str, device: torch.device) -> tuple[torch.dtype, str
         name = "bf16" if native else "fp32"
         return PRECISIONS[name], f"{name} ({why})"
     slow = name == "bf16" and not native
-    return PRECISIONS[name], f"{name} (as asked, although slow here: {why})" if slow else f"{name} (as asked)"
+    return PRECISIONS[name], f"{name} (as requested, although slow here: {why})" if slow else f"{name} (as requested)"
 
 
 def _multiplies_bf16(device: torch.device) -> tuple[bool, str]:

@@ -115,7 +115,7 @@ def _report(request: SweepRequest, parent: Run, write_report: WriteReport) -> No
         log.info(line)
     failed = states.count("failed")
     if failed:
-        raise SweepFailed(f"{failed} of {len(states)} runs failed; again: {request.resume_command()}")
+        raise SweepFailed(f"{failed} of {len(states)} jobs failed; again: {request.resume_command()}")
 
 
 def _open(request: SweepRequest, side_by_side: int) -> SweepStorage:

@@ -54,7 +54,7 @@ class JobReporter:
             self.update(run_id=location.run_id)
 
     def epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
-        """Report the metrics of an epoch, counted from 1. Raises Pruned if the run is hopeless."""
+        """Report the metrics of an epoch, counted from 1. Raises Pruned if the pruner stops the run."""
         self._history.append(dict(metrics))
         if self._watched is None:
             return

@@ -30,7 +30,7 @@ def test_other_devices_are_refused(name):
 
 def test_gpus_by_number(two_gpus):
     assert resolve_device("auto")[0] == torch.device("cuda:0")
-    assert resolve_device("cuda:1") == (torch.device("cuda:1"), "cuda:1 (GPU 1, as asked)")
+    assert resolve_device("cuda:1") == (torch.device("cuda:1"), "cuda:1 (GPU 1, as requested)")
     with pytest.raises(SentexpError, match=r"^trainer.device=cuda:2: no such device; expected cuda:0 to cuda:1$"):
         resolve_device("cuda:2")
 

@@ -25,7 +25,7 @@ def states(results: SweepResults) -> dict[str, str]:
 def test_failures_are_listed_and_resume_runs_nothing_else(app, fates) -> None:
     ended = app("x=0,1,2,3", "y=1,2", fates(x1="raise", x2="nan", x3="quit"))
     assert ended.status == 1
-    assert ended.refused.startswith("sentexp: 6 of 8 runs failed; again: ")
+    assert ended.refused.startswith("sentexp: 6 of 8 jobs failed; again: ")
     failed = [job for job in app.results.jobs if job.state == "failed"]
     assert [job.number for job in failed] == [2, 3, 4, 5, 6, 7]
     for job, why in zip(
