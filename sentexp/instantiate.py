@@ -6,8 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from sentexp.config import plain
 from sentexp.errors import SentexpError, one_line
@@ -91,11 +90,11 @@ def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
 
 
 def build_machine(
-    trainer: TrainerConfig, model: nn.Module | None = None, train_lengths: np.ndarray | None = None
+    trainer: TrainerConfig, model: nn.Module | None = None, train_lengths: Tensor | None = None
 ) -> Machine:
     """Return the machine that device, precision, processes and threads of the section trainer choose.
 
-    `processes=auto` needs the size of the training to choose more than one: the model, and `train_lengths`, integers
+    `processes=auto` needs the size of the training to choose more than one: the model, and `train_lengths`, int64
     [R], the tokens of each training review. Raises SentexpError for a device that is not there.
     """
     workload = None
