@@ -21,7 +21,7 @@ from sentexp.schema import OPTIONS, Config
 Section = TypeVar("Section")
 
 SINGULARS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-PLURALS = {float: "numbers, such as [0.9,0.99]", str: "texts, such as [a,b]"}
+PLURALS = {int: "whole numbers, such as [3,4,5]", float: "numbers, such as [0.9,0.99]", str: "texts, such as [a,b]"}
 
 
 def conf_dir() -> Path:

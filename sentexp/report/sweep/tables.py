@@ -11,6 +11,9 @@ import pandas as pd
 from sentexp.report.sweep.points import count_states, parsed_values
 from sentexp.sweep.results import PointResult, SweepResults
 
+FIXED = ("number", "seed", "state", "seconds", "error", "run_id", "n", "states", "jobs")
+"""Columns that every sweep has; a key or a metric of the same name gets another one."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -32,9 +35,7 @@ class Columns:
         further = [metric for metric in found if metric not in results.metrics]
         further.sort(key=lambda metric: not metric.startswith("test/"))
         seeds = any(job.seed is not None for job in results.jobs)
-        taken = {"number", "state", "seconds", "error", "run_id", "n", "states", "jobs"} | (
-            {"seed"} if seeds else set()
-        )
+        taken = {*FIXED} if seeds else {*FIXED} - {"seed"}
         metrics = [f"metric {metric}" if metric in taken else metric for metric in (*results.metrics, *further)]
         taken.update(metrics)
         keys = {key: f"swept {key}" if key in taken else key for key in results.swept}
