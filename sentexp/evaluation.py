@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,17 +48,18 @@ class Predictions:
 
 
 def evaluate(model: nn.Module, corpus: Corpus, machine: Machine | None = None) -> dict[str, float]:
-    """Return loss, accuracy, f1 and roc_auc of `model` on a labelled corpus.
+    """Return the metrics of `model` on a labelled corpus: loss, accuracy, f1, roc_auc and others, see `metrics`.
 
     `machine` must be where the model is; None is the model's device, in the precision that suits it. A metric that
-    cannot be computed is left out, and the log says why; see `metrics`.
+    cannot be computed is left out, and the log says why.
 
     >>> from sentexp import build_model, compose, evaluate, prepare
     >>> config = compose("data.size=200")
     >>> prepared = prepare(config)
     >>> model = build_model(config, prepared)
-    >>> sorted(evaluate(model, prepared.corpora["test"]))
-    ['accuracy', 'f1', 'loss', 'roc_auc']
+    >>> list(evaluate(model, prepared.corpora["test"]))  # doctest: +NORMALIZE_WHITESPACE
+    ['loss', 'accuracy', 'f1', 'precision', 'recall', 'f1_macro', 'precision_macro', 'recall_macro', 'f1_weighted',
+     'precision_weighted', 'recall_weighted', 'roc_auc']
     """
     if machine is None:
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
@@ -157,17 +158,24 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def metrics(
-    predictions: Predictions, further: Mapping[str, Metric] | None = None
+    predictions: Predictions,
+    further: Mapping[str, Metric] | None = None,
+    *,
+    positive: int = 1,
+    names: Sequence[str] | None = None,
 ) -> tuple[dict[str, float], list[str]]:
     """Return the metrics of labelled predictions, and a note for each one that could not be computed.
 
     - loss: mean cross-entropy in nats
     - accuracy: correct over total
-    - f1: for two classes the one of class 1, for more the unweighted mean over classes; a class that neither occurs
-      nor is predicted counts as 0
+    - f1, precision, recall: for two classes those of the class `positive`, for more the macro ones; a class that
+      neither occurs nor is predicted counts as 0
+    - f1_macro and so on: the unweighted mean over classes; f1_weighted and so on: weighted by their reviews
     - roc_auc: for more than two classes the unweighted mean of one class against the rest; needs reviews of every class
     - `further`: each by its name, called with the labels int64 [N] and the probabilities float64 [N, C], for example
       `{"log_loss": sklearn.metrics.log_loss}`; one that raises or gives no finite number is a note
+
+    Notes call the classes by `names`, or by their numbers.
     """
     if predictions.loss is None:
         return {}, ["no metrics: there is no labelled review"]
@@ -177,12 +185,17 @@ def metrics(
     found = {
         "loss": predictions.loss,
         "accuracy": int((answers == labels).sum()) / len(labels),
-        "f1": _f1(labels, answers, classes=scores.shape[1]),
     }
+    table = by_class(answers, labels, classes=scores.shape[1])
+    averages = {"macro": table.mean(0), "weighted": np.average(table, axis=0, weights=table[:, SUPPORT])}
+    chosen = table[positive] if len(table) == 2 else averages["macro"]
+    found |= {name: float(chosen[column]) for column, name in enumerate(OF_CLASS)}
+    for average, row in averages.items():
+        found |= {f"{name}_{average}": float(row[column]) for column, name in enumerate(OF_CLASS)}
     notes = []
     absent = sorted(set(range(scores.shape[1])) - set(labels.tolist()))
     if absent:
-        notes.append(f"no roc_auc: no review has label {', '.join(map(str, absent))}")
+        notes.append(f"no roc_auc: no review has label {', '.join(names[i] if names else str(i) for i in absent)}")
     else:
         found["roc_auc"] = _roc_auc(labels, exact if exact.shape[1] == 2 else scores)
     for name, metric in (further or {}).items():
@@ -198,12 +211,35 @@ def metrics(
     return found, notes
 
 
-def _f1(labels: np.ndarray, answers: np.ndarray, classes: int) -> float:
-    from sklearn.metrics import f1_score
+OF_CLASS = ("f1", "precision", "recall")
+"""The first columns of `by_class`."""
+SUPPORT = 3
+"""The last column of `by_class`."""
+FEW = 20
+"""Reviews of a class below which its metrics say little: one review more or less is five points of recall."""
 
-    if classes == 2:
-        return float(f1_score(labels, answers, average="binary", zero_division=0))
-    return float(f1_score(labels, answers, labels=range(classes), average="macro", zero_division=0))
+
+def by_class(answers: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return F1, precision, recall and the number of reviews of each class, float64 [C, 4].
+
+    Takes predicted and true classes, int64 [N]. What would be 0 divided by 0 is 0.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, answers, labels=range(classes), zero_division=0
+    )
+    return np.stack([f1, precision, recall, support], axis=1)
+
+
+def few_reviews(labels: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return a note if a class has few of the reviews with these labels, int64 [N]; `names` [C] are of the classes."""
+    counts = np.bincount(labels, minlength=len(names))
+    few = [f"{name} {count}" for name, count in zip(names, counts, strict=True) if count < FEW]
+    if not few:
+        return []
+    listed = f"{', '.join(few[:5])}{', ...' if len(few) > 5 else ''}"
+    return [f"fewer than {FEW} reviews of a label ({listed}): its precision, recall and F1 are mostly chance"]
 
 
 def _roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:

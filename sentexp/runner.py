@@ -9,21 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from sentexp import evaluation, terminal
+from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
 from sentexp.config import plain
 from sentexp.data.reviews import Reviews
-from sentexp.errors import Pruned
+from sentexp.errors import Pruned, SentexpError, did_you_mean
 from sentexp.imports import import_object
 from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
-from sentexp.schema import Config
+from sentexp.schema import METRICS, Config
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.tracking import environment
@@ -36,6 +38,9 @@ from sentexp.training import FitResult, Recipe, TrainingProgress, fit
 
 log = logging.getLogger(__name__)
 
+SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
+"""Metrics that the last lines show, beside those of evaluation.metrics."""
+
 EpochCallback = Callable[[dict[str, float], int], object]
 """Called with an epoch's entry of the history and the epoch."""
 
@@ -45,14 +50,16 @@ class RunResult:
     """The result of a run, and where its parts are."""
 
     metrics: dict[str, float]
-    """test/loss, test/accuracy, test/f1, test/roc_auc and test/NAME of each of evaluation.metrics; best/valid_accuracy,
-    best/valid_loss, best/epoch."""
+    """test/NAME for each of `evaluation.metrics`, the function and the key; best/valid_accuracy, best/valid_loss,
+    best/epoch."""
     history: list[dict[str, float]]
     """One entry per epoch; see `FitResult.history`."""
     model_folder: Path
     """Folder that `sentexp.load` takes."""
     location: Location | None
     """Where the run is recorded; None with tracking=none."""
+    baselines: Baselines | None = None
+    """What the model is compared with; None with evaluation.baseline=false."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,8 @@ def run(
 
     >>> from sentexp import compose, run
     >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-    >>> sorted(result.metrics)
-    ['best/epoch', 'best/valid_accuracy', 'best/valid_loss', 'test/accuracy', 'test/f1', 'test/loss', 'test/roc_auc']
+    >>> list(result.metrics)[:4]
+    ['test/loss', 'test/accuracy', 'test/f1', 'test/precision']
 
     Reports and the trained model go to `output_dir`. The remaining arguments are recorded or called: `overrides` as
     they were typed, `choices` with the option of each group, `name` of the run where tracking.run_name is null.
@@ -103,6 +110,7 @@ def run(
         record.log_environment(environment.describe())
 
         prepared = prepare(config)
+        positive = _positive(config, prepared.reviews.labels)
         model = build_model(config, prepared)
         _record_data(record, prepared, model, name=chosen.get("data", "data"))
         machine = build_machine(config.trainer, model, prepared.corpora["train"].lengths)
@@ -117,18 +125,24 @@ def run(
             return None
         if rank() > 0:
             return None
-        predictions = _predict_test(model, prepared, recipe)
-        metrics = {**_test_metrics(config, predictions), **_best(fitted)}
-        record.log_metrics(metrics, step=fitted.best_epoch)
+        predictions, labels = _predict_test(model, prepared, recipe), prepared.reviews.labels
+        metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
+        record.log_metrics({**metrics, **_of_each_label(predictions, labels)}, step=fitted.best_epoch)
 
-        _write_reports(output_dir / "reports", prepared, fitted, predictions)
+        baselines = _baselines(prepared, recipe) if config.evaluation.baseline else None
+        if baselines is not None:
+            compared = {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
+            record.log_metrics(compared, step=fitted.best_epoch)
+
+        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive)
         record.log_folder(output_dir / "reports", "reports")
         model_folder = output_dir / "model"
         TrainedModel(prepared.pipeline, model, prepared.reviews.labels, recorded).save(model_folder)
         record.log_model(model_folder)
         location = record.location()
-    _print_summary(metrics, fitted, location, output_dir)
-    return RunResult(metrics, fitted.history, model_folder, location)
+    f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
+    _print_summary(metrics, fitted, location, output_dir, f1_of, baselines)
+    return RunResult(metrics, fitted.history, model_folder, location, baselines)
 
 
 def prepare(config: Config) -> Prepared:
@@ -145,7 +159,7 @@ def prepare(config: Config) -> Prepared:
 
     Raises SentexpError for reviews that cannot be read and for a tokenizer that fails.
     """
-    reviews: Reviews = build(config.data)
+    reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
     _report_data(reviews)
     pipeline = build_pipeline(config)
     with terminal.bar() as progress:
@@ -231,12 +245,47 @@ def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evalu
     return evaluation.predict(model, corpus, planned=planned, machine=recipe.machine)
 
 
-def _test_metrics(config: Config, predictions: evaluation.Predictions) -> dict[str, float]:
+def _positive(config: Config, labels: Sequence[str]) -> int:
+    """Return the class that evaluation.positive names."""
+    name = config.evaluation.positive
+    if name is None:
+        return len(labels) - 1
+    if len(labels) > 2:
+        raise SentexpError(f"evaluation.positive={name}: expected null, since there are {len(labels)} labels")
+    if name not in labels:
+        known = ", ".join(labels)
+        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(name, labels)}")
+    return labels.index(name)
+
+
+def _of_each_label(predictions: evaluation.Predictions, labels: Sequence[str]) -> dict[str, float]:
+    """Return F1, precision and recall of each label, by names such as test/f1/negative."""
+    table = evaluation.by_class(predictions.answers.numpy(), predictions.labels.numpy(), len(labels))
+    return {
+        f"test/{metric}/{label}": float(table[row, column])
+        for row, label in enumerate(labels)
+        for column, metric in enumerate(evaluation.OF_CLASS)
+    }
+
+
+def _test_metrics(
+    config: Config, predictions: evaluation.Predictions, labels: Sequence[str], positive: int
+) -> dict[str, float]:
     further = {name: import_object(path) for name, path in config.evaluation.metrics.items()}
-    metrics, notes = evaluation.metrics(predictions, further)
+    metrics, notes = evaluation.metrics(predictions, further, positive=positive, names=labels)
     for note in notes:
         log.warning("test: %s", note)
     return {f"test/{name}": value for name, value in metrics.items()}
+
+
+def _baselines(prepared: Prepared, recipe: Recipe) -> Baselines:
+    return judge_baselines(
+        prepared.corpora["train"],
+        prepared.corpora["test"],
+        num_classes=len(prepared.reviews.labels),
+        vocabulary_size=len(prepared.pipeline.vocabulary),
+        machine=recipe.machine,
+    )
 
 
 def _best(fitted: FitResult) -> dict[str, float]:
@@ -249,6 +298,9 @@ def _report_data(reviews: Reviews) -> None:
     log.info("data: %s: %s reviews; labels %s", reviews.source, sizes, ", ".join(reviews.labels))
     for reason, count in reviews.skipped.items():
         log.warning("data: %s skipped: %s", f"{count:,}", reason)
+    few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"]), reviews.labels)
+    for note in [*reviews.notes, *(f"test: {note}" for note in few)]:
+        log.warning("data: %s", note)
 
 
 def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -> None:
@@ -268,7 +320,9 @@ def _record_machine(record: Run, machine: Machine) -> None:
     record.log_params({"chosen": machine.reasons})
 
 
-def _write_reports(folder: Path, prepared: Prepared, fitted: FitResult, predictions: evaluation.Predictions) -> None:
+def _write_reports(
+    folder: Path, prepared: Prepared, fitted: FitResult, predictions: evaluation.Predictions, positive: int
+) -> None:
     from sentexp.report.run.folder import write_reports  # matplotlib, which no step of the training waits for
 
     write_reports(
@@ -280,16 +334,26 @@ def _write_reports(folder: Path, prepared: Prepared, fitted: FitResult, predicti
         lengths=prepared.corpora["test"].lengths,
         texts=prepared.reviews.splits["test"]["text"],
         names=prepared.reviews.labels,
+        positive=positive,
     )
 
 
 def _print_summary(
-    metrics: Mapping[str, float], fitted: FitResult, location: Location | None, output_dir: Path
+    metrics: Mapping[str, float],
+    fitted: FitResult,
+    location: Location | None,
+    output_dir: Path,
+    f1_of: str,
+    baselines: Baselines | None,
 ) -> None:
-    names = [name for name in metrics if name.startswith("test/")]
+    shown = [*SHOWN, *(name for name in metrics if name.startswith("test/") and name not in METRICS)]
     log.info("")
     log.info("best epoch %d, validation accuracy %.4f", fitted.best_epoch, fitted.best_accuracy)
-    log.info("  ".join(f"{name.replace('/', ' ')} {metrics[name]:.4f}" for name in names))
+    values = {name: f"{name.replace('/', ' ')} {metrics[name]:.4f}" for name in shown if name in metrics}
+    values["test/f1"] += f" ({f1_of})"
+    log.info("  ".join(values.values()))
+    if baselines is not None:
+        log.info(baselines.compared(metrics["test/accuracy"]))
     log.info("model and reports: %s", output_dir)
     if location is not None:
         log.info("run %s of experiment %s: %s", location.run_name, location.experiment, location.uri)

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Optional
 
 from omegaconf import MISSING
@@ -115,14 +116,22 @@ class HubConfig:
     """Commit or tag of the dataset."""
     path: Optional[str] = key()
     """Local folder in the Hub's layout, used in place of the Hub."""
-    text_column: str = key()
-    """Column that holds the review."""
+    text_column: Any = key()
+    """Column that holds the review, or a list of columns that are joined; `review.text` is a field inside one."""
     label_column: str = key()
     """Column that holds the label."""
+    label_map: Any = key()
+    """Another label for each label of the data; null drops its reviews."""
+    label_cuts: Optional[list[float]] = key()
+    """Numbers at which scores are cut into classes, in ascending order."""
+    ignore_label_case: bool = key()
+    """Make labels one that differ only in upper and lower case."""
+    drop_duplicates: bool = key()
+    """Keep only one review of each text, rather in the test than in training."""
     train_split: str = key()
     """Split to train on."""
     valid_split: Optional[str] = key()
-    """Split to validate on; without one, part of the training split."""
+    """Split to validate on; auto is the dataset's own if it has one. Without one, part of the training split."""
     test_split: str = key()
     """Split to test on."""
     valid_fraction: float = key(above=0, below=1)
@@ -136,6 +145,7 @@ class HubConfig:
         if self.name is None and self.path is None:
             yield "data.name=null: expected OWNER/NAME of a dataset on the Hub, or data.path=FOLDER"
         yield from _absent(path=self.path)
+        yield from _about_columns_and_labels(self)
 
 
 @dataclass
@@ -149,14 +159,30 @@ class FilesConfig:
     """File or folder to validate on."""
     test: Optional[str] = key()
     """File or folder to test on."""
-    format: str = key(choices=("auto", "csv", "tsv", "jsonl", "parquet", "folder"))
+    format: str = key(choices=("auto", "csv", "tsv", "json", "jsonl", "parquet", "excel", "folder"))
     """Format of the files; auto goes by the ending of their names."""
-    text_column: str = key()
-    """Column that holds the review."""
+    text_column: Any = key()
+    """Column that holds the review, or a list of columns that are joined; `review.text` is a field inside one."""
     label_column: str = key()
     """Column that holds the label."""
+    header: bool = key()
+    """The first row of csv, tsv and Excel names the columns; without it they are numbers from 1."""
+    delimiter: str = key(
+        pattern=r"auto|comma|semicolon|tab|bar|[^\w\s\"]", expected="auto, comma, semicolon, tab, bar or one character"
+    )
+    """What separates the fields of csv and tsv; auto finds out."""
+    quoting: str = key(choices=("auto", "standard", "none"))
+    """With standard, double quotation marks in csv and tsv enclose fields; with none they are plain characters."""
     encoding: str = key()
     """Encoding of text files, by Python's name for it."""
+    label_map: Any = key()
+    """Another label for each label of the data; null drops its reviews."""
+    label_cuts: Optional[list[float]] = key()
+    """Numbers at which scores are cut into classes, in ascending order."""
+    ignore_label_case: bool = key()
+    """Make labels one that differ only in upper and lower case."""
+    drop_duplicates: bool = key()
+    """Keep only one review of each text, rather in the test than in training."""
     test_fraction: float = key(above=0, below=1)
     """Share kept for the test where there is no test file."""
     valid_fraction: float = key(above=0, below=1)
@@ -173,6 +199,21 @@ class FilesConfig:
         if self.path is not None and any(split is not None for split in splits.values()):
             yield f"data.path={self.path}: expected alone, without data.train, data.valid and data.test"
         yield from _absent(path=self.path, **splits)
+        yield from _about_columns_and_labels(self)
+
+
+def _about_columns_and_labels(data: HubConfig | FilesConfig) -> Iterator[str]:
+    columns = data.text_column if isinstance(data.text_column, list) else [data.text_column]
+    if not columns or not all(isinstance(column, (str, int)) for column in columns):
+        yield f"data.text_column={data.text_column}: expected a column, or a list of columns such as [title,text]"
+    if data.label_map is not None:
+        if not isinstance(data.label_map, Mapping) or all(label is None for label in data.label_map.values()):
+            yield f"data.label_map={data.label_map}: expected labels with their new names, such as {{1: neg, 5: pos}}"
+        if data.label_cuts is not None:
+            yield f"data.label_cuts={data.label_cuts}: expected without data.label_map"
+    cuts = data.label_cuts
+    if cuts is not None and (not cuts or any(low >= high for low, high in pairwise(cuts))):
+        yield f"data.label_cuts={cuts}: expected one or more numbers in ascending order"
 
 
 def _absent(**paths: Optional[str]) -> Iterator[str]:
@@ -356,6 +397,21 @@ class BagOfWordsConfig:
 
 
 @dataclass
+class NbNgramsConfig:
+    _target_: str = "sentexp.model.nb_ngrams.NbNgramsClassifier"
+    max_ngram: int = key(at_least=1)
+    """Tokens of the longest n-gram."""
+    min_count: int = key(at_least=1)
+    """Training reviews that an n-gram must be in to count."""
+    alpha: float = key(above=0)
+    """Added to the count of each n-gram in each class."""
+    C: float = key(above=0)
+    """Inverse strength of regularization, as scikit-learn's LogisticRegression has it."""
+    seed: int = key(at_least=0)
+    """Seed of the order in which the solver visits the reviews."""
+
+
+@dataclass
 class SGDConfig:
     _target_: str = "torch.optim.SGD"
     lr: float = key(above=0)
@@ -494,6 +550,10 @@ class TrainerConfig:
 class EvaluationConfig:
     metrics: Any = key()
     """Further metrics by their name, each the dotted path of a function (labels [N], probabilities [N, C]) -> float."""
+    baseline: bool = key()
+    """Compare the test accuracy with those of the most frequent label and of a quick linear model."""
+    positive: Optional[str] = key()
+    """Of two labels, the one whose F1, precision and recall are reported; without it the last one."""
 
     def problems(self) -> Iterator[str]:
         if not isinstance(self.metrics, Mapping):
@@ -546,6 +606,8 @@ class NoTrackingConfig:
 
 METRICS = (
     "best/valid_accuracy", "best/valid_loss", "best/epoch", "test/loss", "test/accuracy", "test/f1", "test/roc_auc",
+    "test/precision", "test/recall", "test/f1_macro", "test/precision_macro", "test/recall_macro", "test/f1_weighted",
+    "test/precision_weighted", "test/recall_weighted",
 )  # fmt: skip
 """Results of every run, by which a sweep can be told to compare its jobs."""
 
@@ -642,7 +704,7 @@ class Config:
     shapes: bool = key()
     """Print the shapes of one batch on its way through the model, and stop."""
     cache_dir: str = key()
-    """Folder of tokenized text and of word vectors."""
+    """Folder of copies of your reviews, of tokenized text and of word vectors."""
     text: TextConfig = key()
     """Cleaning and length of the reviews."""
     data: Any = key()
@@ -680,7 +742,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "data": (DemoConfig, HubConfig, FilesConfig),
     "tokenizer": (SpacyTokenizerConfig, BasicTokenizerConfig, WhitespaceTokenizerConfig, CallableTokenizerConfig),
     "embedding": (RandomConfig, OneHotConfig, GloveConfig, Word2vecConfig, FasttextConfig),
-    "model": (RecurrentConfig, BagOfWordsConfig),
+    "model": (RecurrentConfig, BagOfWordsConfig, NbNgramsConfig),
     "optimizer": (SGDConfig, AdamConfig, AdamWConfig, RMSpropConfig, AdagradConfig),
     "schedule": (ConstantConfig, OneCycleConfig, CosineConfig, PlateauConfig),
     "tracking": (MlflowConfig, NoTrackingConfig),
@@ -705,6 +767,7 @@ class Runtime:
 
 
 RUNTIME: dict[str, Runtime] = {
+    "data": Runtime(optional=("cache_dir",)),
     "embedding": Runtime(optional=("vocabulary", "cache_dir", "seed", "progress")),
     "model": Runtime(required=("embedding", "num_classes"), optional=("unk_index",)),
     "optimizer": Runtime(first="the parameters"),

@@ -44,7 +44,7 @@ def sentexp(tmp_path: Path):
     ("arguments", "words"),
     [
         (["model.hiddensize=3"], ["model.hiddensize=3", "no such key", "did you mean hidden_size?"]),
-        (["model=lstmm"], ["model=lstmm", "bag_of_words, gru, lstm", "did you mean lstm?"]),
+        (["model=lstmm"], ["model=lstmm", "bag_of_words, gru, lstm, nb_ngrams", "did you mean lstm?"]),
         (["modle=lstm"], ["modle=lstm", "no such key", "did you mean model?"]),
         (["model.pooling=maxx"], ["model.pooling=maxx", "did you mean max?"]),
         (["+model.new=3"], ["model.new=3", "no such key"]),
@@ -82,7 +82,7 @@ def test_help_lists_groups_options_and_examples_without_importing_anything_heavy
     program = sentexp("--help")
     output, _ = program.communicate(timeout=120)
     assert program.returncode == 0
-    for word in ("model: bag_of_words, gru, lstm", "hidden_size: 128", "sentexp shapes=true"):
+    for word in ("model: bag_of_words, gru, lstm, nb_ngrams", "hidden_size: 128", "sentexp shapes=true"):
         assert word in output
     heavy = f"import sys, sentexp.cli; print({HEAVY} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], text=True, capture_output=True, check=True).stdout == "set()\n"
@@ -96,7 +96,7 @@ def test_the_help_is_hydras_own(arguments: list[str]) -> None:
         for call in ("cli.main()", "cli._main()")
     )
     assert quick == hydras
-    assert "model: bag_of_words, gru, lstm" in quick or "hydra/launcher: " in quick
+    assert "model: bag_of_words, gru, lstm, nb_ngrams" in quick or "hydra/launcher: " in quick
 
 
 def test_a_configuration_is_accepted_without_importing_anything_heavy() -> None:

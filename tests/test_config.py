@@ -75,7 +75,9 @@ def test_every_option_has_exactly_the_keys_of_its_schema(option: Path) -> None:
     group = str(option.parent)
     if group in OPTIONS:
         target = OmegaConf.load(conf_dir() / f"{option}.yaml")._target_
-        schema = next(schema for schema in OPTIONS[group] if schema._target_ == target)
+        schemas = {schema._target_: schema for schema in OPTIONS[group]}
+        assert target in schemas, "expected a class with this _target_ in schema.OPTIONS"
+        schema = schemas[target]
     elif group == "sweep":
         assert keys <= {"defaults", *(field.name for field in dataclasses.fields(SweepConfig))}
         return
@@ -202,14 +204,14 @@ def test_plain_values_are_those_of_yaml() -> None:
     assert yaml.safe_load(yaml.safe_dump(values)) == values
     assert list(values) == [field.name for field in dataclasses.fields(Config)]
     assert values["model"]["_target_"] == "sentexp.model.classifier.RecurrentClassifier"
-    assert values["evaluation"] == {"metrics": {"power": "math.pow"}}
+    assert values["evaluation"] == {"metrics": {"power": "math.pow"}, "baseline": True, "positive": None}
     assert plain(values["model"]) == values["model"]
 
 
 @pytest.mark.parametrize("name", ["a b", "a@b", "", "-a", "a/b", 3])
 def test_a_metric_has_a_name_that_mlflow_takes(name: object) -> None:
     config = DEFAULTS.copy()
-    config.evaluation = {"metrics": {name: "math.pow"}}
+    config.evaluation.metrics = {name: "math.pow"}
     with pytest.raises(SentexpError, match=f"^evaluation.metrics.{name}=math.pow: expected a name made of letters"):
         check(config)
 

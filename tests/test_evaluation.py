@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import log_loss
 from torch import nn
 
-from sentexp.evaluation import Predictions, evaluate, metrics, predict
+from sentexp.evaluation import Predictions, by_class, evaluate, few_reviews, metrics, predict
 from sentexp.text.corpus import Corpus
 from sentexp.training import choose_machine
 
@@ -83,10 +84,15 @@ def predictions(rows: list[list[float]], labels: list[int]) -> Predictions:
     return Predictions(torch.tensor(rows), torch.tensor(labels), 0.5)
 
 
+WITHOUT_AUC = {"loss", "accuracy", *(f"{name}{kind}" for name in ("f1", "precision", "recall")
+                                   for kind in ("", "_macro", "_weighted"))}  # fmt: skip
+
+
 def test_two_classes_by_hand():
     """For class 1: one right, one missed, one wrongly said; of the four pairs to rank, three are in order."""
     found, notes = metrics(predictions([[0.1, 0.9], [0.7, 0.3], [0.4, 0.6], [0.8, 0.2]], [1, 1, 0, 0]))
-    assert found == pytest.approx({"loss": 0.5, "accuracy": 0.5, "f1": 0.5, "roc_auc": 0.75})
+    main = {name: found[name] for name in ("loss", "accuracy", "f1", "roc_auc")}
+    assert main == pytest.approx({"loss": 0.5, "accuracy": 0.5, "f1": 0.5, "roc_auc": 0.75})
     assert notes == []
 
 
@@ -102,9 +108,37 @@ def test_more_classes_by_hand():
 def test_a_missing_class_is_noted(classes, labels, absent):
     rows = [[0.9] + [0.1 / (classes - 1)] * (classes - 1)] * 2
     found, notes = metrics(predictions(rows, labels))
-    assert set(found) == {"loss", "accuracy", "f1"}
+    assert set(found) == WITHOUT_AUC
     assert all(math.isfinite(value) for value in found.values())
     assert notes == [f"no roc_auc: no review has label {absent}"]
+
+
+def test_the_positive_class_is_the_one_that_is_named():
+    """Class 0: three of its four are found, among four that are called it; class 1: one of two, among two."""
+    rows = [[0.9, 0.1]] * 3 + [[0.1, 0.9]] + [[0.9, 0.1], [0.1, 0.9]]
+    of = [metrics(predictions(rows, [0, 0, 0, 0, 1, 1]), positive=positive)[0] for positive in (0, 1)]
+    assert (of[0]["precision"], of[0]["recall"], of[0]["f1"]) == pytest.approx((0.75, 0.75, 0.75))
+    assert (of[1]["precision"], of[1]["recall"], of[1]["f1"]) == pytest.approx((0.5, 0.5, 0.5))
+    for found in of:
+        assert found["f1_macro"] == pytest.approx((0.75 + 0.5) / 2)
+        assert found["f1_weighted"] == pytest.approx((4 * 0.75 + 2 * 0.5) / 6)
+
+
+def test_each_class_by_hand_and_one_that_does_not_occur():
+    table = by_class(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), classes=3)
+    assert table[:, :3] == pytest.approx(np.array([[2 / 3, 1 / 2, 1], [4 / 5, 1, 2 / 3], [0, 0, 0]]))
+    assert table[:, 3].tolist() == [1, 3, 0]
+
+
+def test_classes_with_few_reviews_are_named():
+    assert few_reviews(np.repeat([0, 1], 20), ["neg", "pos"]) == []
+    (note,) = few_reviews(np.repeat([0, 1], [19, 30]), ["neg", "pos", "odd"])
+    assert note == "fewer than 20 reviews of a label (neg 19, odd 0): its precision, recall and F1 are mostly chance"
+
+
+def test_notes_call_a_class_by_its_name():
+    _, notes = metrics(predictions([[0.9, 0.1]] * 2, [0, 0]), names=["neg", "pos"])
+    assert notes == ["no roc_auc: no review has label pos"]
 
 
 def test_a_model_that_says_one_class_only_has_f1_zero():
@@ -141,13 +175,13 @@ def _raises(labels, probabilities):
 def test_a_further_metric_that_fails_is_noted_by_its_name(metric, note):
     found, (noted,) = metrics(predictions([[0.1, 0.9], [0.9, 0.1]], [1, 0]), {"mine": metric, "one": lambda *_: 1})
     assert noted.startswith(note)
-    assert set(found) == {"loss", "accuracy", "f1", "roc_auc", "one"}
+    assert set(found) == {*WITHOUT_AUC, "roc_auc", "one"}
 
 
 def test_evaluate_predicts_and_scores():
     model, corpus = FirstToken(), corpus_of(60)
     assert evaluate(model, corpus, MACHINE) == metrics(predict(model, corpus, machine=MACHINE))[0]
-    assert set(evaluate(model, corpus)) == {"loss", "accuracy", "f1", "roc_auc"}
+    assert set(evaluate(model, corpus)) == {*WITHOUT_AUC, "roc_auc"}
 
 
 def test_evaluate_logs_what_cannot_be_computed(caplog):

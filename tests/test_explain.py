@@ -13,7 +13,7 @@ from sentexp.explain import mistakes_explained
     ("override", "message"),
     [
         ("model.hiden_size=3", r"model\.hiden_size=3: no such key; did you mean hidden_size\? \(there are .*"),
-        ("model=lstmm", r"model=lstmm: not one of bag_of_words, gru, lstm; did you mean lstm\?"),
+        ("model=lstmm", r"model=lstmm: not one of bag_of_words, gru, lstm, nb_ngrams; did you mean lstm\?"),
         ("modle=lstm", r"modle=lstm: no such key; did you mean model\? \(there are cache_dir, .*\)"),
         ("trainer=3", r"Config group override must be .* Got int: expected group=option"),
         ("model={", r"model=\{: not Hydra's override syntax; expected key=value, or model=\"'\.\.\.'\" around a text"),

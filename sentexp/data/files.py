@@ -1,49 +1,66 @@
 """The user's own reviews, from one file or folder or from one per split.
 
-A file is parsed once, into an Arrow file in the cache folder of `datasets`; later starts map that file into memory, so
-the memory needed does not grow with the corpus. It is found again by path, size, modification and change time of the
-files that it was made from.
+A file is parsed once, into an Arrow file under `cache_dir`; later starts map that file into memory, so the memory
+needed does not grow with the corpus. It is found again by path, size, modification and change time of the files that it
+was made from, and removed when these have changed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import datasets
 import pyarrow as pa
 
 from sentexp.atomic import whole_file
-from sentexp.data.folders import read_folder, review_files, splits_of
-from sentexp.data.reviews import RawSplit, Reviews, take_columns, to_reviews
+from sentexp.data.columns import Columns, text_columns
+from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
+from sentexp.data.labels import LabelRules
+from sentexp.data.opened import ending_of
+from sentexp.data.reviews import RawSplit, Reviews, to_reviews
 from sentexp.data.tables import ENDINGS, PARSERS
 from sentexp.errors import SentexpError, did_you_mean
 
 FORMATS = ("auto", *PARSERS, "folder")
-_LAYOUT = 1
+CACHE_DIR = "~/.cache/sentexp"
+_LAYOUT = 2
 """Version of the cached files; with another one, none of the older files is used."""
 
 
 def load(
-    path: str | None,
-    train: str | None,
-    valid: str | None,
-    test: str | None,
-    format: str,
-    text_column: str,
-    label_column: str,
-    encoding: str,
-    test_fraction: float,
-    valid_fraction: float,
-    limit: int | None,
-    seed: int,
+    path: str | None = None,
+    train: str | None = None,
+    valid: str | None = None,
+    test: str | None = None,
+    format: str = "auto",
+    text_column: str | Sequence[str] = "text",
+    label_column: str = "label",
+    header: bool = True,
+    delimiter: str = "auto",
+    quoting: str = "auto",
+    encoding: str = "utf-8",
+    label_map: Mapping[object, object] | None = None,
+    label_cuts: Sequence[float] | None = None,
+    ignore_label_case: bool = False,
+    drop_duplicates: bool = False,
+    test_fraction: float = 0.2,
+    valid_fraction: float = 0.1,
+    limit: int | None = None,
+    seed: int = 0,
+    cache_dir: Path | str = CACHE_DIR,
 ) -> Reviews:
     """Read reviews from `path`, or from one file or folder per split: `train` and, if given, `valid` and `test`.
 
-    What comes from `path` is split by the fractions, unless it is a folder with train/ and test/ inside. The splits
-    keep the proportions of the labels.
+    >>> from sentexp.data.files import load
+    >>> reviews = load("reviews.csv.gz", text_column=["title", "review"], label_column="stars",
+    ...                label_map={1: "neg", 2: "neg", 3: None, 4: "pos", 5: "pos"})  # doctest: +SKIP
+
+    What comes from `path` is split by the fractions, unless it is a folder with train and test inside. The splits keep
+    the proportions of the labels. `Columns` and `LabelRules` say what the keys about columns and labels mean.
 
     Raises ValueError for arguments that contradict each other, and SentexpError, with the file and the line if there is
     one, for anything that cannot be read.
@@ -62,7 +79,10 @@ def load(
         sources = (splits_of(whole) if whole.is_dir() else {}) or {"train": whole}
     if len(set(sources.values())) < len(sources):
         raise SentexpError("data.train, data.valid and data.test: expected different files")
-    raw = {role: _read(source, format, text_column, label_column, encoding) for role, source in sources.items()}
+    rules = LabelRules(label_map, label_cuts, ignore_label_case)
+    columns = Columns(text_columns(text_column), label_column, encoding, delimiter, quoting, header)
+    folder = Path(cache_dir).expanduser() / "reviews"
+    raw = {role: _read(source, format, columns, folder) for role, source in sources.items()}
     return to_reviews(
         raw,
         source=path or ", ".join(given.values()),
@@ -70,6 +90,8 @@ def load(
         valid_fraction=valid_fraction,
         limit=limit,
         seed=seed,
+        label_rules=rules,
+        drop_duplicates=drop_duplicates,
     )
 
 
@@ -81,26 +103,25 @@ def _existing(key: str, value: str) -> Path:
     return path
 
 
-def _read(path: Path, format: str, text_column: str, label_column: str, encoding: str) -> RawSplit:
-    """Read one file or folder, or take it from the cache."""
+def _read(path: Path, format: str, columns: Columns, cache: Path) -> RawSplit:
+    """Read one file or folder, or take it from the folder `cache`."""
     kind = _format(path, format)
     try:
         if kind == "folder":
             files = review_files(path)
-            batches = read_folder(path, files, encoding)
-            text_column, label_column = "text", "label"
+            batches = read_folder(path, files, columns.encoding)
         else:
             files = [path]
-            batches = PARSERS[kind](path, text_column, label_column, encoding)
-        key = _key(files, kind, text_column, label_column, encoding)
-        rows = _cached(key, batches, path)
+            batches = PARSERS[kind](path, columns)
+        rows = _cached(cache, _key(path, kind, columns), _state(files), batches, path)
     except OSError as error:
         raise SentexpError(f"{error.filename or path}: {error.strerror or error}") from error
     if kind == "parquet":
-        return take_columns(rows, str(path), text_column, label_column)
+        return RawSplit(rows, str(path), columns.label)
     if kind == "folder":
-        return RawSplit(rows, str(path), "the folder's name", place=lambda row: str(path / rows[row]["file"]))
-    return RawSplit(rows, str(path), label_column, place=lambda row: f"{path}:{rows[row]['line']}")
+        place = lambda row: str(path / rows[row]["file"])  # noqa: E731
+        return RawSplit(rows, str(path), "the folder's name", place, files_left_out(path, files))
+    return RawSplit(rows, str(path), columns.label, place=lambda row: f"{path}:{rows[row]['line']}")
 
 
 def _format(path: Path, format: str) -> str:
@@ -112,7 +133,7 @@ def _format(path: Path, format: str) -> str:
         return "folder"
     if format != "auto":
         return format
-    ending = path.suffix.lower()
+    ending = ending_of(path)
     if ending not in ENDINGS:
         raise SentexpError(
             f"{path}: cannot tell its format by its ending; expected {' '.join(ENDINGS)}, or data.format=NAME"
@@ -120,19 +141,25 @@ def _format(path: Path, format: str) -> str:
     return ENDINGS[ending]
 
 
-def _key(files: list[Path], *choices: str) -> str:
-    """Hash what is read and how. A file that is written again has another change time, if not another size."""
-    hasher = hashlib.blake2b(json.dumps([_LAYOUT, *choices]).encode(), digest_size=16)
+def _key(path: Path, kind: str, columns: Columns) -> str:
+    """Hash what is read and how."""
+    text = json.dumps([_LAYOUT, str(path.absolute()), kind, dataclasses.astuple(columns)])
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _state(files: list[Path]) -> str:
+    """Hash the state of the files. One that is written again has another change time, if not another size."""
+    hasher = hashlib.blake2b(digest_size=8)
     for file in files:
         stat = file.stat()
         hasher.update(f"{file.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
     return hasher.hexdigest()
 
 
-def _cached(key: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
-    """Return the batches as a dataset mapped into memory. They are consumed only if the cache has no file for `key`."""
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "sentexp"
-    target = folder / f"{key}.arrow"
+def _cached(folder: Path, key: str, state: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
+    """Return the batches as a dataset mapped into memory. They are consumed only if `folder` has no file for the key
+    and the state; files of an earlier state are then removed."""
+    target = folder / f"{key}-{state}.arrow"
     if not target.exists():
         first = next(batches, None)
         if first is None:
@@ -142,4 +169,7 @@ def _cached(key: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets
             writer.write_batch(first)
             for batch in batches:
                 writer.write_batch(batch)
+        for stale in folder.glob(f"{key}-*.arrow"):
+            if stale != target:
+                stale.unlink(missing_ok=True)
     return datasets.Dataset.from_file(str(target))

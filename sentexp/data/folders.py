@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from sentexp.data.labels import name_of, sort_names
-from sentexp.data.tables import ROWS_PER_BATCH, text_lines
+from sentexp.data.opened import ending_of, text_lines
+from sentexp.data.tables import ENDINGS, ROWS_PER_BATCH
 from sentexp.errors import SentexpError
 
 SPLIT_NAMES = {"train": ("train", "training"), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
@@ -18,12 +21,24 @@ UNLABELLED = ("unsup", "unsupervised", "unlabelled", "unlabeled")
 
 
 def splits_of(folder: Path) -> dict[str, Path]:
-    """Return the folders inside `folder` that hold the splits train, valid and test; none if there is no train."""
+    """Return what inside `folder` holds the splits train, valid and test; none if there is no train.
+
+    A split is a folder (train/) or a file that a parser reads (train.csv, train.jsonl.gz). Raises SentexpError if two
+    have the name of one split.
+    """
     found: dict[str, Path] = {}
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     for role, names in SPLIT_NAMES.items():
-        for name in names:
-            if (folder / name).is_dir():
-                found.setdefault(role, folder / name)
+        named = [
+            entry
+            for entry in entries
+            if (entry.is_dir() and entry.name in names)
+            or (entry.is_file() and entry.name.partition(".")[0].lower() in names and ending_of(entry) in ENDINGS)
+        ]
+        if len(named) > 1:
+            listed = ", ".join(entry.name for entry in named)
+            raise SentexpError(f"{folder}: {listed}: expected one for {role}, or data.train, data.valid and data.test")
+        found.update({role: named[0]} if named else {})
     return found if "train" in found else {}
 
 
@@ -33,12 +48,33 @@ def review_files(folder: Path) -> list[Path]:
     files = [
         file
         for name in sort_names(list(labels))
-        for file in sorted(labels[name].glob("*.txt"))
-        if not file.name.startswith(".")
+        for file in sorted(labels[name].iterdir())
+        if file.suffix.lower() == ".txt" and file.is_file() and not file.name.startswith(".")
     ]
     if not files:
-        raise SentexpError(f"{folder}: no rows; expected a folder for each label with files *.txt, such as pos/1.txt")
+        tables = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and ending_of(entry) in ENDINGS)
+        hint = f"; data.path={folder / tables[0]} reads one file" if tables else ""
+        raise SentexpError(
+            f"{folder}: no rows; expected a folder for each label with files *.txt, such as pos/1.txt, or train.csv "
+            f"and test.csv{hint}"
+        )
     return files
+
+
+def files_left_out(folder: Path, files: list[Path]) -> dict[str, int]:
+    """Count the files below `folder` that are not among `files`, by the reason; hidden ones do not count."""
+    taken, counts = set(files), Counter[str]()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(place, name)
+            if file in taken or name.startswith("."):
+                continue
+            if file.suffix.lower() != ".txt":
+                counts["files that are not *.txt"] += 1
+            else:
+                counts["texts that are not directly in the folder of a label"] += 1
+    return {f"{folder}: {reason}": count for reason, count in sorted(counts.items())}
 
 
 def read_folder(folder: Path, files: list[Path], encoding: str) -> Iterator[pa.RecordBatch]:

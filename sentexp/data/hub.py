@@ -6,8 +6,9 @@ import glob
 import hashlib
 import json
 import logging
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ import huggingface_hub
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
 from sentexp.atomic import whole_file
+from sentexp.data.columns import text_columns
+from sentexp.data.files import CACHE_DIR
+from sentexp.data.labels import LabelRules
 from sentexp.data.reviews import Reviews, take_columns, to_reviews
 from sentexp.errors import SentexpError, did_you_mean, one_line
 
@@ -25,23 +29,38 @@ log = logging.getLogger(__name__)
 PROBE_TIMEOUT = 10.0  # seconds, after which the Hub counts as unreachable; `datasets` would go on for half a minute
 
 
+VALID_SPLITS = ("validation", "valid", "val", "dev")
+"""Names by which valid_split=auto finds a data set's own validation split."""
+
+
 def load(
-    name: str | None,
-    config: str | None,
-    revision: str | None,
-    path: str | None,
-    text_column: str,
-    label_column: str,
-    train_split: str,
-    valid_split: str | None,
-    test_split: str,
-    valid_fraction: float,
-    limit: int | None,
-    seed: int,
+    name: str | None = None,
+    config: str | None = None,
+    revision: str | None = None,
+    path: str | None = None,
+    text_column: str | Sequence[str] = "text",
+    label_column: str = "label",
+    label_map: Mapping[object, object] | None = None,
+    label_cuts: Sequence[float] | None = None,
+    ignore_label_case: bool = False,
+    drop_duplicates: bool = False,
+    train_split: str = "train",
+    valid_split: str | None = "auto",
+    test_split: str = "test",
+    valid_fraction: float = 0.1,
+    limit: int | None = None,
+    seed: int = 0,
+    cache_dir: Path | str = CACHE_DIR,
 ) -> Reviews:
     """Load the dataset `name` from the Hub or, if `path` is given, from that folder of data files (README optional).
 
-    Only the named splits are downloaded and read. Without a network, an earlier download is used, with a warning.
+    >>> from sentexp.data.hub import load
+    >>> reviews = load("stanfordnlp/imdb", valid_fraction=0.3)  # doctest: +SKIP
+
+    Only the named splits are downloaded and read. `valid_split=auto` takes the dataset's own validation split; if it
+    has none, or with None, part of the training split is used. The copy that `datasets` makes of a local folder is
+    under `cache_dir`; what comes from the Hub is where HF_HOME says, for all programs. Without a network, an earlier
+    download is used, with a warning.
 
     Raises ValueError without name and path, and SentexpError, in one line, for anything that the Hub, the folder or its
     content lacks.
@@ -53,21 +72,30 @@ def load(
     if len(set(splits.values())) < len(splits):
         listed = ", ".join(splits.values())
         raise SentexpError(f"data.test_split={test_split}: expected different splits, got {listed}")
+    rules = LabelRules(label_map, label_cuts, ignore_label_case)
     with _quiet():
         if path is not None:
             source = str(path)
-            tables = _from_folder(path, config, splits)
+            tables = _from_folder(path, config, splits, Path(cache_dir).expanduser())
         else:
             assert name is not None
             tables, source = _from_hub(name, config, revision, splits)
-    raw = {
-        role: take_columns(tables[role], f"{source}, split {split}", text_column, label_column)
-        for role, split in splits.items()
-    }
-    return to_reviews(raw, source=source, valid_fraction=valid_fraction, limit=limit, seed=seed)
+        raw = {
+            role: take_columns(table, f"{source}, split {table.split or role}", text_columns(text_column), label_column)
+            for role, table in tables.items()
+        }
+    return to_reviews(
+        raw,
+        source=source,
+        valid_fraction=valid_fraction,
+        limit=limit,
+        seed=seed,
+        label_rules=rules,
+        drop_duplicates=drop_duplicates,
+    )
 
 
-def _from_folder(path: str, config: str | None, splits: dict[str, str]) -> dict[str, datasets.Dataset]:
+def _from_folder(path: str, config: str | None, splits: dict[str, str], cache_dir: Path) -> dict[str, datasets.Dataset]:
     folder = Path(path).expanduser()
     if not folder.exists():
         raise SentexpError(f"data.path={path}: no such folder")
@@ -75,12 +103,19 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str]) -> dict[
         raise SentexpError(f"data.path={path}: expected a folder in the Hub's layout; data=files reads single files")
     if glob.has_magic(str(folder.absolute())):
         raise SentexpError(f"data.path={path}: `datasets` takes * ? [ ] as patterns; expected a path without them")
+    # One folder for each source, so that the copies of what was there before can be told from this one.
+    key = hashlib.blake2b(json.dumps([str(folder.absolute()), config, splits]).encode(), digest_size=8).hexdigest()
+    copies = cache_dir / "reviews" / key
     try:
-        return _prepare(str(folder), config, None, splits, called=f"data.path={path}")
+        tables = _prepare(str(folder), config, None, splits, called=f"data.path={path}", cache_dir=copies)
     except SentexpError:
         raise
     except Exception as error:
         raise SentexpError(f"data.path={path}: {_reason(error)}") from error
+    used = {Path(file["filename"]).parent for table in tables.values() for file in table.cache_files}
+    for stale in {file.parent for file in copies.rglob("*.arrow")} - used:
+        shutil.rmtree(stale, ignore_errors=True)
+    return tables
 
 
 def _from_hub(
@@ -126,11 +161,19 @@ def _from_hub(
 
 
 def _prepare(
-    where: str, config: str | None, revision: str | None, splits: dict[str, str], called: str
+    where: str,
+    config: str | None,
+    revision: str | None,
+    splits: dict[str, str],
+    called: str,
+    cache_dir: Path | None = None,
 ) -> dict[str, datasets.Dataset]:
-    """Download if necessary, and return the splits of a folder or a Hub name by role, mapped into memory."""
+    """Download if necessary, and return the splits of a folder or a Hub name by role, mapped into memory.
+
+    `cache_dir` is where `datasets` keeps what it prepares; None is its own folder.
+    """
     try:
-        builder = datasets.load_dataset_builder(where, config, revision=revision)
+        builder = datasets.load_dataset_builder(where, config, revision=revision, cache_dir=cache_dir)
     except ValueError as error:
         known = datasets.get_dataset_config_names(where, revision=revision)
         if config in known or (config is None and len(known) < 2):
@@ -138,12 +181,16 @@ def _prepare(
         listed = f"expected one of {', '.join(known)}{did_you_mean(config or '', known)}"
         raise SentexpError(f"data.config={config or 'null'}: {called} has no such configuration; {listed}") from error
     files = {str(split): [str(file) for file in names] for split, names in (builder.config.data_files or {}).items()}
+    splits = _resolved(splits, files)
     for role, split in splits.items():
         if split not in files:
             tail = did_you_mean(split, files)
             raise SentexpError(
                 f"data.{role}_split={split}: {called} has no such split; its splits: {', '.join(files) or 'none'}{tail}"
             )
+    unread = [split for split in files if split not in splits.values()]
+    if unread:
+        log.info("data: %s: not read: split %s", called.partition("=")[2], ", ".join(unread))
     # Named one by one: load_dataset would also fetch and convert the other splits (IMDB's 50,000 unlabelled reviews).
     tables = datasets.load_dataset(
         where,
@@ -151,9 +198,19 @@ def _prepare(
         revision=revision,
         data_files={split: files[split] for split in splits.values()},
         features=builder.info.features,
+        cache_dir=cache_dir,
         verification_mode="no_checks",
     )
     return {role: tables[split] for role, split in splits.items()}
+
+
+def _resolved(splits: dict[str, str], known: Collection[str]) -> dict[str, str]:
+    """Return the splits with the name that valid_split=auto stands for; without `valid` if none of them is known."""
+    if splits.get("valid") != "auto":
+        return splits
+    taken = {split for role, split in splits.items() if role != "valid"}
+    own = next((name for name in VALID_SPLITS if name in known and name not in taken), None)
+    return {role: own if role == "valid" else split for role, split in splits.items() if role != "valid" or own}  # type: ignore[misc]
 
 
 def _note_file(name: str, config: str | None, revision: str | None, splits: dict[str, str]) -> Path:
@@ -181,7 +238,7 @@ def _kept_copy(
     offline, datasets.config.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE, True
     try:
         whole = datasets.load_dataset(name, config)
-        return {role: whole[split] for role, split in splits.items()}, name
+        return {role: whole[split] for role, split in _resolved(splits, whole).items()}, name
     except Exception:
         return None
     finally:

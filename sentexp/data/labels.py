@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 import datasets
 import numpy as np
@@ -16,6 +19,8 @@ from sentexp.errors import SentexpError
 MISSING = -1
 """The code of a row without a label."""
 
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
+
 
 @dataclass(frozen=True)
 class LabelColumn:
@@ -25,15 +30,28 @@ class LabelColumn:
     names: list[str]
     in_order: bool
     """True if the data itself gives the order of `names` (a ClassLabel); otherwise they are to be sorted."""
-    minus_one: str | None = None
-    """The name that a plain number -1 would have: a class in some data, `no label` in other."""
+
+    @property
+    def minus_one(self) -> int | None:
+        """The code of -1 where all names are numbers: a class in some data, `no label` in other. None without it."""
+        if "-1" not in self.names or any(as_number(name) is None for name in self.names):
+            return None
+        return self.names.index("-1")
+
+    def renamed(self, new_names: Sequence[str | None], order: Sequence[str] | None = None) -> LabelColumn:
+        """Return the column with another name for each of `names`, None for no label; equal names become one label."""
+        names = (
+            list(order) if order is not None else list(dict.fromkeys(name for name in new_names if name is not None))
+        )
+        table = np.array([MISSING if name is None else names.index(name) for name in new_names] + [MISSING])
+        return LabelColumn(table[self.codes], names, in_order=order is not None or self.in_order)
 
 
 def encode_labels(rows: datasets.Dataset, column: str, where: Callable[[int], str]) -> LabelColumn:
     """Encode the column `label` of `rows`; messages call it `column`, and row i `where(i)`.
 
-    Null, NaN, an empty string and the -1 of a ClassLabel count as no label. Raises SentexpError for a number with a
-    fraction and for anything that cannot be a label (lists, dates ...).
+    Null, NaN, an empty string and the -1 of a ClassLabel count as no label. Numbers have the same name in every format:
+    1, 1.0 and "1.0" are `1`. Raises SentexpError for anything that cannot be a label (lists, dates ...).
     """
     feature = rows.features["label"]
     values = rows.data.column("label")
@@ -49,9 +67,12 @@ def encode_labels(rows: datasets.Dataset, column: str, where: Callable[[int], st
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if not _can_be_label(values.type):
+        why = "a review has one label here, not several; " if _is_list(values.type) else ""
         raise SentexpError(
-            f"data.label_column={column}: expected strings, integers or booleans, found {values.type} in {where(0)}"
+            f"data.label_column={column}: {why}expected strings, numbers or booleans, found {values.type} in {where(0)}"
         )
+    if pa.types.is_float32(values.type):
+        values = values.cast(pa.string())  # its own shortest digits; as a float of 64 bits 0.1 has seventeen
     whole = values.combine_chunks()  # one array, or in older versions of pyarrow one or no chunk
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], values.type)
@@ -71,8 +92,7 @@ def encode_labels(rows: datasets.Dataset, column: str, where: Callable[[int], st
             table[index] = code_of.setdefault(name, len(names))
             if table[index] == len(names):
                 names.append(name)
-    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-    return LabelColumn(table[indices], names, in_order=False, minus_one="-1" if numeric else None)
+    return LabelColumn(table[indices], names, in_order=False)
 
 
 def name_of(value: object) -> str | None:
@@ -86,12 +106,31 @@ def name_of(value: object) -> str | None:
     if isinstance(value, float):
         if value != value:
             return None
-        if not value.is_integer():
-            raise ValueError(f"{value}: expected a whole number or a word")
-        return str(int(value))
+        if value in (float("inf"), float("-inf")):
+            raise ValueError(f"{value}: expected a number or a word")
+        return _shown(Decimal(repr(value)))
     if isinstance(value, str):
-        return " ".join(value.split()) or None  # one line, so that it can be listed in a text file
-    raise ValueError(f"{str(value)[:40]}: expected a word, a whole number, true or false")
+        word = " ".join(value.split())  # one line, so that it can be listed in a text file
+        number = as_number(word)
+        return word or None if number is None else _shown(number)
+    raise ValueError(f"{str(value)[:40]}: expected a word, a number, true or false")
+
+
+def as_number(word: str) -> Decimal | None:
+    """Return the number that a word is, such as -1, 2.50 or 1e3; None for others, also for codes such as 007."""
+    if not _NUMBER.fullmatch(word):
+        return None
+    try:
+        return Decimal(word)
+    except InvalidOperation:  # a sign, a point or an exponent alone
+        return None
+
+
+def _shown(number: Decimal) -> str:
+    """Return the number without an exponent and without zeros that say nothing: 1.0 is `1`, -0.0 is `0`."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
 
 
 def sort_names(names: list[str]) -> list[str]:
@@ -99,11 +138,12 @@ def sort_names(names: list[str]) -> list[str]:
     return sorted(names, key=_natural)
 
 
-def _natural(name: str) -> tuple[int, int, list[tuple[int, int, str]], str]:
-    if re.fullmatch(r"-?[0-9]{1,18}", name):
-        return (0, int(name), [], name)
+def _natural(name: str) -> tuple[int, Decimal, list[tuple[int, int, str]], str]:
+    number = as_number(name)
+    if number is not None:
+        return (0, number, [], name)
     parts = [p for p in re.split(r"([0-9]{1,18})", name.casefold()) if p]
-    return (1, 0, [(0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in parts], name)
+    return (1, Decimal(), [(0, int(p), "") if re.fullmatch(r"[0-9]+", p) else (1, 0, p) for p in parts], name)
 
 
 def _can_be_label(kind: pa.DataType) -> bool:
@@ -116,3 +156,101 @@ def _can_be_label(kind: pa.DataType) -> bool:
         pa.types.is_null,
     )
     return any(check(kind) for check in checks)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """What is made of the labels that the data has, before they are numbered."""
+
+    map: Mapping[object, object] | None = None
+    """Another label for each label of the data; None drops its reviews. The new labels keep the order that they have
+    here."""
+    cuts: Sequence[float] | None = None
+    """Ascending numbers at which scores are cut into classes: [2.5, 3.5] makes three."""
+    ignore_case: bool = False
+    """Make neg, Neg and NEG one label: the most frequent."""
+
+    def apply(
+        self, columns: Mapping[str, LabelColumn], where: Callable[[str, str], str]
+    ) -> tuple[dict[str, LabelColumn], dict[str, dict[str, int]], list[str]]:
+        """Apply the rules to the label column of each split.
+
+        Returns the new columns, how many rows of each split were dropped by reason, and notes: each a line about labels
+        that look wrong. `where(split, name)` says where the first row with a label stands. Raises SentexpError with it
+        for a label that the rules do not cover.
+        """
+        renamed, dropped, notes = dict(columns), {}, []
+        if self.ignore_case:
+            renamed = _united(renamed)
+        else:
+            notes += _differ_in_case(renamed)
+        if self.cuts is not None:
+            renamed = {split: self._cut(column, split, where) for split, column in renamed.items()}
+        if self.map is not None:
+            table = {str(name_of(old)): name_of(new) for old, new in self.map.items()}
+            for split, column in renamed.items():
+                dropped[split] = {
+                    f"label {name} (data.label_map)": int((column.codes == code).sum())
+                    for code, name in enumerate(column.names)
+                    if name in table and table[name] is None
+                }
+            met = {name for column in renamed.values() for name in column.names}
+            unmet = [name for name in table if name not in met]
+            if unmet:
+                notes.append(f"data.label_map: no review has the label {', '.join(unmet)}")
+            renamed = {split: _mapped(column, table, split, where) for split, column in renamed.items()}
+        return renamed, dropped, notes
+
+    def _cut(self, column: LabelColumn, split: str, where: Callable[[str, str], str]) -> LabelColumn:
+        assert self.cuts is not None
+        cuts = [_shown(Decimal(repr(cut))) for cut in self.cuts]
+        classes = [f"below {cuts[0]}", *(f"{low} to {high}" for low, high in pairwise(cuts)), f"from {cuts[-1]}"]
+        names = []
+        for name in column.names:
+            number = as_number(name)
+            if number is None:
+                raise SentexpError(f"{where(split, name)}: label {name!r}: expected a number, to be cut by label_cuts")
+            names.append(classes[int(np.searchsorted(np.array(self.cuts, dtype=float), float(number), side="right"))])
+        return column.renamed(names, order=classes)
+
+
+def _mapped(
+    column: LabelColumn, table: Mapping[str, str | None], split: str, where: Callable[[str, str], str]
+) -> LabelColumn:
+    for name in column.names:
+        if name not in table:
+            raise SentexpError(f"{where(split, name)}: label {name!r} is not in data.label_map; null would drop it")
+    order = list(dict.fromkeys(name for name in table.values() if name is not None))
+    return column.renamed([table[name] for name in column.names], order)
+
+
+def _variants(columns: Mapping[str, LabelColumn]) -> dict[str, Counter[str]]:
+    """Return the names that differ only in case, by their folded form, with the number of their rows."""
+    variants: dict[str, Counter[str]] = {}
+    for column in columns.values():
+        counts = np.bincount(column.codes[column.codes != MISSING], minlength=len(column.names))
+        for name, count in zip(column.names, counts, strict=True):
+            variants.setdefault(name.casefold(), Counter())[name] += int(count)
+    return {folded: found for folded, found in variants.items() if len(found) > 1}
+
+
+def _united(columns: Mapping[str, LabelColumn]) -> dict[str, LabelColumn]:
+    chosen = {folded: found.most_common(1)[0][0] for folded, found in _variants(columns).items()}
+    return {
+        split: column.renamed([chosen.get(name.casefold(), name) for name in column.names])
+        for split, column in columns.items()
+    }
+
+
+def _differ_in_case(columns: Mapping[str, LabelColumn]) -> list[str]:
+    listed = [
+        " and ".join(f"{name} ({count:,})" for name, count in found.most_common())
+        for found in _variants(columns).values()
+    ]
+    if not listed:
+        return []
+    return [f"labels that differ only in case: {'; '.join(listed)}; data.ignore_label_case=true makes them one"]

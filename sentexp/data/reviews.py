@@ -6,7 +6,7 @@ review.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import datasets
@@ -15,11 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from sentexp.data.labels import MISSING, LabelColumn, encode_labels, sort_names
+from sentexp.data.columns import check_columns, is_text, joined_texts
+from sentexp.data.duplicates import chosen_chunks, duplicates, without_duplicates
+from sentexp.data.labels import MISSING, LabelColumn, LabelRules, as_number, encode_labels, sort_names
 from sentexp.data.splits import holdout, stratified
 from sentexp.errors import SentexpError, did_you_mean
 
 SPLITS = ("train", "valid", "test")
+MOST_SCORES = 20
+"""Different numbers with fractions that still count as classes, such as half stars."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class Reviews:
     source: str
     """Where the reviews come from, for people."""
     skipped: dict[str, int] = field(default_factory=dict)
-    """How many rows were left out, by place and reason."""
+    """How many rows or files were left out, by place and reason."""
+    notes: list[str] = field(default_factory=list)
+    """What looks wrong with the reviews, one line each."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,12 @@ class RawSplit:
     """What messages call the label column: its name in the source."""
     place: Callable[[int], str] | None = None
     """Returns what messages call row i, counted from 0; None: `name, row i+1`."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """How much of the source is not among `rows`, by place and reason."""
 
     def __post_init__(self) -> None:
         features = self.rows.features
-        if "label" not in features or not _is_text(features.get("text")):
+        if "label" not in features or not is_text(features.get("text")):
             raise ValueError(f"{self.name}: expected columns text (strings) and label, found {dict(features)}")
 
     def where(self, row: int) -> str:
@@ -66,42 +74,32 @@ class RawSplit:
 def take_columns(
     rows: datasets.Dataset,
     name: str,
-    text_column: str,
+    text_columns: Sequence[str],
     label_column: str,
     place: Callable[[int], str] | None = None,
 ) -> RawSplit:
-    """Return a split of two columns of `rows`, renamed to text and label.
+    """Return a split of columns of `rows`: the texts, joined, as `text`, and the label as `label`.
 
-    Raises SentexpError if a column is missing or the text column does not hold text.
+    Raises SentexpError if a column is missing or a text column does not hold text.
     """
-    check_columns(rows.features, name, text_column, label_column)
-    rows = rows.select_columns([text_column, label_column])
+    if not {*text_columns, label_column} <= set(rows.column_names):
+        rows = rows.flatten()  # a field inside a column, such as review.text
+    check_columns(rows.features, name, text_columns, label_column)
+    rows = rows.select_columns([*text_columns, label_column])
     # In two steps, since the label column may be called text.
-    rows = rows.rename_columns({text_column: "__text", label_column: "__label"})
+    rows = rows.rename_columns({label_column: "__label"})
+    if len(text_columns) == 1:
+        rows = rows.rename_columns({text_columns[0]: "__text"})
+    else:
+
+        def joined(batch: pa.Table) -> pa.Table:
+            texts = [batch[column].combine_chunks() for column in text_columns]
+            return pa.table({"__text": joined_texts(texts), "__label": batch["__label"]})
+
+        labels = rows.features["__label"]
+        rows = rows.with_format("arrow").map(joined, batched=True, remove_columns=rows.column_names)
+        rows = rows.with_format(None).cast_column("__label", labels)  # what `map` returns has lost the class names
     return RawSplit(rows.rename_columns({"__text": "text", "__label": "label"}), name, label_column, place)
-
-
-def check_columns(features: datasets.Features, name: str, text_column: str, label_column: str) -> None:
-    """Raise SentexpError unless `features`, the columns of `name`, has both columns and the first one holds text."""
-    for key, column in (("text_column", text_column), ("label_column", label_column)):
-        if column not in features:
-            raise no_column(key, column, list(features), name)
-    if text_column == label_column:
-        raise SentexpError(f"data.text_column={text_column}: expected another column than data.label_column")
-    if not _is_text(features[text_column]):
-        texts = ", ".join(column for column, feature in features.items() if _is_text(feature)) or "none"
-        found = getattr(features[text_column], "dtype", type(features[text_column]).__name__)
-        raise SentexpError(
-            f"data.text_column={text_column}: expected text, found {found} in {name}; columns of text: {texts}"
-        )
-
-
-def no_column(key: str, column: str, columns: list[str], name: str) -> SentexpError:
-    """Return, for the caller to raise, the error that `data.KEY` names a column that `name` does not have."""
-    known = ", ".join(columns) or "none"
-    return SentexpError(
-        f"data.{key}={column}: no such column in {name}; its columns: {known}{did_you_mean(column, columns)}"
-    )
 
 
 def to_reviews(
@@ -112,6 +110,8 @@ def to_reviews(
     valid_fraction: float | None = None,
     limit: int | None = None,
     seed: int = 0,
+    label_rules: LabelRules | None = None,
+    drop_duplicates: bool = False,
 ) -> Reviews:
     """Make `Reviews` of raw splits: `train` and, if the source has them, `valid` and `test`.
 
@@ -129,10 +129,11 @@ def to_reviews(
     >>> reviews.skipped
     {'my reviews: no text': 1}
 
-    Rows without text or label are left out and counted. Labels are numbered from 0 by their names in `train`: in the
-    order of a ClassLabel, otherwise sorted. Where there is no `test`, a `test_fraction` of `train` is held out for it;
-    where there is no `valid`, a `valid_fraction` of what then remains. Of each split, at most `limit` reviews are kept.
-    All choices are drawn with `seed` and keep the proportions of the labels.
+    Rows without text or label are left out and counted. Labels, as `label_rules` makes them, are numbered from 0 by
+    their names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one:
+    the first, and rather that of `test` than that of `valid` or `train`. Where there is no `test`, a `test_fraction` of
+    `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains. Of each split, at
+    most `limit` reviews are kept. All choices are drawn with `seed` and keep the proportions of the labels.
 
     Raises ValueError for other splits than these and for a fraction that is missing or not between 0 and 1. Raises
     SentexpError, with the place, for a split that is empty or has fewer reviews than there are labels, for fewer than
@@ -140,9 +141,12 @@ def to_reviews(
     """
     if "train" not in raw or not set(raw) <= set(SPLITS):
         raise ValueError(f"splits {', '.join(raw)}: expected train and, if there are any, valid and test")
-    skipped: dict[str, int] = {}
-    columns = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
+    skipped = {reason: count for one in raw.values() for reason, count in one.skipped.items()}
+    columns, notes = _labels(raw, label_rules or LabelRules(), skipped)
     usable = {split: _usable(one, columns[split], columns["train"], skipped) for split, one in raw.items()}
+    texts = {split: one.rows.data.column("text") for split, one in raw.items()}
+    if drop_duplicates:
+        usable = without_duplicates(texts, usable, {split: one.name for split, one in raw.items()}, skipped)
     names = _names(columns["train"], usable["train"], raw["train"])
     numbers = {split: _numbers(one, columns[split], usable[split], names) for split, one in raw.items()}
 
@@ -170,14 +174,16 @@ def to_reviews(
                 raise SentexpError(f"data.limit={limit}: expected null or at least {len(names)}, the number of labels")
             rows = rows[stratified(numbers[origin][rows], limit, seed)]
         splits[split] = labelled[origin] if len(rows) == len(labelled[origin]) else labelled[origin].select(rows)
-        digests[split] = digest(raw[origin].rows.data.column("text"), numbers[origin], rows)
-    return Reviews(splits, names, digests, source, skipped)
+        parts[split] = (origin, rows)
+        digests[split] = digest(texts[origin], numbers[origin], rows)
+    notes += duplicates(texts, numbers, parts)
+    return Reviews(splits, names, digests, source, skipped, notes)
 
 
 def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str:
     """Hash the texts and label numbers of `rows` (sorted) to 32 hexadecimal digits, however the column is chunked."""
     lengths, content = xxhash.xxh3_128(), xxhash.xxh3_128()
-    for _, chunk in _chunks(texts, rows):
+    for chunk in chosen_chunks(texts, rows):
         chunk = chunk.cast(pa.large_string())
         # A slice shares its parent's buffers: only what lies between its own offsets counts.
         offsets = np.frombuffer(chunk.buffers()[1], dtype="<i8")[chunk.offset : chunk.offset + len(chunk) + 1]
@@ -188,22 +194,20 @@ def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str
     return xxhash.xxh3_128(lengths.digest() + content.digest() + labels).hexdigest()
 
 
-def _chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[tuple[int, pa.Array]]:
-    """Yield the chosen rows (sorted) of each chunk, with the number of the chunk's first row."""
-    start = 0
-    for chunk in column.chunks:
-        stop = start + len(chunk)
-        low, high = np.searchsorted(rows, (start, stop))
-        if high - low == len(chunk):
-            yield start, chunk
-        elif high > low:
-            yield start, chunk.take(pa.array(rows[low:high] - start))
-        start = stop
+def _labels(
+    raw: Mapping[str, RawSplit], rules: LabelRules, skipped: dict[str, int]
+) -> tuple[dict[str, LabelColumn], list[str]]:
+    """Return the label column of each split, as the rules make it, and notes; count in `skipped` what they drop."""
+    encoded = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
 
+    def where(split: str, name: str) -> str:
+        column = encoded[split]
+        return raw[split].where(int(np.flatnonzero(column.codes == column.names.index(name))[0]))
 
-def _is_text(feature: object) -> bool:
-    """Return True for strings and for a column of nulls only, which has no type (its rows then count as empty)."""
-    return isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string", "null")
+    columns, dropped, notes = rules.apply(encoded, where)
+    for split, reasons in dropped.items():
+        skipped.update({f"{raw[split].name}: {reason}": count for reason, count in reasons.items() if count})
+    return columns, notes
 
 
 def _usable(one: RawSplit, column: LabelColumn, train: LabelColumn, skipped: dict[str, int]) -> np.ndarray:
@@ -211,9 +215,9 @@ def _usable(one: RawSplit, column: LabelColumn, train: LabelColumn, skipped: dic
     if not len(one.rows):
         raise SentexpError(f"{one.name}: no rows")
     labelled = column.codes != MISSING
-    if column.minus_one in column.names and column.minus_one not in train.names:
+    if column.minus_one is not None and "-1" not in train.names:
         # A plain -1 is a class like any other if training has it; if not, it stands for `no label`, as is common.
-        labelled &= column.codes != column.names.index(str(column.minus_one))
+        labelled &= column.codes != column.minus_one
     blank = [_blank(chunk) for chunk in one.rows.data.column("text").chunks]
     written = ~np.concatenate(blank)
     for reason, count in (("no label", (~labelled).sum()), ("no text", (labelled & ~written).sum())):
@@ -238,6 +242,15 @@ def _names(column: LabelColumn, usable: np.ndarray, train: RawSplit) -> list[str
         raise SentexpError(
             f"{train.name}: every review has the label {present[0]!r} (data.label_column={train.label_column}); "
             "expected two labels or more"
+        )
+    if (
+        len(present) > MOST_SCORES
+        and any("." in name for name in present)
+        and all(as_number(name) is not None for name in present)
+    ):
+        raise SentexpError(
+            f"{train.name}: {len(present):,} different numbers as labels (data.label_column={train.label_column}); "
+            "data.label_cuts=[...] cuts scores into classes"
         )
     return present if column.in_order else sort_names(present)
 

@@ -1,24 +1,27 @@
-"""Parsers of review files: csv, tsv, json lines and parquet, as a stream of Arrow batches; errors name the line.
+"""Parsers of files of reviews: csv, tsv, json, json lines, parquet and Excel, as a stream of Arrow batches.
 
-Batches have the columns text, label and, for text files, line: the line of the file in which the row begins.
+Batches have the columns text, label and, for all but parquet, line: the line or row of the file in which the row
+begins.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sentexp.data.columns import Columns, Row, at_path, check_columns, joined_texts, no_column
+from sentexp.data.delimited import delimited_rows
 from sentexp.data.labels import name_of
-from sentexp.data.reviews import check_columns, no_column
+from sentexp.data.opened import text_lines
 from sentexp.errors import SentexpError, one_line
 
 ROWS_PER_BATCH = 1000
@@ -26,53 +29,70 @@ SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string()), ("line", pa.i
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
-Row = tuple["str | None", "str | None", int]
-Parser = Callable[[Path, str, str, str], Iterator[pa.RecordBatch]]
+Parser = Callable[[Path, Columns], Iterator[pa.RecordBatch]]
 
 
-def read_csv(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[pa.RecordBatch]:
-    """Read comma-separated rows below a header; fields with commas, quotes or line ends are quoted (RFC 4180).
+def read_csv(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
+    """Read rows whose fields are separated by a comma, semicolon, tab or bar; see `delimited_rows`.
 
     Raises SentexpError with the line, as all parsers do.
     """
-    yield from batches(path, _delimited_rows(path, ",", text_column, label_column, encoding))
+    yield from batches(path, delimited_rows(path, columns))
 
 
-def read_tsv(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[pa.RecordBatch]:
+def read_tsv(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     """Read rows as `read_csv` does, separated by tabs."""
-    yield from batches(path, _delimited_rows(path, "\t", text_column, label_column, encoding))
+    yield from batches(path, delimited_rows(path, columns, default="\t"))
 
 
-def read_jsonl(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[pa.RecordBatch]:
-    """Read one JSON object per line. A key that a line lacks counts as null; one that all lines lack is an error."""
-    yield from batches(path, _json_rows(path, text_column, label_column, encoding))
+def read_json(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
+    """Read one JSON object per line, or one array of objects. A key that an object lacks counts as null; one that all
+    objects lack is an error."""
+    yield from batches(path, _json_rows(path, columns))
 
 
-def read_parquet(path: Path, text_column: str, label_column: str, _encoding: str) -> Iterator[pa.RecordBatch]:
-    """Read the two columns of a parquet file in their own types; class names written by `datasets` are kept."""
+def read_parquet(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
+    """Read the text and label columns of a parquet file; labels keep their type, and the names that `datasets` gave."""
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise SentexpError(f"{path}: not a parquet file that can be read ({one_line(error)})") from error
     # Categories, as pandas writes them, become their values.
     fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in file.schema_arrow]
-    features = datasets.Features.from_arrow_schema(pa.schema(fields, metadata=file.schema_arrow.metadata))
-    check_columns(features, str(path), text_column, label_column)
-    kept = datasets.Features({column: features[column] for column in (text_column, label_column)})
+    features = datasets.Features.from_arrow_schema(pa.schema(fields, metadata=file.schema_arrow.metadata)).flatten()
+    check_columns(features, str(path), columns.texts, columns.label)
+    kept = datasets.Features({"text": datasets.Value("string"), "label": features[columns.label]})
     row = 0
     try:
-        for batch in file.iter_batches(ROWS_PER_BATCH, columns=list(kept)):
-            batch = pa.record_batch([_plain(batch.column(column)) for column in kept], schema=kept.arrow_schema)
-            _check_utf8(batch.column(0), path, row)
-            yield batch
+        for batch in file.iter_batches(ROWS_PER_BATCH, columns=sorted(columns.wanted)):
+            texts = [_field(batch, column).cast(pa.string()) for column in columns.texts]
+            for text in texts:
+                _check_utf8(text, path, row)
+            labels = _field(batch, columns.label)
+            if pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type):
+                _check_utf8(labels, path, row)
+            yield pa.record_batch([joined_texts(texts), labels], schema=kept.arrow_schema)
             row += len(batch)
     except (pa.ArrowInvalid, OSError) as error:
         raise SentexpError(f"{path}: cannot be read after row {row} ({one_line(error)})") from error
 
 
-PARSERS: dict[str, Parser] = {"csv": read_csv, "tsv": read_tsv, "jsonl": read_jsonl, "parquet": read_parquet}
+def read_excel(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
+    """Read the first sheet of an Excel file (.xlsx). Needs the extra excel."""
+    yield from batches(path, _excel_rows(path, columns))
+
+
+PARSERS: dict[str, Parser] = {
+    "csv": read_csv,
+    "tsv": read_tsv,
+    "jsonl": read_json,
+    "json": read_json,
+    "parquet": read_parquet,
+    "excel": read_excel,
+}
 ENDINGS = {
-    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet",
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
+    ".parquet": "parquet", ".xlsx": "excel",
 }  # fmt: skip
 
 
@@ -88,95 +108,84 @@ def batches(path: Path, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
             raise SentexpError(f"{path}:{line}: holds half of a surrogate pair, which is not a character") from None
 
 
-def text_lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield the lines of a text file with their ends. Raises SentexpError with the line of a byte not in `encoding`."""
-    try:
-        # A byte order mark, as spreadsheets write it, is not part of the first line.
-        codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-    except LookupError:
-        raise SentexpError(f"data.encoding={encoding}: no such encoding; expected utf-8, latin-1 ...") from None
-    try:
-        with path.open(encoding=codec, newline="") as file:
-            yield from file
-    except UnicodeError:
-        line, byte = _undecodable(path, codec)
-        raise SentexpError(
-            f"{path}:{line}: {byte} is not {encoding}; expected data.encoding=NAME of the file (latin-1, cp1252 ...)"
-        ) from None
-
-
-def _undecodable(path: Path, codec: str) -> tuple[int, str]:
-    """Return the line of the first byte that cannot be decoded, and what is there."""
-    decoder, line = codecs.getincrementaldecoder(codec)(), 1
-    with path.open("rb") as file:
-        while True:
-            block = file.read(1 << 16)
-            try:
-                line += decoder.decode(block, final=not block).count("\n")
-            except UnicodeDecodeError as error:
-                good = error.object[: error.start].decode(codec, errors="ignore")
-                return line + good.count("\n"), f"byte 0x{error.object[error.start]:02x}"
-            except UnicodeError as error:  # utf-16 without its byte order mark
-                return line, str(error)
-            if not block:
-                return line, "a byte"
-
-
-def _delimited_rows(path: Path, delimiter: str, text_column: str, label_column: str, encoding: str) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)  # for the whole process; the default refuses reviews longer than 128 KiB
-    reader = csv.reader(text_lines(path, encoding), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        header = next(reader, [])
-        if not header:
-            raise SentexpError(f"{path}: no rows, not even a header")
-        for key, column in (("text_column", text_column), ("label_column", label_column)):
-            if column not in header:
-                raise no_column(key, column, [name[:40] for name in header], f"{path} (first line)")
-        text, label, width = header.index(text_column), header.index(label_column), len(header)
-        line = reader.line_num + 1
-        for row in reader:
-            if len(row) == width:
-                yield row[text], name_of(row[label]), line
-            elif row:  # an empty line is no row
-                separator = "comma" if delimiter == "," else "tab"
-                raise SentexpError(
-                    f"{path}:{line}: {len(row)} fields where the header has {width}; expected double quotes around a "
-                    f"field with a {separator}, a quote or a line end"
-                )
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise SentexpError(
-            f"{path}:{line}: {error}; a field that begins with a double quote must end with one and double those inside"
-        ) from error
-
-
-def _json_rows(path: Path, text_column: str, label_column: str, encoding: str) -> Iterator[Row]:
+def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
     first: list[str] | None = None
     met: set[str] = set()
-    for number, line in enumerate(text_lines(path, encoding), 1):
-        if not line.strip():
-            continue
+    for value, line in _json_values(path, columns.encoding):
+        if not isinstance(value, dict):
+            raise SentexpError(f"{path}:{line}: expected one JSON object per line, found {_json_kind(value)}")
+        first = list(value) if first is None else first
+        texts = [_text(at_path(value, column), column, f"{path}:{line}") for column in columns.texts]
+        met.update(column for column, text in zip(columns.texts, texts, strict=True) if text is not None)
+        met.update(column for column in columns.wanted if column in value)
+        label = at_path(value, columns.label)
+        if label is not None:
+            met.add(columns.label)
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise SentexpError(f"{path}:{number}: not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise SentexpError(f"{path}:{number}: expected one JSON object per line, found {_json_kind(row)}")
-        first = list(row) if first is None else first
-        met.update(column for column in (text_column, label_column) if column in row)
-        text = row.get(text_column)
-        if text is not None and not isinstance(text, str):
-            raise SentexpError(
-                f"{path}:{number}: data.text_column={text_column}: expected text, found {_json_kind(text)}"
-            )
-        try:
-            yield text, name_of(row.get(label_column)), number
+            yield columns.join(texts), name_of(label), line
         except ValueError as error:
-            raise SentexpError(f"{path}:{number}: label {error} (data.label_column={label_column})") from None
-    for key, column in (("text_column", text_column), ("label_column", label_column)):
+            why = "a review has one label here, not several; " if isinstance(label, list) else ""
+            raise SentexpError(f"{path}:{line}: {why}label {error} (data.label_column={columns.label})") from None
+    for key, column in [*(("text_column", text) for text in columns.texts), ("label_column", columns.label)]:
         if first is not None and column not in met:
             raise no_column(key, column, first, f"{path} (first line)")
+
+
+def _json_values(path: Path, encoding: str) -> Iterator[tuple[Any, int]]:
+    """Yield the values of a file, each with the line at which it begins: one per line, or those of one array."""
+    lines = text_lines(path, encoding)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        if number == 1 and line.lstrip().startswith("[") and not _is_json(line):
+            yield from _array_values(path, line + "".join(lines))
+            return
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            hint = "; expected one JSON object per line, or an array of them" if number == 1 else ""
+            raise SentexpError(f"{path}:{number}: not JSON ({error}){hint}") from None
+        if number == 1 and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            yield from ((one, number) for one in value)
+            continue
+        yield value, number
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _array_values(path: Path, text: str) -> Iterator[tuple[Any, int]]:
+    """Yield the values of one JSON array that spans several lines."""
+    decoder, blank = json.JSONDecoder(), re.compile(r"\s*")
+    line, counted = 1, 0
+    at = blank.match(text).end() + 1  # type: ignore[union-attr]
+    while True:
+        at = blank.match(text, at).end()  # type: ignore[union-attr]
+        line, counted = line + text.count("\n", counted, at), at
+        if text[at : at + 1] == "]":
+            break
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise SentexpError(f"{path}:{line}: not JSON ({error})") from None
+        yield value, line
+        at = blank.match(text, at).end()  # type: ignore[union-attr]
+        if text[at : at + 1] == ",":
+            at += 1
+        elif text[at : at + 1] != "]":
+            line += text.count("\n", counted, at)
+            raise SentexpError(f"{path}:{line}: not JSON; expected a comma between the objects, or ] after the last")
+
+
+def _text(value: Any, column: str, where: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SentexpError(f"{where}: data.text_column={column}: expected text, found {_json_kind(value)}")
+    return value
 
 
 def _json_kind(value: object) -> str:
@@ -184,18 +193,56 @@ def _json_kind(value: object) -> str:
     return kinds.get(type(value), "a number")
 
 
-def _plain(array: pa.Array) -> pa.Array:
+def _excel_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    try:
+        import openpyxl
+    except ImportError:
+        raise SentexpError(f"{path}: Excel files need openpyxl: pip install 'sentexp[excel]'") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # what openpyxl raises for a damaged file differs from version to version
+        raise SentexpError(f"{path}: not an Excel file (.xlsx) that can be read ({one_line(error)})") from error
+    rows = book.worksheets[0].iter_rows(values_only=True)
+    number, header = 0, None
+    for number, cells in enumerate(rows, 1):
+        if header is None:
+            if columns.header:
+                header = ["" if cell is None else str(cell) for cell in cells]
+            else:
+                header = [str(place) for place in range(1, len(cells) + 1)]
+            texts, label = columns.find(header, f"{path} ({'first row' if columns.header else 'without a header'})")
+            if columns.header:
+                continue
+        if all(cell is None for cell in cells):
+            continue
+        try:
+            name = name_of(cells[label])
+        except ValueError as error:
+            raise SentexpError(f"{path}:{number}: label {error} (data.label_column={columns.label})") from None
+        # A text that looks like a number is a number to Excel.
+        yield columns.join(None if cells[i] is None else str(cells[i]) for i in texts), name, number
+    if header is None:
+        raise SentexpError(f"{path}: no rows, not even a header")
+
+
+def _field(batch: pa.RecordBatch, path: str) -> pa.Array:
+    """Return a column, or a field inside one; categories as their values."""
+    if path in batch.schema.names:
+        array = batch.column(path)
+    else:
+        head, *rest = path.split(".")
+        array = pc.struct_field(batch.column(head), rest)
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
 
 
-def _check_utf8(array: pa.Array, path: Path, start: int) -> None:
+def _check_utf8(texts: pa.Array, path: Path, start: int) -> None:
     """Raise SentexpError for a text that is not UTF-8: parquet demands it, but checks nothing before a text is used."""
-    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-        return
     try:
-        array.validate(full=True)
+        texts.validate(full=True)
     except pa.ArrowInvalid:
-        for i, value in enumerate(array.cast(pa.large_binary())):
+        for i, value in enumerate(texts.cast(pa.large_binary())):
             try:
                 (value.as_py() or b"").decode("utf-8")
             except UnicodeDecodeError as error:

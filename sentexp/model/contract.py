@@ -16,6 +16,8 @@ class Classifier(Protocol):
     `num_classes` (C), with `unk_index` (the id of `<unk>`) if its signature names it, and with the other keys of the
     configuration's section `model`. A saved model is constructed in the same way, then given its state_dict.
 
+    A model that is not trained in epochs has a method `solve(train: Corpus) -> None`, which finds its weights.
+
     Several threads predict with one model at a time, so `forward` must not keep anything on it in evaluation mode.
 
     Not `runtime_checkable`: from Python 3.12 on, isinstance does not see the submodules of an nn.Module.
@@ -23,7 +25,7 @@ class Classifier(Protocol):
 
     @property
     def embedding(self) -> nn.Module:
-        """The module that it was constructed with, under this name.
+        """The module that it was constructed with, under this name; or a OneHot, if the vectors do not matter.
 
         `fit` calls `embedding.start_epoch(epoch)` before each epoch, counted from 1, if there is such a method.
         `TrainedModel.load` takes its shape from `embedding.weight` [V, E] in the state_dict; without it, it passes a

@@ -65,6 +65,15 @@ class Corpus:
             return self
         return Corpus(ids, self.offsets.to(device), self.labels.to(device), self.pad_index, self.width)
 
+    def select(self, rows: np.ndarray) -> Corpus:
+        """Return the chosen reviews, int64 [rows], as a corpus in memory."""
+        chosen = torch.from_numpy(rows)
+        lengths = self.lengths[chosen]
+        parts = [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in rows.tolist()]
+        ids = torch.cat(parts) if parts else self.ids[:0]
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        return Corpus(ids, offsets, self.labels[chosen], self.pad_index, self.width)
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -74,6 +74,8 @@ def fit(
     Training loss and accuracy are those seen while training: with dropout, and with the smoothed labels. `on_epoch` is
     called with each epoch's entry of the history and the epoch; what it raises ends the training.
 
+    A model with a method `solve(train)` is not trained in epochs: it is called once, and the history has one entry.
+
     The order of batches and the dropout depend on seed, epoch and step alone. With more than one process the model, the
     corpora and the recipe are pickled. Raises SentexpError for an empty corpus, TrainingDiverged for a loss that is not
     finite, ProcessDied for a process that fails.
@@ -90,6 +92,8 @@ def fit(
     for name, corpus in (("train", train), ("valid", valid)):
         if len(corpus) == 0:
             raise SentexpError(f"data: the {name} split holds no review; expected at least one")
+    if callable(getattr(model, "solve", None)):
+        return _solve(model, train, valid, recipe, on_epoch, progress)
     machine = recipe.machine
     with together(machine.processes, machine.device, _follow, model, train, valid, recipe) as group:
         return _fit(group, model, train, valid, recipe, on_epoch, progress)
@@ -138,6 +142,43 @@ def _fit(
         best_state=best.weights,
         stopped_early=state.epoch < epochs,
         seconds=time.perf_counter() - began,
+    )
+
+
+def _solve(
+    model: nn.Module,
+    train: Corpus,
+    valid: Corpus,
+    recipe: Recipe,
+    on_epoch: Callable[[Metrics, int], object] | None,
+    progress: TrainingProgress | None,
+) -> FitResult:
+    """Let the model find its weights by itself, then judge them."""
+    began = time.perf_counter()
+    model.to(recipe.machine.device).solve(train)  # type: ignore[operator]
+    solved = time.perf_counter() - began
+    group = Group()
+    judged: Metrics = {}
+    with limited_threads(recipe.machine.threads):
+        for split, corpus in (("train", train), ("valid", valid)):
+            loss, right = _judge(model, Batches(corpus, device=recipe.machine.device), group, recipe)
+            judged |= {f"{split}/loss": loss, f"{split}/accuracy": right}
+    metrics = {
+        "epoch": 1,
+        **judged,
+        "lr": 0.0,
+        "seconds": time.perf_counter() - began,
+        "reviews_per_second": len(train) / solved,
+        "tokens_per_second": int(train.lengths.sum()) / solved,
+    }
+    if progress is not None:
+        progress.end_epoch(1, 1, metrics)
+        progress.close()
+    if on_epoch is not None:
+        on_epoch(metrics, 1)
+    weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    return FitResult(
+        [metrics], 1, judged["valid/accuracy"], judged["valid/loss"], weights, False, time.perf_counter() - began
     )
 
 
@@ -244,8 +285,16 @@ def _reseed(device: torch.device, seed: int) -> None:
 
 
 def _validate(state: TrainState, batches: Batches, group: Group, recipe: Recipe) -> tuple[float, float]:
+    """Return the mean loss and the accuracy on the validation reviews. Raises TrainingDiverged."""
+    loss, right = _judge(state.model, batches, group, recipe)
+    if not math.isfinite(loss):
+        raise _diverged("validation loss", loss, state, recipe)
+    return loss, right
+
+
+def _judge(model: nn.Module, batches: Batches, group: Group, recipe: Recipe) -> tuple[float, float]:
     """Return the mean loss (labels as they are, not smoothed) and the accuracy; the processes share the batches."""
-    state.model.eval()
+    model.eval()
     if recipe.trainer.bucket:
         planned = evaluation_plan(batches.corpus, device=batches.device)
     else:  # a model that sees the padding must be judged with as much of it as it was trained with
@@ -254,12 +303,10 @@ def _validate(state: TrainState, batches: Batches, group: Group, recipe: Recipe)
     with torch.inference_mode():
         for batch in batches.of(planned[group.rank :: group.size]):
             with recipe.machine.autocast():
-                logits = state.model(batch.ids, batch.lengths)  # [B] or [B, C]
+                logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
             totals += torch.stack([loss_sum(logits, batch.labels), correct(logits, batch.labels)])
     group.sum_(totals)
     loss, right = (totals / len(batches)).tolist()
-    if not math.isfinite(loss):
-        raise _diverged("validation loss", loss, state, recipe)
     return loss, right
 
 

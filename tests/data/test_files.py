@@ -16,8 +16,8 @@ ROWS = [(f"review {i}, in words", "pos" if i % 2 else "neg") for i in range(20)]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    return tmp_path / "cache" / "sentexp"
+    monkeypatch.setattr(files, "CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "reviews"
 
 
 def load(**changes):
@@ -34,6 +34,7 @@ def load(**changes):
         "valid_fraction": 0.25,
         "limit": None,
         "seed": 0,
+        "cache_dir": files.CACHE_DIR,
     }
     return files.load(**{**arguments, **{key: value and str(value) for key, value in changes.items()}})
 
@@ -111,12 +112,13 @@ def test_a_second_start_does_not_parse(tmp_path, cache, monkeypatch):
     assert [file.suffix for file in cache.iterdir()] == [".arrow"]
 
 
-def test_a_file_that_has_changed_is_read_again(tmp_path):
+def test_a_file_that_has_changed_is_read_again_and_the_old_copy_removed(tmp_path, cache):
     path = write_csv(tmp_path / "a.csv")
     before = load(path=path)
     write_csv(path, [(text.replace("review", "REVIEW"), label) for text, label in ROWS])
     after = load(path=path)
     assert after.digests != before.digests
+    assert len(list(cache.iterdir())) == 1
     assert "REVIEW" in after.splits["train"][0]["text"]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from sentexp.data.folders import read_folder, review_files, splits_of
+from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
 from sentexp.errors import SentexpError
 
 
@@ -23,6 +23,35 @@ def test_each_folder_is_a_label_and_unlabelled_ones_are_kept_for_counting(folder
         ("text of pos/2.txt", "pos", "pos/2.txt"),
         (None, None, "unsup/1.txt"),
     ]
+
+
+def test_the_ending_may_be_in_upper_case_and_other_files_are_counted(folder):
+    (folder / "pos/3.TXT").write_text("text", encoding="utf-8")
+    (folder / "pos/more").mkdir()
+    (folder / "pos/more/4.txt").write_text("text", encoding="utf-8")
+    (folder / "README").write_text("text", encoding="utf-8")
+    files = review_files(folder)
+    assert folder / "pos/3.TXT" in files
+    assert files_left_out(folder, files) == {
+        f"{folder}: files that are not *.txt": 2,
+        f"{folder}: texts that are not directly in the folder of a label": 1,
+    }
+
+
+def test_files_may_be_the_splits(tmp_path):
+    for name in ("train.csv", "dev.jsonl.gz", "test.CSV", "notes.csv"):
+        (tmp_path / name).touch()
+    splits = {"train": "train.csv", "valid": "dev.jsonl.gz", "test": "test.CSV"}
+    assert splits_of(tmp_path) == {role: tmp_path / name for role, name in splits.items()}
+    (tmp_path / "train.tsv").touch()
+    with pytest.raises(SentexpError, match=r"train\.csv, train\.tsv: expected one for train, or data\.train"):
+        splits_of(tmp_path)
+
+
+def test_a_folder_with_one_table_says_how_to_read_it(tmp_path):
+    (tmp_path / "reviews.csv").touch()
+    with pytest.raises(SentexpError, match=r"data\.path=.*/reviews\.csv reads one file"):
+        review_files(tmp_path)
 
 
 def test_a_folder_without_texts_is_refused(tmp_path):

@@ -30,7 +30,9 @@ configs:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "shared")
+    monkeypatch.setattr(hub, "CACHE_DIR", str(tmp_path / "own"))
+    return tmp_path / "own"
 
 
 @pytest.fixture
@@ -65,6 +67,7 @@ def load(**changes):
         "valid_fraction": 0.25,
         "limit": None,
         "seed": 0,
+        "cache_dir": hub.CACHE_DIR,
     }
     return hub.load(**{**arguments, **changes})
 
@@ -74,6 +77,33 @@ def test_a_folder_in_the_layout_of_the_hub_gives_the_splits_asked_for_alone(fold
     assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 30, "valid": 10, "test": 10}
     assert reviews.labels == ["neg", "pos"]
     assert reviews.source == str(folder)
+
+
+def test_its_own_validation_split_is_used_and_what_is_not_read_is_said(folder, caplog):
+    readme = README.replace(
+        "- {split: test, path", "- {split: dev, path: plain/dev.parquet}\n      - {split: test, path"
+    )
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    write(folder / "plain/dev.parquet", 4)
+    with caplog.at_level(logging.INFO):
+        reviews = load(path=str(folder), valid_split="auto")
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 40, "valid": 4, "test": 10}
+    assert f"data: {folder}: not read: split unsupervised" in caplog.text
+    assert len(load(path=str(folder), valid_split=None).splits["valid"]) == 10
+
+
+def test_without_one_part_of_the_training_split_is_used(folder):
+    assert len(load(path=str(folder), valid_split="auto").splits["valid"]) == 10
+
+
+def test_texts_are_copied_to_the_cache_folder_alone_and_only_the_last_copy_is_kept(folder, cache, tmp_path):
+    for size in (40, 60):
+        write(folder / "plain/train.parquet", size)
+        load(path=str(folder))
+    kept = {file.parent for file in cache.rglob("*.arrow")}
+    assert len(kept) == 1
+    assert not list((tmp_path / "shared").rglob("*.arrow"))
+    assert len(load(path=str(folder)).splits["train"]) == 45
 
 
 def test_a_configuration_of_the_dataset(folder):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentexp.data import reviews as module
+from sentexp.data.labels import LabelRules
 from sentexp.data.reviews import RawSplit, digest, take_columns, to_reviews
 from sentexp.errors import SentexpError
 
@@ -23,6 +24,7 @@ def raw(texts, labels, name="reviews.csv"):
 
 
 def finished(train=None, limit=None, seed=0, valid_fraction=0.2, test_fraction=None, **others):
+    rules = {key: others.pop(key) for key in ("label_rules", "drop_duplicates") if key in others}
     train = raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10) if train is None else train
     others = others if others or test_fraction else {"test": raw(["x", "y"], ["neg", "pos"], "test.csv")}
     return to_reviews(
@@ -32,6 +34,7 @@ def finished(train=None, limit=None, seed=0, valid_fraction=0.2, test_fraction=N
         test_fraction=test_fraction,
         limit=limit,
         seed=seed,
+        **rules,
     )
 
 
@@ -157,12 +160,63 @@ def test_the_example_of_the_documentation():
 def test_refuses_wrong_columns(text, label, message):
     rows = datasets.Dataset.from_dict({"text": ["a"], "label": ["b"], "stars": [3]})
     with pytest.raises(SentexpError, match=message):
-        take_columns(rows, "f", text, label)
+        take_columns(rows, "f", [text], label)
 
 
 def test_the_label_column_may_be_called_text():
     rows = datasets.Dataset.from_dict({"review": ["a"], "text": ["b"]})
-    assert take_columns(rows, "f", "review", "text").rows[0] == {"text": "a", "label": "b"}
+    assert take_columns(rows, "f", ["review"], "text").rows[0] == {"text": "a", "label": "b"}
+
+
+def test_columns_are_joined_and_found_inside_others():
+    rows = datasets.Dataset.from_list([{"title": "Well", "review": {"text": "done"}, "label": 1}])
+    assert take_columns(rows, "f", ["title", "review.text"], "label").rows[0] == {"text": "Well done", "label": 1}
+
+
+def test_numbers_as_labels_are_ordered_by_value_whatever_wrote_them():
+    train = raw(GOOD + BAD, ["1.0"] * 10 + ["-1.0"] * 10)
+    reviews = finished(train, test=raw(["x", "y"], [1, -1]))
+    assert reviews.labels == ["-1", "1"]
+    assert reviews.splits["test"]["label"][:] == [1, 0]
+
+
+def test_many_scores_are_no_labels():
+    train = raw([f"text {i}" for i in range(300)], [i / 2 for i in range(30)] * 10)
+    with pytest.raises(SentexpError, match=r"30 different numbers as labels .* data\.label_cuts=\[\.\.\.\]"):
+        finished(train, test=train)
+    assert finished(train, test=train, label_rules=LabelRules(cuts=[5.0])).labels == ["below 5", "from 5"]
+
+
+def test_what_a_map_drops_is_counted():
+    train = raw([*GOOD, *BAD, "so so"], [5] * 10 + [1] * 10 + [3])
+    rules = LabelRules(map={1: "neg", 3: None, 5: "pos"})
+    reviews = finished(train, test=raw(["x", "y"], [1, 5]), label_rules=rules)
+    assert reviews.labels == ["neg", "pos"]
+    assert reviews.skipped == {"reviews.csv: label 3 (data.label_map)": 1, "reviews.csv: no label": 1}
+
+
+REPEATED = {"train": raw([*GOOD, *BAD, "good 0", "bad 1 "], ["pos"] * 10 + ["neg"] * 10 + ["neg", "neg"])}
+SEEN = raw(["good 1", "bad 2", "new"], ["pos", "neg", "pos"], "test.csv")
+
+
+def test_equal_texts_are_told():
+    assert finished().notes == []
+    reviews = finished(REPEATED["train"], valid=raw(["v", "w"], ["neg", "pos"]), test=SEEN)
+    assert reviews.notes == [
+        "equal texts: 2 of 3 test reviews are also in train, 2 repeat an earlier one of their split, 1 texts have two "
+        "labels; data.drop_duplicates=true keeps one of each"
+    ]
+
+
+def test_one_of_equal_texts_is_kept_rather_in_the_test():
+    reviews = finished(REPEATED["train"], valid=raw(["v", "w"], ["neg", "pos"]), test=SEEN, drop_duplicates=True)
+    assert reviews.notes == []
+    assert sorted(reviews.splits["train"]["text"]) == sorted({*GOOD, *BAD} - {"good 1", "bad 2"})
+    assert len(reviews.splits["test"]) == 3
+    assert reviews.skipped == {
+        "reviews.csv: the same text as an earlier row": 2,
+        "reviews.csv: the same text as in a split that is not for training": 2,
+    }
 
 
 @settings(max_examples=60, deadline=None)

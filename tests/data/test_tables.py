@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import io
 import json
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,12 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sentexp.data.columns import Columns, text_columns
+from sentexp.data.opened import ending_of
 from sentexp.data.tables import PARSERS
 from sentexp.errors import SentexpError
 
 
-def rows(path, kind, encoding="utf-8", text="text", label="label"):
-    batches = list(PARSERS[kind](path, text, label, encoding))
+def rows(path, kind, encoding="utf-8", text="text", label="label", **written):
+    columns = Columns(text_columns(text), label, encoding, **written)
+    batches = list(PARSERS[kind](path, columns))
     return [tuple(row.values()) for row in pa.Table.from_batches(batches).to_pylist()] if batches else []
 
 
@@ -74,7 +80,14 @@ def test_json_lines_take_labels_of_any_kind(write):
         ("jsonl", '{"text": "a"', ":1: not JSON"),
         ("jsonl", '{"text": "a", "label": 1}\n[1]\n', ":2: expected one JSON object per line, found an array"),
         ("jsonl", '{"text": 3, "label": 1}', ":1: data.text_column=text: expected text, found a number"),
-        ("jsonl", '{"text": "a", "label": 1}\n{"text": "a", "label": 0.5}', r":2: label 0\.5: expected a whole"),
+        ("jsonl", '{"text": "a", "label": 1}\n{"text": "a", "label": Infinity}', r":2: label inf: expected a number"),
+        ("jsonl", '{"text": "a", "label": [1, 2]}', ":1: a review has one label here, not several; label"),
+        ("json", '[{"text": "a", "label": 1},\n {"text": "b" "label": 1}]', ":2: not JSON"),
+        ("json", '[{"text": "a", "label": 1}\n {"text": "b", "label": 1}]', ":2: not JSON; expected a comma"),
+        ("json", '[{"text": "a", "label": 1},\n 3]', ":2: expected one JSON object per line, found a number"),
+        ("json", '{\n"text": "a"', ":1: not JSON .*; expected one JSON object per line, or an array of them"),
+        ("tsv", 'text\tlabel\n"a\tpos\nb"\tneg\nc\n', ":2: a field in quotation marks that runs over several lines"),
+        ("csv", 'text,label\n"a"b,c\n', r"data\.quoting=none"),
         ("jsonl", '{"text": "a", "label": {}}', ":1: label {}: expected a word"),
         ("jsonl", '{"text": "a", "labels": 1}', r"data\.label_column=label: no such .* did you mean labels\?"),
         ("jsonl", '{"text": "a", "label": 1}\n{"text": "\\ud800", "label": 1}', ":2: holds half of a surrogate pair"),
@@ -138,4 +151,130 @@ def test_what_was_written_is_read(tmp_path, content, kind):
         writer.writerows([("text", "label"), *content])
     path = tmp_path / f"t.{kind}"
     path.write_bytes(buffer.getvalue().encode())
-    assert [row[:2] for row in rows(path, kind)] == content
+    assert [row[:2] for row in rows(path, kind, quoting="standard")] == content
+
+
+ROWS = [("a, b; c | d", "pos", 2), ("e", "neg", 3)]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("name", ["auto", None])
+def test_the_delimiter_is_found_or_given(write, delimiter, name):
+    names = {";": "semicolon", "\t": "tab", "|": "bar"}
+    path = write(f'text{delimiter}label\n"a, b; c | d"{delimiter}pos\ne{delimiter}neg\n')
+    assert rows(path, "csv", delimiter=name or names[delimiter]) == ROWS
+
+
+def test_any_character_may_separate(write):
+    assert rows(write("text^label\na, b^pos\n"), "csv", delimiter="^") == [("a, b", "pos", 2)]
+
+
+TSV_WITH_PLAIN_QUOTES = 'text\tlabel\n"Great" film\tpos\n"so good\tpos\nno "end\tneg\nbad"\tneg\n'
+
+
+def test_quotation_marks_of_a_tsv_are_plain_where_it_makes_sense_only_so(write):
+    expected = [('"Great" film', "pos", 2), ('"so good', "pos", 3), ('no "end', "neg", 4), ('bad"', "neg", 5)]
+    assert rows(write(TSV_WITH_PLAIN_QUOTES), "tsv") == expected
+    assert rows(write(TSV_WITH_PLAIN_QUOTES), "tsv", quoting="none") == expected
+    with pytest.raises(SentexpError, match=r"data\.quoting=none takes quotation marks as plain characters"):
+        rows(write(TSV_WITH_PLAIN_QUOTES), "tsv", quoting="standard")
+
+
+def test_rows_between_two_quotation_marks_are_not_swallowed(write):
+    path = write('text\tlabel\n"one\tpos\ntwo\tneg\nthree"\tpos\n')
+    assert [row[0] for row in rows(path, "tsv")] == ['"one', "two", 'three"']
+    assert [row[0] for row in rows(path, "tsv", quoting="standard")] == ["one\tpos\ntwo\tneg\nthree"]
+
+
+def test_a_tsv_with_standard_quoting_is_read_so(write):
+    assert rows(write('text\tlabel\n"say ""so"""\tpos\n'), "tsv") == [('say "so"', "pos", 2)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_without_a_header_columns_are_numbers(write, kind):
+    separator = "," if kind == "csv" else "\t"
+    path = write(f"9{separator}good{separator}pos\n8{separator}bad{separator}neg\n")
+    assert rows(path, kind, header=False, text="2", label="3") == [("good", "pos", 1), ("bad", "neg", 2)]
+    with pytest.raises(SentexpError, match=r"data\.text_column=4: no such column in .*; its columns: 1, 2, 3"):
+        rows(path, kind, header=False, text="4", label="3")
+
+
+def test_several_text_columns_are_joined(write, tmp_path):
+    content = {"title": ["Well", None, ""], "text": ["done", "Oh", None], "label": ["pos", "neg", "pos"]}
+    expected = [("Well done", "pos"), ("Oh", "neg"), ("", "pos")]
+    pq.write_table(pa.table(content), tmp_path / "t.parquet")
+    assert rows(tmp_path / "t.parquet", "parquet", text=["title", "text"]) == expected
+    path = write("title,text,label\nWell,done,pos\n,Oh,neg\n,,pos\n")
+    assert [row[:2] for row in rows(path, "csv", text=["title", "text"])] == expected
+    lines = [json.dumps(row) for row in pa.table(content).to_pylist()]
+    assert [row[:2] for row in rows(write("\n".join(lines)), "jsonl", text=["title", "text"])] == expected
+
+
+def test_a_field_inside_a_column_is_named_with_a_dot(write, tmp_path):
+    content = [
+        {"review": {"text": "good", "by": {"id": 1}}, "stars": {"n": 5}},
+        {"review": {"text": "bad"}, "stars": {"n": 1}},
+    ]
+    path = write("\n".join(map(json.dumps, content)))
+    assert [row[:2] for row in rows(path, "jsonl", text="review.text", label="stars.n")] == [
+        ("good", "5"),
+        ("bad", "1"),
+    ]
+    pq.write_table(pa.Table.from_pylist(content), tmp_path / "t.parquet")
+    assert rows(tmp_path / "t.parquet", "parquet", text="review.text", label="stars.n") == [("good", 5), ("bad", 1)]
+    with pytest.raises(SentexpError, match=r"its columns: review\.text, .*did you mean review\.text"):
+        rows(tmp_path / "t.parquet", "parquet", text="review.txt", label="stars.n")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_json_array_is_read_with_the_line_of_each_object(write, indent):
+    content = [{"text": "good", "label": 1.0}, {"text": "b\n[]", "label": 0}]
+    path = write(json.dumps(content, indent=indent))
+    assert rows(path, "json") == [("good", "1", 2 if indent else 1), ("b\n[]", "0", 6 if indent else 1)]
+
+
+COMPRESS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".zst": lambda content: pa.Codec("zstd").compress(content, asbytes=True),
+}
+
+
+@pytest.mark.parametrize("ending", [*COMPRESS, ".zip", ".GZ"])
+def test_compressed_files_are_read(tmp_path, ending):
+    content = "text,label\ncafé,pos\n".encode()
+    path = tmp_path / f"r.csv{ending}"
+    if ending == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("inner.csv", content)
+    else:
+        path.write_bytes(COMPRESS[ending.lower()](content))
+    assert ending_of(path) == ".csv"
+    assert rows(path, "csv") == [("café", "pos", 2)]
+
+
+def test_damaged_and_several_files_in_an_archive_are_refused(write, tmp_path):
+    with pytest.raises(SentexpError, match=r"r\.csv\.gz: not a gzip file that can be read"):
+        rows(write("text,label\n", "r.csv.gz"), "csv")
+    with pytest.raises(SentexpError, match=r"r\.zip: not a zip file"):
+        rows(write("text,label\n", "r.zip"), "csv")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "x")
+        archive.writestr("b.csv", "x")
+    with pytest.raises(SentexpError, match=r"two\.zip: holds 2 files; expected one"):
+        rows(tmp_path / "two.zip", "csv")
+    whole = gzip.compress(b"text,label\n" + b"some words,pos\n" * 1000)
+    with pytest.raises(SentexpError, match=r"cut\.csv\.gz: not a gzip file that can be read"):
+        rows(write(whole[:-20], "cut.csv.gz"), "csv")
+
+
+def test_excel(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (("text", "label"), ("good", 1), (None, None), (10, 0.5), ("bad", "x")):
+        book.active.append(row)
+    book.save(tmp_path / "r.xlsx")
+    assert rows(tmp_path / "r.xlsx", "excel") == [("good", "1", 2), ("10", "0.5", 4), ("bad", "x", 5)]
+    (tmp_path / "bad.xlsx").write_bytes(b"no excel")
+    with pytest.raises(SentexpError, match=r"bad\.xlsx: not an Excel file"):
+        rows(tmp_path / "bad.xlsx", "excel")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sentexp import evaluation
 from sentexp.report.run import mistakes
 from sentexp.report.run.by_length import accuracy_by_length
 from sentexp.report.run.calibration import reliability
@@ -30,19 +31,21 @@ def write_reports(
     lengths: Any,
     texts: Sequence[str],
     names: Sequence[str],
+    positive: int = 1,
     split: str = "test",
 ) -> list[Path]:
     """Write the report into `folder`, and return the paths of its files:
 
     - learning_curves.png, from the `history` and `best_epoch` of a FitResult
     - confusion_matrix.png, roc.png, precision_recall.png, calibration.png, accuracy_by_length.png
+    - classes.csv: F1, precision, recall and the number of reviews of each label
     - mistakes.html and mistakes.csv: the 50 most confident mistakes
     - predictions.csv: one row per review
 
     The predictions are those of one split: `probabilities` [N, C], `labels` [N] and `lengths` in tokens [N] as arrays
     or CPU tensors, `texts` [N], of which only those of the shown mistakes are accessed, and the `names` of the classes
-    [C]. Reviews with an unknown label, -1, are only in predictions.csv; if all are unknown, only that and the learning
-    curves are written.
+    [C], of which `positive` is the one that is looked for among two. Reviews with an unknown label, -1, are only in
+    predictions.csv; if all are unknown, only that and the learning curves are written.
 
     Raises ValueError if the shapes do not fit together.
     """
@@ -67,11 +70,16 @@ def write_reports(
         of_known = (probabilities[known], labels[known], names)
         pictures |= {
             "confusion_matrix": confusion_matrix(answers[known], labels[known], names),
-            "roc": roc(*of_known),
-            "precision_recall": precision_recall(*of_known),
+            "roc": roc(*of_known, positive),
+            "precision_recall": precision_recall(*of_known, positive),
             "calibration": reliability(confidence[known], right, len(names)),
             "accuracy_by_length": accuracy_by_length(lengths[known], right),
         }
+        table = evaluation.by_class(answers[known], labels[known], len(names))
+        classes = pd.DataFrame({"label": list(names), **dict(zip(evaluation.OF_CLASS, table.T, strict=False))})
+        classes["reviews"] = table[:, evaluation.SUPPORT].astype(int)
+        classes.to_csv(folder / "classes.csv", index=False, float_format="%.6g")
+        written.append(folder / "classes.csv")
         judged = np.where(labels >= 0, labels, answers)  # an answer to an unknown label is no mistake
         worst = mistakes.most_confident(confidence, answers, judged, lengths, texts, names)
         worst.to_csv(folder / "mistakes.csv", index=False, float_format="%.6g")

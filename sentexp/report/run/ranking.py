@@ -17,11 +17,11 @@ MOST_NAMED = len(COLOURS)
 
 
 @styled
-def roc(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
+def roc(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], positive: int = 1) -> Figure:
     """Draw ROC curves from probabilities [N, C] and labels [N].
 
-    Two classes have one curve, that of class 1; more have one per class, against the rest. A class of all reviews or of
-    none has no curve.
+    Two classes have one curve, that of the class `positive`; more have one per class, against the rest. A class of all
+    reviews or of none has no curve.
     """
     from sklearn.metrics import auc, roc_curve
 
@@ -30,7 +30,7 @@ def roc(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> 
         return false_rate, true_rate, auc(false_rate, true_rate)
 
     figure, (axes,) = new_figure(6.2, 5.6)
-    if _curves(axes, probabilities, labels, names, curve, "AUC", "ROC curve"):
+    if _curves(axes, probabilities, labels, names, positive, curve, "AUC", "ROC curve"):
         axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.4, label="chance (AUC 0.500)")
         axes.set_xlabel("false positive rate (share of the others called it)")
         axes.set_ylabel("true positive rate (share of its own found)")
@@ -39,7 +39,7 @@ def roc(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> 
 
 
 @styled
-def precision_recall(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
+def precision_recall(probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], positive: int = 1) -> Figure:
     """Draw precision-recall curves of the same classes as `roc`, from probabilities [N, C] and labels [N]."""
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
@@ -48,9 +48,9 @@ def precision_recall(probabilities: np.ndarray, labels: np.ndarray, names: Seque
         return recall, precision, average_precision_score(truth, scores)
 
     figure, (axes,) = new_figure(6.2, 5.6)
-    if _curves(axes, probabilities, labels, names, curve, "AP", "Precision-recall curve"):
+    if _curves(axes, probabilities, labels, names, positive, curve, "AP", "Precision-recall curve"):
         if probabilities.shape[1] == 2:
-            share = float((labels == 1).mean())
+            share = float((labels == positive).mean())
             axes.axhline(share, color=GREY, linestyle=":", linewidth=1.4, label=f"chance (AP {share:.3f})")
         axes.set_xlabel("recall (share of its own found)")
         axes.set_ylabel("precision (share of those called it)")
@@ -63,12 +63,21 @@ Curve = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, float]]
 
 
 def _curves(
-    axes: Axes, probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], curve: Curve, area: str, title: str
+    axes: Axes,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    positive: int,
+    curve: Curve,
+    area: str,
+    title: str,
 ) -> bool:
     """Draw the curve of each class that has one. Without any, write why and return False."""
     classes = probabilities.shape[1]
-    drawn = [(index, curve(truth, probabilities[:, index])) for index, truth in _separable(labels, classes)]
-    axes.set_title(f"{title}: {picture_text(names[1])}" if classes == 2 else f"{title}s, each class against the rest")
+    drawn = [(index, curve(truth, probabilities[:, index])) for index, truth in _separable(labels, classes, positive)]
+    axes.set_title(
+        f"{title}: {picture_text(names[positive])}" if classes == 2 else f"{title}s, each class against the rest"
+    )
     if not drawn:
         write_instead(axes, "needs reviews of two classes or more")
         return False
@@ -91,9 +100,9 @@ def _curves(
     return True
 
 
-def _separable(labels: np.ndarray, classes: int) -> Iterator[tuple[int, np.ndarray]]:
+def _separable(labels: np.ndarray, classes: int, positive: int) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each class that has a curve, with the reviews that belong to it, bool [N]."""
-    for index in [1] if classes == 2 else range(classes):
+    for index in [positive] if classes == 2 else range(classes):
         truth = labels == index
         if truth.any() and not truth.all():
             yield index, truth

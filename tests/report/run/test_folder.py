@@ -15,7 +15,7 @@ PICTURES = [
     "accuracy_by_length.png", "calibration.png", "confusion_matrix.png", "learning_curves.png",
     "precision_recall.png", "roc.png",
 ]  # fmt: skip
-TABLES = ["mistakes.csv", "mistakes.html", "predictions.csv"]
+TABLES = ["classes.csv", "mistakes.csv", "mistakes.html", "predictions.csv"]
 
 
 def epochs(count: int) -> list[dict[str, float]]:
