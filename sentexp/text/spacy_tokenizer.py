@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,15 @@ MAX_STRINGS = 500_000
 """Distinct strings after which spaCy starts again with an empty vocabulary; it never forgets a string by itself."""
 
 SPANS_PER_DOC = 1000
+
+LONG = 1000
+"""Characters of a span from which its marks are taken off here: spaCy's time grows with the square of their number,
+and 40,000 in a row would take minutes."""
+
+WINDOW = 40
+"""Characters at each end of a long span that are looked at for a mark."""
+
+_LONG_SPAN = re.compile(rf"\S{{{LONG},}}")
 
 
 class SpacyTokenizer:
@@ -37,8 +48,45 @@ class SpacyTokenizer:
         return f"spacy {self.language} lemmas={self.lemmas} {language_data.version(self.lemmas)}"
 
     def __call__(self, text: str) -> list[str]:
-        tokens = [token.text for token in self._tokenizer()(text)]
+        tokens, done = [], 0
+        for match in _LONG_SPAN.finditer(text):
+            tokens += [token.text for token in self._tokenizer()(text[done : match.start()])]
+            tokens += self._long_span(match.group())
+            done = match.end()
+        tokens += [token.text for token in self._tokenizer()(text[done:])]
         return self._lemmas([token for token in tokens if not token.isspace()])
+
+    def _long_span(self, span: str) -> list[str]:
+        """Tokenize a long span as spaCy does, in time that grows with its length.
+
+        spaCy takes one prefix and one suffix off at a time, and looks at all that is left each time. Which ones it
+        finds depends on the characters near the ends alone, unless an exception such as `:)` joins two of them: then
+        spaCy itself does it all.
+        """
+        tokenizer = self._tokenizer()
+        start, stop = 0, len(span)
+        before: list[str] = []
+        after: list[str] = []
+        while stop - start >= LONG:
+            prefix = tokenizer.prefix_search(span[start : start + WINDOW])
+            suffix = tokenizer.suffix_search(span[stop - WINDOW : stop])
+            if prefix is not None and 0 < prefix.end() < WINDOW:
+                before.append(span[start : start + prefix.end()])
+                start += prefix.end()
+            elif suffix is not None and suffix.start() > 0:
+                after.append(span[stop - WINDOW + suffix.start() : stop])
+                stop -= WINDOW - suffix.start()
+            else:
+                break
+        middle = [token.text for token in tokenizer(span[start:stop])]
+        tokens = [*before, *middle, *reversed(after)]
+        if any(pair in self._joined for pair in itertools.pairwise(tokens)):
+            return [token.text for token in tokenizer(span)]
+        return tokens
+
+    @functools.cached_property
+    def _joined(self) -> set[tuple[str, str]]:
+        return self._neighbours()
 
     @property
     def by_span(self) -> bool:
@@ -54,6 +102,9 @@ class SpacyTokenizer:
 
         The line breaks between them are tokens of their own, across which no exception matches.
         """
+        if any(len(span) >= LONG for span in spans):
+            short = iter(self.tokenize_spans([span for span in spans if len(span) < LONG]))
+            return [self._lemmas(self._long_span(span)) if len(span) >= LONG else next(short) for span in spans]
         found: list[list[str]] = []
         for start in range(0, len(spans), SPANS_PER_DOC):
             tokens: list[str] = []

@@ -1,0 +1,57 @@
+"""Spans of very many marks, in which spaCy's own time grows with the square of their number."""
+
+from __future__ import annotations
+
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentexp.text.spacy_tokenizer import LONG, SpacyTokenizer
+
+MARKS = [
+    "!",
+    "?",
+    "(",
+    ")",
+    "*",
+    ",",
+    "$",
+    "'",
+    '"',
+    "_",
+    ":",
+    "…",
+    "...",
+    "--",
+    "😀",
+    "'s",
+    ":)",
+    ":-)",
+    "<3",
+    "]",
+    "%",
+]
+WORDS = ["word", "a", "1,5", "don't", "U.S.", "http://a.b/c", "km", "C++"]
+
+PLAIN = spacy.blank("en").tokenizer
+OURS = SpacyTokenizer()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(MARKS + WORDS), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+    st.integers(LONG // 2, LONG + LONG // 2),
+    st.sampled_from(["", "word"]),
+)
+def test_long_spans_have_the_tokens_of_spacy(pool, random, count, around):
+    span = around + "".join(random.choice(pool) for _ in range(count)) + around
+    expected = [token.text for token in PLAIN(span)]
+    assert OURS(span) == expected
+    assert OURS.tokenize_spans(["so", span, "!"]) == [["so"], expected, ["!"]]
+    assert OURS(f"  well :) {span}\n\n{span} ok.") == ["well", ":)", *expected, *expected, "ok", "."]
+
+
+def test_a_hundred_thousand_marks_are_read():
+    """Spacy alone would take most of an hour."""
+    assert OURS("!" * 100_000 + "good" + "?!" * 10_000) == ["!"] * 100_000 + ["good"] + ["?", "!"] * 10_000
