@@ -28,6 +28,9 @@ from sentexp.model import shapes
 from sentexp.schema import METRICS, Config
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
+from sentexp.text.scripts import foreign_script
+from sentexp.text.spacy_tokenizer import SpacyTokenizer
+from sentexp.text.tokenizers import Tokenizer, splits_at_spaces
 from sentexp.tracking import environment
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location, Run
 from sentexp.tracking.none import NoTracking
@@ -40,6 +43,9 @@ log = logging.getLogger(__name__)
 
 SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
 """Metrics that the last lines show, beside those of evaluation.metrics."""
+
+LOOKED_AT = 500
+"""Training reviews by which the script of all is judged."""
 
 EpochCallback = Callable[[dict[str, float], int], object]
 """Called with an epoch's entry of the history and the epoch."""
@@ -162,6 +168,7 @@ def prepare(config: Config) -> Prepared:
     reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
     _report_data(reviews)
     pipeline = build_pipeline(config)
+    _check_script(reviews, pipeline.tokenizer)
     with terminal.bar() as progress:
         corpora = pipeline.prepare(reviews, _cache_dir(config), processes=available_cores()[0], progress=progress)
     for line in pipeline.report_lines():
@@ -301,6 +308,20 @@ def _report_data(reviews: Reviews) -> None:
     few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"]), reviews.labels)
     for note in [*reviews.notes, *(f"test: {note}" for note in few)]:
         log.warning("data: %s", note)
+
+
+def _check_script(reviews: Reviews, tokenizer: Tokenizer) -> None:
+    """Say if the texts are of a language that the tokenizer is not for; a tokenizer of the user's own knows better."""
+    if splits_at_spaces(tokenizer):
+        language = None
+    elif isinstance(tokenizer, SpacyTokenizer):
+        language = tokenizer.language
+    else:
+        return
+    train = reviews.splits["train"]
+    note = foreign_script(train[: min(len(train), LOOKED_AT)]["text"], language)
+    if note is not None:
+        log.warning("text: %s", note)
 
 
 def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -> None:

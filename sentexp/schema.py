@@ -530,6 +530,8 @@ class TrainerConfig:
     """Largest L2 norm of the gradient of one step; 0 turns clipping off."""
     label_smoothing: float = key(at_least=0, below=1)
     """Share of the target spread evenly over all classes."""
+    class_weight: str = key(choices=("none", "balanced"))
+    """With balanced, reviews of rarer labels weigh more in the training loss, so that all labels weigh the same."""
     early_stopping: Optional[int] = key(at_least=1)
     """Epochs without a better validation accuracy before training stops."""
     device: str = key(pattern=r"auto|cpu|cuda(:\d+)?", expected="auto, cpu, cuda or cuda:1")

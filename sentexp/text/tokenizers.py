@@ -63,6 +63,11 @@ def language(tokenizer: Tokenizer) -> str:
     return getattr(tokenizer, "language", "en")
 
 
+def splits_at_spaces(tokenizer: Tokenizer) -> bool:
+    """Return True for this project's tokenizers that know no language."""
+    return isinstance(tokenizer, (WhitespaceTokenizer, BasicTokenizer))
+
+
 class WhitespaceTokenizer:
     """Splits on white space."""
 

@@ -20,7 +20,7 @@ from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
 from sentexp.machine.heap import keep_heap
 from sentexp.text.corpus import Corpus
-from sentexp.training.objective import correct, loss_sum
+from sentexp.training.objective import balanced_weights, correct, loss_sum
 from sentexp.training.processes import Group, device_of, together
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
@@ -251,6 +251,9 @@ def _train(
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     planned = recipe.plan(batches.corpus, state.epoch)
+    weights = balanced_weights(batches.corpus.labels) if trainer.class_weight == "balanced" else None
+    if weights is not None:
+        weights = weights.to(batches.device)
     means = _RunningMeans(state, recipe, STEPS_PER_FETCH[batches.device.type], progress)
     if progress is not None:
         progress.start_epoch(state.epoch, trainer.epochs, len(batches), state.steps - state.step)
@@ -261,7 +264,7 @@ def _train(
         if len(batch.labels):
             with recipe.machine.autocast():
                 logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
-            loss = loss_sum(logits, batch.labels, trainer.label_smoothing)
+            loss = loss_sum(logits, batch.labels, trainer.label_smoothing, weights)
             (loss / len(rows)).backward()
             sums = torch.stack([loss.detach(), correct(logits, batch.labels).float()])
         sums = group.sum_gradients(parameters, sums)

@@ -13,17 +13,31 @@ from torch import Tensor
 # Shapes: B reviews in a batch, C classes
 
 
-def loss_sum(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def loss_sum(
+    logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, class_weights: Tensor | None = None
+) -> Tensor:
     """Return the sum of the reviews' losses in nats: binary cross-entropy for two classes, cross-entropy for more.
+
+    With `class_weights` [C], each loss is multiplied by the weight of the review's class.
 
     `label_smoothing` is the share of the target spread evenly over all classes (Szegedy et al., 2016, section 7), so
     that both losses agree: with two classes and 0.1 the targets are 0.05 and 0.95.
     """
     logits = logits.float()
+    reduction = "sum" if class_weights is None else "none"
     if logits.dim() == 1:
         targets = labels.float() * (1 - label_smoothing) + label_smoothing / 2  # [B]
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
-    return F.cross_entropy(logits, labels, reduction="sum", label_smoothing=label_smoothing)
+        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction=reduction)
+    else:
+        loss = F.cross_entropy(logits, labels, reduction=reduction, label_smoothing=label_smoothing)
+    return loss if class_weights is None else (loss * class_weights[labels]).sum()
+
+
+def balanced_weights(labels: Tensor) -> Tensor:
+    """Return a weight for each class, float32 [C], with which all classes together weigh the same; the mean over the
+    reviews, whose `labels` are int64 [N], is 1. As scikit-learn's class_weight="balanced"."""
+    counts = labels.bincount()
+    return (len(labels) / (len(counts) * counts)).float()
 
 
 def correct(logits: Tensor, labels: Tensor) -> Tensor:

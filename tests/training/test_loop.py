@@ -3,11 +3,13 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from tiny import PAD, TinyModel, corpus, recipe
 
 from sentexp.errors import SentexpError, TrainingDiverged
+from sentexp.evaluation import predict
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.text.corpus import Corpus
 from sentexp.training import TrainingProgress, choose_machine, fit, schedules
@@ -181,6 +183,16 @@ def test_label_smoothing_raises_the_training_loss_alone():
     smooth = trained(confident, optimizer=optimizer, epochs=1, label_smoothing=0.2)[0].history[0]
     assert smooth["train/loss"] != plain["train/loss"]
     assert smooth["valid/loss"] == plain["valid/loss"]
+
+
+def test_balanced_weights_let_a_rare_class_count():
+    some = corpus(400)
+    rare = some.select(np.flatnonzero((some.labels.numpy() == 0) | (np.arange(400) % 10 == 0)))
+    said = {}
+    for weight in ("none", "balanced"):
+        _, model = trained(train=rare, epochs=1, class_weight=weight)
+        said[weight] = int(predict(model, corpus(100, seed=1), machine=recipe().machine).answers.sum())
+    assert said["none"] < said["balanced"]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sentexp.training.objective import correct, loss_sum, probabilities
+from sentexp.training.objective import balanced_weights, correct, loss_sum, probabilities
 
 
 def test_two_classes_by_hand():
@@ -39,3 +39,21 @@ def test_more_classes():
 def test_low_precision_logits_are_summed_in_float32():
     assert loss_sum(torch.ones(3, dtype=torch.bfloat16), torch.ones(3, dtype=torch.long)).dtype == torch.float32
     assert probabilities(torch.ones(3, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+def test_with_balanced_weights_all_classes_weigh_the_same():
+    labels = torch.tensor([0] * 90 + [1] * 9 + [2])
+    weights = balanced_weights(labels)
+    totals = torch.zeros(3).index_add(0, labels, weights[labels])
+    assert torch.allclose(totals, torch.full((3,), 100 / 3))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_class_weights_multiply_each_loss(classes, smoothing):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20, *([classes] if classes > 2 else []), generator=generator)
+    labels, weights = torch.arange(20) % classes, torch.tensor([0.5, 2.0, 4.0])[:classes]
+    one_by_one = sum(weights[label] * loss_sum(logits[i : i + 1], labels[i : i + 1], smoothing)
+                     for i, label in enumerate(labels))  # fmt: skip
+    assert torch.allclose(loss_sum(logits, labels, smoothing, weights), one_by_one)

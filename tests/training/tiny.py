@@ -28,6 +28,7 @@ RECIPE = Recipe(
         bucket=True,
         clip_norm=0.0,
         label_smoothing=0.0,
+        class_weight="none",
         early_stopping=None,
         device="cpu",
         precision="fp32",
