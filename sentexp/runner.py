@@ -201,8 +201,10 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
             seed=config.seed,
             progress=progress,
         )
-    if getattr(embedding, "coverage", None) is not None:
-        log.info("embedding: %s", embedding.coverage)
+    coverage = getattr(embedding, "coverage", None)
+    if coverage is not None:
+        share = coverage.of_text(prepared.corpora["train"].ids)
+        log.info("embedding: %s, %.1f %% of the words in the training text", coverage, 100 * share)
     classes = len(prepared.reviews.labels)
     model = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
     log.info("model: %s parameters", f"{sum(parameter.numel() for parameter in model.parameters()):,}")

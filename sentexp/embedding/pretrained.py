@@ -117,4 +117,5 @@ def _start(
     weight = standard_normal(len(words), in_file, seed).mul_(deviation).add_(mean)  # [V, E]
     weight[ids] = vectors
     weight[vocabulary.pad_index] = 0
-    return weight, Coverage(found, len(words) - 2)  # <unk> and <pad> are not wanted
+    with_vector = torch.tensor([token_id for token_id in ids if token_id != vocabulary.unk_index])
+    return weight, Coverage(found, len(words) - 2, with_vector)  # <unk> and <pad> are not wanted

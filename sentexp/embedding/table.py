@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -29,6 +29,14 @@ class Coverage:
     found: int
     wanted: int
     """All words of the vocabulary but `<unk>` and `<pad>`."""
+    ids: Tensor | None = field(default=None, repr=False, compare=False)
+    """The token ids that had one, int64 [found]."""
+
+    def of_text(self, ids: Tensor) -> float:
+        """Return the share of the running words of a text, int [N_tokens], that had a vector: between 0 and 1."""
+        if self.ids is None or not len(ids):
+            return 0.0
+        return float(ids.bincount(minlength=int(self.ids.max()) + 1)[self.ids].sum()) / len(ids)
 
     @property
     def share(self) -> float:

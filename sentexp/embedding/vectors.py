@@ -71,9 +71,14 @@ def _text(source: Source, form: VectorFormat, missing: dict[bytes, str], progres
 
 
 def _word_before_numbers(line: bytes, number: int, source: Source, form: VectorFormat) -> bytes:
+    if line[:1].isspace() and numbers_at_end([b"", *line.split()]) == len(line.split()) == form.dim:
+        return b""  # the word is white space, which no token is
     fields = line.rsplit(None, form.dim)
     word = fields[0].rstrip()
-    if len(fields) != form.dim + 1 or (len(word.split()) > 1 and is_number(word.split()[-1])):
+    # One more number than expected is a mistake, but a whole number may end the word, as in `No. 1` or `World War 2`.
+    end = word.split()[-1] if len(word.split()) > 1 else b""
+    ends_in_number = end.isdigit() and any(b"." in field for field in fields[1:])
+    if len(fields) != form.dim + 1 or (is_number(end) and not ends_in_number):
         found = numbers_at_end(line.split())
         reference = f"line {form.first_row} has" if form.words is None else "its first line promises"
         raise SentexpError(

@@ -93,4 +93,8 @@ def test_one_hot_is_as_wide_as_the_vocabulary_and_has_no_parameters() -> None:
 
 def test_coverage_reads_as_a_sentence() -> None:
     assert str(Coverage(9163, 25002)) == "9,163 of 25,002 words found (36.6 %)"
+    text = torch.tensor([0, 2, 2, 3, 5], dtype=torch.int32)
+    assert Coverage(2, 4, torch.tensor([2, 5])).of_text(text) == 3 / 5
+    assert Coverage(2, 4, torch.tensor([2, 9])).of_text(text) == 2 / 5
+    assert Coverage(0, 0, torch.tensor([2])).of_text(text[:0]) == 0
     assert str(Coverage(0, 0)) == "0 of 0 words found (0.0 %)"

@@ -117,6 +117,13 @@ def test_other_white_space(tmp_path: Path, content: bytes) -> None:
     assert table(path, ["the", "of"]) == {"the": [1, 2], "of": [3, 4]}
 
 
+@pytest.mark.parametrize("line", [b"  0.5 0.5", b"\t 0.5 0.5", b" 0.5 0.5", b"No. 1 0.5 0.5", b"World War 2 0.5 0.5"])
+def test_a_word_of_white_space_or_with_a_number_at_its_end_is_passed_over(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(b"the 0.1 0.2\n" + line + b"\ngood 0.3 0.4\n")
+    assert set(table(path, ["the", "good", "No.", "1", "2"])) == {"the", "good"}
+
+
 def test_of_a_word_that_comes_twice_the_first_counts(tmp_path: Path) -> None:
     path = tmp_path / "vectors"
     path.write_bytes(b"the 1 2\nthe 3 4\n")
@@ -134,6 +141,7 @@ def test_a_word_that_is_not_utf8_is_passed_over(tmp_path: Path) -> None:
     [
         (b"the 1 2\nof 3\n", r"line 2 has 1 numbers where line 1 has 2 \(is the file cut short\?\)"),
         (b"the 1 2\nof 3 4 5\n", "line 2 has 3 numbers where line 1 has 2"),
+        (b"the 1 2\nof 0.3 0.4 0.5\n", "line 2 has 3 numbers where line 1 has 2"),
         (b"the 1 2\nof\n", "line 2 has 0 numbers where line 1 has 2"),
         (b"2 2\nthe 1 2\nof 3\n", "line 3 has 1 numbers where its first line promises 2"),
         (b"3 2\nthe 1 2\nof 3 4\n", r"holds 2 words where its first line promises 3 \(is the file cut short\?\)"),
