@@ -140,7 +140,8 @@ def run(
             compared = {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
             record.log_metrics(compared, step=fitted.best_epoch)
 
-        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive)
+        with_texts = config.evaluation.texts
+        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
         record.log_folder(output_dir / "reports", "reports")
         model_folder = output_dir / "model"
         TrainedModel(prepared.pipeline, model, prepared.reviews.labels, recorded).save(model_folder)
@@ -344,7 +345,12 @@ def _record_machine(record: Run, machine: Machine) -> None:
 
 
 def _write_reports(
-    folder: Path, prepared: Prepared, fitted: FitResult, predictions: evaluation.Predictions, positive: int
+    folder: Path,
+    prepared: Prepared,
+    fitted: FitResult,
+    predictions: evaluation.Predictions,
+    positive: int,
+    with_texts: bool,
 ) -> None:
     from sentexp.report.run.folder import write_reports  # matplotlib, which no step of the training waits for
 
@@ -358,7 +364,15 @@ def _write_reports(
         texts=prepared.reviews.splits["test"]["text"],
         names=prepared.reviews.labels,
         positive=positive,
+        places=_places(prepared.reviews),
+        with_texts=with_texts,
     )
+
+
+def _places(reviews: Reviews) -> list[str] | None:
+    """Return where each test review stands in its source, if the source says so."""
+    place = reviews.places.get("test")
+    return [place(row) for row in range(len(reviews.splits["test"]))] if place is not None else None
 
 
 def _print_summary(

@@ -554,6 +554,8 @@ class EvaluationConfig:
     """Further metrics by their name, each the dotted path of a function (labels [N], probabilities [N, C]) -> float."""
     baseline: bool = key()
     """Compare the test accuracy with those of the most frequent label and of a quick linear model."""
+    texts: bool = key()
+    """Write the texts of the test reviews into predictions.csv."""
     positive: Optional[str] = key()
     """Of two labels, the one whose F1, precision and recall are reported; without it the last one."""
 

@@ -204,7 +204,12 @@ def test_plain_values_are_those_of_yaml() -> None:
     assert yaml.safe_load(yaml.safe_dump(values)) == values
     assert list(values) == [field.name for field in dataclasses.fields(Config)]
     assert values["model"]["_target_"] == "sentexp.model.classifier.RecurrentClassifier"
-    assert values["evaluation"] == {"metrics": {"power": "math.pow"}, "baseline": True, "positive": None}
+    assert values["evaluation"] == {
+        "metrics": {"power": "math.pow"},
+        "baseline": True,
+        "texts": False,
+        "positive": None,
+    }
     assert plain(values["model"]) == values["model"]
 
 

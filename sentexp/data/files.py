@@ -119,9 +119,16 @@ def _read(path: Path, format: str, columns: Columns, cache: Path) -> RawSplit:
     if kind == "parquet":
         return RawSplit(rows, str(path), columns.label)
     if kind == "folder":
-        place = lambda row: str(path / rows[row]["file"])  # noqa: E731
-        return RawSplit(rows, str(path), "the folder's name", place, files_left_out(path, files))
-    return RawSplit(rows, str(path), columns.label, place=lambda row: f"{path}:{rows[row]['line']}")
+        names = rows.data.column("file")
+        return RawSplit(
+            rows,
+            str(path),
+            "the folder's name",
+            lambda row: str(path / names[row].as_py()),
+            files_left_out(path, files),
+        )
+    lines = rows.data.column("line")
+    return RawSplit(rows, str(path), columns.label, place=lambda row: f"{path}:{lines[row].as_py()}")
 
 
 def _format(path: Path, format: str) -> str:

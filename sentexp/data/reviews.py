@@ -6,6 +6,7 @@ review.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -42,6 +43,8 @@ class Reviews:
     """How many rows or files were left out, by place and reason."""
     notes: list[str] = field(default_factory=list)
     """What looks wrong with the reviews, one line each."""
+    places: dict[str, Callable[[int], str]] = field(default_factory=dict)
+    """Per split, a function that says where row i of it stands in the source, such as `reviews.csv:12`."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ def to_reviews(
 
     labelled = {split: _with_numbers(one.rows, numbers[split]) for split, one in raw.items()}
     splits, digests = datasets.DatasetDict(), {}
+    places: dict[str, Callable[[int], str]] = {}
     for split in SPLITS:
         origin, rows = parts[split]
         if len(rows) < len(names):
@@ -176,8 +180,13 @@ def to_reviews(
         splits[split] = labelled[origin] if len(rows) == len(labelled[origin]) else labelled[origin].select(rows)
         parts[split] = (origin, rows)
         digests[split] = digest(texts[origin], numbers[origin], rows)
+        places[split] = functools.partial(_place, raw[origin], rows)
     notes += duplicates(texts, numbers, parts)
-    return Reviews(splits, names, digests, source, skipped, notes)
+    return Reviews(splits, names, digests, source, skipped, notes, places)
+
+
+def _place(one: RawSplit, rows: np.ndarray, row: int) -> str:
+    return one.where(int(rows[row]))
 
 
 def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str:

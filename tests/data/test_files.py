@@ -84,6 +84,15 @@ def test_every_format_gives_the_same_reviews(tmp_path, write, name):
     assert read == set(ROWS)
 
 
+def test_the_place_of_each_review_is_known(tmp_path):
+    path = write_csv(tmp_path / "a.csv")
+    reviews = load(path=path)
+    for split, rows in reviews.splits.items():
+        for row, text in enumerate(rows["text"]):
+            line = ROWS.index((text, reviews.labels[rows[row]["label"]])) + 2
+            assert reviews.places[split](row) == f"{path}:{line}"
+
+
 def test_a_file_for_each_split(tmp_path):
     train, valid, test = (write_csv(tmp_path / f"{name}.csv", ROWS[: 4 + i]) for i, name in enumerate("abc"))
     reviews = load(train=train, valid=valid, test=test)

@@ -32,6 +32,8 @@ def write_reports(
     texts: Sequence[str],
     names: Sequence[str],
     positive: int = 1,
+    places: Sequence[str] | None = None,
+    with_texts: bool = False,
     split: str = "test",
 ) -> list[Path]:
     """Write the report into `folder`, and return the paths of its files:
@@ -40,7 +42,8 @@ def write_reports(
     - confusion_matrix.png, roc.png, precision_recall.png, calibration.png, accuracy_by_length.png
     - classes.csv: F1, precision, recall and the number of reviews of each label
     - mistakes.html and mistakes.csv: the 50 most confident mistakes
-    - predictions.csv: one row per review
+    - predictions.csv: one row per review; with its place in its source if `places` [N] is given, and with its text if
+      `with_texts`
 
     The predictions are those of one split: `probabilities` [N, C], `labels` [N] and `lengths` in tokens [N] as arrays
     or CPU tensors, `texts` [N], of which only those of the shown mistakes are accessed, and the `names` of the classes
@@ -61,6 +64,10 @@ def write_reports(
 
     pictures = {"learning_curves": learning_curves(history, best_epoch)}
     predicted = prediction_table(probabilities, labels, lengths, names)
+    if places is not None:
+        predicted.insert(1, "place", list(places))
+    if with_texts:
+        predicted["text"] = list(texts)
     predicted.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
     written = [folder / "predictions.csv"]
 

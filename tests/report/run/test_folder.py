@@ -110,3 +110,12 @@ def test_predictions_name_labels_and_probabilities() -> None:
         {"row": 1, "true": "", "predicted": "neg", "confidence": 0.6, "words": 4, "probability_neg": 0.6,
          "probability_pos": 0.4},
     ]  # fmt: skip
+
+
+def test_places_and_texts_stand_beside_the_predictions(tmp_path: Path) -> None:
+    given = results([0, 1], 2)
+    write_reports(tmp_path, **given, places=["a.csv:2", "a.csv:9"], with_texts=True)
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(table.columns[:3]) == ["row", "place", "true"]
+    assert list(table["place"]) == ["a.csv:2", "a.csv:9"]
+    assert list(table["text"]) == ["review 0", "review 1"]
