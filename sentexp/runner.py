@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
 from sentexp.schema import METRICS, Config
+from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.scripts import foreign_script
@@ -108,11 +109,14 @@ def run(
     recorded = _recorded(config)
     chosen = {group: option for group, option in (choices or {}).items() if option}
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
-    with tracker.run(parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE), name=name) as record:
+    with tracker.run(
+        parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
+        name=name or run_name(overrides, chosen),
+        log_file=environment.log_file(output_dir),
+    ) as record:
         if on_start is not None:
             on_start(record.location())
-        record.log_config(recorded, overrides)
-        record.set_tags({"choice": chosen})
+        record.log_config(recorded, overrides, chosen)
         record.log_environment(environment.describe())
 
         prepared = prepare(config)
@@ -133,12 +137,11 @@ def run(
             return None
         predictions, labels = _predict_test(model, prepared, recipe), prepared.reviews.labels
         metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
-        record.log_metrics({**metrics, **_of_each_label(predictions, labels)}, step=fitted.best_epoch)
+        record.log_metrics({**metrics, **_of_each_label(predictions, labels)})
 
         baselines = _baselines(prepared, recipe) if config.evaluation.baseline else None
         if baselines is not None:
-            compared = {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
-            record.log_metrics(compared, step=fitted.best_epoch)
+            record.log_metrics({"baseline/majority": baselines.majority, "baseline/linear": baselines.linear})
 
         with_texts = config.evaluation.texts
         _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
@@ -147,8 +150,8 @@ def run(
         TrainedModel(prepared.pipeline, model, prepared.reviews.labels, recorded).save(model_folder)
         record.log_model(model_folder)
         location = record.location()
-    f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
-    _print_summary(metrics, fitted, location, output_dir, f1_of, baselines)
+        f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
+        _print_summary(metrics, fitted, location, output_dir, f1_of, baselines)
     return RunResult(metrics, fitted.history, model_folder, location, baselines)
 
 
@@ -208,8 +211,12 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
         log.info("embedding: %s, %.1f %% of the words in the training text", coverage, 100 * share)
     classes = len(prepared.reviews.labels)
     model = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
-    log.info("model: %s parameters", f"{sum(parameter.numel() for parameter in model.parameters()):,}")
+    log.info("model: %s parameters", f"{_parameters(model):,}")
     return model
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def show_shapes(config: Config) -> str:
@@ -331,17 +338,18 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
     reviews = prepared.reviews
     for split, rows in reviews.splits.items():
         record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
-    record.log_params({"labels": reviews.labels, "skipped": reviews.skipped, "report": prepared.pipeline.report})
+    record.set_tags({"labels": reviews.labels, "skipped": reviews.skipped, "report": prepared.pipeline.report})
+    record.log_metrics({"model/parameters": _parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)})
     for part in model.modules():
         coverage = getattr(part, "coverage", None)
         if coverage is not None:  # the embedding's: words of the vocabulary that have a pretrained vector
-            record.log_params({"coverage": {"found": coverage.found, "wanted": coverage.wanted}})
+            record.set_tags({"coverage": asdict(coverage)})
 
 
 def _record_machine(record: Run, machine: Machine) -> None:
     for what, reason in machine.reasons.items():
         log.info("%s: %s", what, reason)
-    record.log_params({"chosen": machine.reasons})
+    record.set_tags({"chosen": machine.reasons})
 
 
 def _write_reports(
@@ -394,4 +402,5 @@ def _print_summary(
     log.info("model and reports: %s", output_dir)
     if location is not None:
         log.info("run %s of experiment %s: %s", location.run_name, location.experiment, location.uri)
-        log.info("look at it: %s", location.ui_command)
+        for line in location.lines():
+            log.info(line)

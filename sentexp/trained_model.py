@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,20 +104,43 @@ class TrainedModel:
             raise SentexpError(f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {reason}") from error
         return TrainedModel(pipeline, model.to(device).eval(), labels, config)
 
-    def predict(self, texts: Sequence[str]) -> Tensor:
-        """Return the probability of each class, float32 [N, C] on the CPU; computed in float32 and on all cores."""
+    def predict(self, texts: Sequence[str | None]) -> Tensor:
+        """Return the probability of each class, float32 [N, C] on the CPU; computed in float32 and on all cores.
+
+        None, NaN and the like are an empty text. Raises SentexpError that names the row for what is no text.
+        """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts, not one text")
         if not len(texts):
             return torch.empty(0, len(self.labels))
+        texts = as_texts(texts, range(len(texts)))
         device = next(self.model.parameters()).device
         cores, _ = available_cores()
         return evaluation.predict(
             self.model,
-            self.pipeline.encode(list(texts)),
+            self.pipeline.encode(texts),
             machine=Machine(device, torch.float32, processes=1, threads=1, reasons={}),
             workers=max(1, min(cores, len(texts) // REVIEWS_PER_WORKER)),
         ).probabilities
+
+
+def as_texts(values: Iterable[Any], rows: Iterable[Any]) -> list[str]:
+    """Return each value as a text, a missing one (None, NaN, pandas.NA) as an empty text.
+
+    as_texts(["good", None], rows=[7, 3])  # ["good", ""]
+
+    Raises SentexpError with the value and the name of its row for the first that is no text.
+    """
+    return [value if isinstance(value, str) else _as_text(value, row) for value, row in zip(values, rows, strict=True)]
+
+
+def _as_text(value: Any, row: Any) -> str:
+    import pandas as pd  # only here: few lists hold anything but texts
+
+    if value is None or pd.isna(value) is True:
+        return ""
+    shown = one_line(SentexpError(repr(value)))  # without passwords, and not too long
+    raise SentexpError(f"row {row}: {shown} is not a text; expected texts, with null for an empty one")
 
 
 def read_labels(path: Path) -> list[str]:

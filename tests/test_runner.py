@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from mlflow import MlflowClient
 from torch import Tensor, nn
 
 from sentexp import runner
@@ -245,6 +246,41 @@ def test_metrics_of_the_users_own_are_recorded_and_one_that_fails_costs_nothing_
     assert any("broken" in line and "told to fail" in line for line in said)
     assert any("nothing" in line and "nan" in line for line in said)
     assert any(f"test brier {result.metrics['test/brier']:.4f}" in line for line in said)
+
+
+def test_in_mlflow_choices_are_parameters_and_what_was_found_is_tags_and_metrics(tiny, tmp_path: Path) -> None:
+    (tmp_path / "vectors.txt").write_text("the 1 2\nfilm 3 4\n")
+    words = [word for word in TINY if not word.startswith(("embedding.", "tracking"))]
+    words += [
+        "embedding=word2vec",
+        f"embedding.path='{tmp_path / 'vectors.txt'}'",
+        "trainer.epochs=2",
+        "model.pooling=max",
+    ]
+    words += [f"cache_dir='{tmp_path / 'cache'}'", f"tracking.uri='sqlite:///{tmp_path}/mlflow.db'"]
+    config = compose(*words, "tracking.log_model=false")
+    choices = {"data": "demo", "model": "lstm", "tracking": "mlflow", "experiment": None}
+    result = runner.run(config, overrides=["model.pooling=max"], choices=choices, output_dir=tmp_path / "out")
+    assert result.location.run_name == "pooling=max"
+    client = MlflowClient(result.location.uri)
+    found = client.get_run(result.location.run_id).data
+    assert (found.params["data"], found.params["model"], found.params["model.pooling"]) == ("demo", "lstm", "max")
+    groups = {key.split(".")[0] for key in found.params}
+    assert not groups & {"chosen", "report", "skipped", "coverage", "labels", "tracking", "cache_dir", "experiment"}
+    assert found.tags["chosen.processes"] == "1 (as requested)"
+    assert found.tags["labels"] == '["negative", "positive"]'
+    assert found.tags["coverage.found"] == "2"
+    assert int(found.tags["report.train/reviews"]) == 216
+    assert found.metrics["model/vocabulary"] == int(found.tags["report.vocabulary"])
+    parameters = sum(weight.numel() for weight in TrainedModel.load(result.model_folder).model.parameters())
+    assert found.metrics["model/parameters"] == parameters
+    steps = {
+        name: [point.step for point in client.get_metric_history(result.location.run_id, name)]
+        for name in found.metrics
+    }
+    of_the_run = {name for name, found in steps.items() if found == [0]}  # MLflow draws a bar
+    assert {"test/accuracy", "test/f1/negative", "best/epoch", "baseline/linear", "model/parameters"} <= of_the_run
+    assert steps["valid/loss"] == [1, 2]
 
 
 def test_coverage_and_parameters_are_said(tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

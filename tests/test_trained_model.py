@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -159,6 +161,18 @@ def test_no_text_has_no_prediction_and_a_bare_text_is_no_list_of_texts() -> None
         trained().predict("good")
 
 
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan"), pd.NA])
+def test_a_missing_text_is_an_empty_one(missing: Any) -> None:
+    assert torch.equal(trained().predict(["good", missing]), trained().predict(["good", ""]))
+
+
+@pytest.mark.parametrize("value", [3, 0.5, True, b"good", ["good"], b"x" * 5000])
+def test_what_is_no_text_is_refused_in_one_line_with_its_row(value: Any) -> None:
+    with pytest.raises(SentexpError, match=r"^row 1: .* is not a text; expected texts, with null") as refusal:
+        trained().predict(["good", value])
+    assert len(str(refusal.value)) < 1000
+
+
 def _cut_short(folder: Path) -> None:
     weights = (folder / "weights.pt").read_bytes()
     (folder / "weights.pt").write_bytes(weights[: len(weights) // 2])
@@ -213,6 +227,8 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 LOAD = """
 import sys
 import mlflow
+import numpy as np
+import pandas as pd
 import pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 for uri in sys.argv[2:]:

@@ -117,8 +117,8 @@ def about(record: SweepResults, store: str) -> str:
     """Return the settings and the hardware that all runs shared, as text."""
     config = record.config
     run = MlflowClient(store).get_run(next(job.run_id for job in record.jobs if job.run_id is not None))
-    machine = [run.data.tags.get("hardware.cpu", ""), f"processes: {run.data.params['chosen.processes']}"]
-    machine += [run.data.params["chosen.precision"], f"torch {run.data.tags['versions.torch']}"]
+    machine = [run.data.tags.get("hardware.cpu", ""), f"processes: {run.data.tags['chosen.processes']}"]
+    machine += [run.data.tags["chosen.precision"], f"torch {run.data.tags['versions.torch']}"]
     sizes = f"at most {config['data']['limit']:,} reviews of each split, cut to {config['text']['max_length']} words"
     shape = f"hidden size {config['model']['hidden_size']}, {config['trainer']['epochs']} epochs"
     minutes = sum(job.seconds or 0 for job in record.jobs) / 60

@@ -57,7 +57,7 @@ def finished_runs() -> list[Run]:
 
 
 def preset_and_seed(run: Run) -> tuple[str, int]:
-    return run.data.tags["choice.experiment"], int(run.data.params["seed"])
+    return run.data.params["experiment"], int(run.data.params["seed"])
 
 
 def write_report(runs: list[Run]) -> None:
@@ -75,8 +75,8 @@ def write_report(runs: list[Run]) -> None:
                 "best_valid_accuracy": metrics["best/valid_accuracy"],
                 "best_epoch": int(metrics["best/epoch"]),
                 "reviews_per_second": metrics["reviews_per_second"],
-                "processes": run.data.params["chosen.processes"],
-                "precision": run.data.params["chosen.precision"],
+                "processes": run.data.tags["chosen.processes"],
+                "precision": run.data.tags["chosen.precision"],
                 "hardware": run.data.tags.get("hardware.cpu", ""),
                 "torch": run.data.tags["versions.torch"],
             }

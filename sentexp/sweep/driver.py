@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from filelock import FileLock, Timeout
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
@@ -14,15 +15,18 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sentexp.errors import SentexpError, SweepFailed
+from sentexp.redact import without_passwords
 from sentexp.sweep import orphans, search
 from sentexp.sweep.dispatcher import Dispatcher
 from sentexp.sweep.distributions import search_distributions
+from sentexp.sweep.point import Point
 from sentexp.sweep.recorded_task import RecordedTask
 from sentexp.sweep.request import SweepRequest, check_points, sweep_request
 from sentexp.sweep.results import SweepResults
 from sentexp.sweep.storage import SweepStorage, jobs_of, open_storage
 from sentexp.sweep.summary import summary
 from sentexp.sweep.trial_queue import TrialQueue
+from sentexp.tracking import environment
 from sentexp.tracking.interface import Run, Tracker
 from sentexp.tracking.none import NoTracking
 
@@ -87,8 +91,13 @@ def _run(request: SweepRequest, storage: SweepStorage, parent: Run, launcher: La
     if request.resumed:
         parent.end_children("the sweep was interrupted")
     else:
-        parent.log_config(manifest.config, manifest.arguments)
-        parent.set_tags({"sweep": {"folder": str(request.folder), "launcher": manifest.launcher}})
+        parent.log_params(_asked(request))
+        parent.log_text(
+            yaml.safe_dump(without_passwords(manifest.arguments), allow_unicode=True), "config/overrides.yaml"
+        )
+        parent.log_environment(environment.describe_program())
+        settings = {"folder": str(request.folder), "launcher": manifest.launcher, "metric": ", ".join(manifest.metrics)}
+        parent.set_tags({"sweep": settings})
 
     queue = TrialQueue(request, storage, location)
     try:
@@ -97,6 +106,16 @@ def _run(request: SweepRequest, storage: SweepStorage, parent: Run, launcher: La
         parent.end_children("interrupted")
         log.info("interrupted; go on with: %s", request.resume_command())
         raise
+
+
+def _asked(request: SweepRequest) -> dict[str, str]:
+    """Return what was asked for: the values of each swept key as they were given, and what all jobs share.
+
+    The rest of the configuration is in the jobs: no job need have used the value that a swept key has there.
+    """
+    space = {key: str(text) for key, text in request.settings.space.items()}
+    asked = space | Point(tuple(argument.lstrip("+") for argument in request.manifest.arguments)).values
+    return {key: text for key, text in asked.items() if key.split(".")[0] not in ("tracking", "cache_dir")}
 
 
 def _report(request: SweepRequest, parent: Run, write_report: WriteReport) -> None:
@@ -109,7 +128,7 @@ def _report(request: SweepRequest, parent: Run, write_report: WriteReport) -> No
     parent.set_tags({"jobs": {state: states.count(state) for state in sorted(set(states))}})
     best = results.best()
     if best is not None and best.values is not None:
-        parent.log_metrics(dict(zip(results.metrics, best.values, strict=True)), step=len(results.jobs))
+        parent.log_metrics(dict(zip(results.metrics, best.values, strict=True)))
         parent.set_tags({"best": str(best.point)})
     for line in summary(results, parent.location(), request.resume_command()):
         log.info(line)

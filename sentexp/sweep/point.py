@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from sentexp.tracking.interface import NOT_PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,18 @@ class Point:
     def values(self) -> dict[str, str]:
         """The text of each value by its key."""
         return {key: text for key, _, text in (override.partition("=") for override in self.overrides)}
+
+
+def run_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str | None:
+    """Return the name of a single run: what was changed, such as `num_layers=2 seed=1`, or else its data and model.
+
+    None if nothing is known of it.
+    """
+    values = Point(tuple(override.lstrip("+") for override in overrides)).values
+    values = {key: text for key, text in values.items() if key.split(".")[0] not in NOT_PARAMETERS}
+    names = short_names(list(values))
+    changed = [f"{names[key]}={text}" if text else key for key, text in values.items()]
+    return " ".join(changed or [choices[group] for group in ("data", "model") if group in choices]) or None
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def summary(results: SweepResults, location: Location | None, resume: str) -> li
     if failed or unfinished:
         lines.append(f"run the rest: {resume}")
     if location is not None:
-        lines.append(f"look at it: {location.ui_command}")
+        lines += location.lines()
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shlex
@@ -30,6 +31,12 @@ def describe() -> dict[str, Any]:
     `git` is the state of the checkout that sentexp is imported from, or else of the current folder; outside of git its
     commit is None. `memory_gib` is the memory of the whole machine. Takes about 20 ms.
     """
+    here = {"hardware": hardware(), "platform": platform.platform(), "hostname": socket.gethostname()}
+    return describe_program() | here
+
+
+def describe_program() -> dict[str, Any]:
+    """Describe what was started, wherever it runs: the part of `describe` that needs no torch."""
     return {
         "git": git_state(_project_folder()),
         "versions": {
@@ -37,12 +44,15 @@ def describe() -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: _version(name) for name in LIBRARIES},
         },
-        "hardware": hardware(),
-        "platform": platform.platform(),
-        "hostname": socket.gethostname(),
         "command": shlex.join([program(), *without_passwords(sys.argv[1:])]),
         "folder": os.getcwd(),
     }
+
+
+def log_file(folder: Path) -> Path | None:
+    """Return the file in `folder` that this process's log goes to; None if there is none."""
+    files = [Path(one.baseFilename) for one in logging.getLogger().handlers if isinstance(one, logging.FileHandler)]
+    return next((file for file in files if file.parent == folder.absolute()), None)
 
 
 def git_state(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 PARENT_RUN_ID_VARIABLE = "SENTEXP_PARENT_RUN_ID"
 """Environment variable that tells a run the id of the run that it belongs to."""
 
+NOT_PARAMETERS = ("cache_dir", "shapes", "sweep", "tracking")
+"""Keys and groups that say where and how a run is made and recorded, not what it is."""
+
 
 @dataclass(frozen=True)
 class Location:
@@ -23,16 +26,29 @@ class Location:
     run_id: str
     ui_command: str
     """Shell command that opens MLflow's pages on this store."""
+    page: str
+    """Address of the run's own page, once `ui_command` runs."""
+
+    def lines(self) -> list[str]:
+        """Return the lines that say how to look at the run; the last one ends in the address of its page."""
+        command = f"look at it: {self.ui_command}"
+        return [command] if self.page in self.ui_command else [command, f"then open: {self.page}"]
 
 
 class Run(Protocol):
     """A run that has been started and has not ended."""
 
-    def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
-        """Record each leaf of the nested `config` as a parameter, and `config` and the overrides as config/*.yaml."""
+    def log_config(
+        self, config: Mapping[str, Any], overrides: Sequence[str] = (), choices: Mapping[str, str] | None = None
+    ) -> None:
+        """Record each leaf of the nested `config` as a parameter, and `config` and the overrides as config/*.yaml.
+
+        `choices`, the option of each group, are parameters too, such as model: lstm beside model.hidden_size: 128.
+        NOT_PARAMETERS are only in the files.
+        """
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record facts that are known before training, such as the size of the vocabulary, as parameters."""
+        """Record what was asked for as parameters, by which runs are compared."""
 
     def log_dataset(self, name: str, split: str, digest: str, source: str, rows: int) -> None:
         """Record that the run uses a split (train, valid, test) of dataset `name`; `digest` identifies its content."""
@@ -40,11 +56,11 @@ class Run(Protocol):
     def log_environment(self, environment: Mapping[str, Any]) -> None:
         """Record the result of `sentexp.tracking.environment.describe` as tags and as environment.json."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Record all metrics of an epoch in one call; `step` is the epoch, from 1."""
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record all metrics of an epoch in one call; `step` is the epoch, from 1, or None for those of the run."""
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags, by which runs can be searched; those of the same name are replaced."""
+        """Set tags, such as counts and reasons in words; those of the same name are replaced."""
 
     def log_text(self, text: str, file: str) -> None:
         """Record `text` as the artifact `file`, a path that may contain folders."""
@@ -79,10 +95,15 @@ class Tracker(Protocol):
     """Starts runs; the `_target_` of an option of the group tracking."""
 
     def run(
-        self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
+        self,
+        *,
+        parent_run_id: str | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        log_file: Path | None = None,
     ) -> AbstractContextManager[Run]:
         """Start a run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit.
 
         With a `key`, the run that was started with the same key before is continued, if there is one. `name` is the
-        run's name if the configuration gives none.
+        run's name if the configuration gives none. `log_file` is recorded at the end, however the run ends.
         """

@@ -1,8 +1,13 @@
 """A trained model as an MLflow model that loads anywhere, without pickle.
 
 It is a "model from code": MLflow keeps pyfunc_model.py, a copy of this package, the user's own modules and the folder
-of the trained model. The loaded model's `predict` takes a DataFrame with a column text and returns one with the columns
-label and probability_<label> for each label.
+of the trained model. The loaded model's `predict` takes a DataFrame with a column text and returns one with the same
+index, and the columns label and probability_<label> for each label. MLflow's evaluation of classifiers takes one column
+alone, which a model loaded without its probabilities returns:
+
+    mlflow.models.evaluate(
+        "runs:/RUN_ID/model", frame, targets="label", model_type="classifier", model_config={"probabilities": False}
+    )
 """
 
 from __future__ import annotations
@@ -75,6 +80,7 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
                 code_paths=[str(Path(sentexp.__file__).parent), *map(str, user_code(config))],
                 pip_requirements=requirements(),
                 signature=signature(labels),
+                model_config={"probabilities": True},
                 input_example=pd.DataFrame({"text": [EXAMPLE]}),
             )  # fmt: skip
             client.log_model_artifacts(logged.model_id, str(path))
@@ -90,10 +96,12 @@ def signature(labels: list[str]) -> ModelSignature:
     """Return the columns that the model takes and returns."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
 
     probabilities = [ColSpec(DataType.float, f"probability_{label}") for label in labels]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "text")]),
+        # why not string: MLflow would refuse a column that is all null, and not say which row holds a number
+        inputs=Schema([ColSpec(AnyType(), "text")]),
         outputs=Schema([ColSpec(DataType.string, "label"), *probabilities]),
     )
 

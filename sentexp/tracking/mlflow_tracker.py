@@ -28,7 +28,7 @@ from sentexp.errors import SentexpError
 from sentexp.machine.signals import interrupts_later
 from sentexp.redact import flatten, without_passwords
 from sentexp.tracking.environment import program
-from sentexp.tracking.interface import Location
+from sentexp.tracking.interface import NOT_PARAMETERS, Location
 from sentexp.tracking.store import Store, brief_patience, explained, open_store
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ CUT = "... (cut; see config/config.yaml)"
 
 KEY = "sentexp.key"
 """Tag by which a run is found again, to be continued."""
+
+LOCAL_SERVER = "http://127.0.0.1:5000"
+"""Address of the pages that `mlflow ui` starts."""
 
 CONTEXTS = {"train": "train", "valid": "validation", "test": "test"}
 """MLflow's name for what each split is used for."""
@@ -76,7 +79,12 @@ class MlflowTracker:
 
     @contextmanager
     def run(
-        self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
+        self,
+        *,
+        parent_run_id: str | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        log_file: Path | None = None,
     ) -> Iterator[MlflowRun]:
         """Start a run that ends with the block; see `Tracker.run`.
 
@@ -92,15 +100,18 @@ class MlflowTracker:
             entity = _reopened(store, key) if key is not None else None
             if entity is None:
                 tags |= {KEY: key} if key is not None else {}
-                entity = store.client.create_run(store.experiment_id, tags=tags, run_name=self._run_name or name)
+                entity = store.client.create_run(
+                    store.experiment_id, tags=tags, run_name=_run_name(self._run_name or name)
+                )
         run = MlflowRun(store, self._experiment, entity, self._log_model)
         try:
             yield run
         except BaseException as error:
-            run._end_with(error)
+            run._end_with(error, log_file)
             raise
         with _writing(store.uri):
             store.client.set_terminated(entity.info.run_id, "FINISHED")
+            run._log_file(log_file)
 
 
 def _reopened(store: Store, key: str) -> Entity | None:
@@ -127,9 +138,15 @@ class MlflowRun:
         self._params: dict[str, str] = {}
         self.run_id: str = entity.info.run_id
 
-    def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None:
+    def log_config(
+        self, config: Mapping[str, Any], overrides: Sequence[str] = (), choices: Mapping[str, str] | None = None
+    ) -> None:
         config, overrides = without_passwords(config), without_passwords(list(overrides))
-        self.log_params(config)
+        params = flatten({key: value for key, value in config.items() if key not in NOT_PARAMETERS})
+        # a group may have the name of a leaf, such as that of an option without keys; MLflow takes a name once
+        self.log_params(
+            params | {group: option for group, option in (choices or {}).items() if group not in NOT_PARAMETERS}
+        )
         self.log_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "config/config.yaml")
         self.log_text(yaml.safe_dump(overrides, allow_unicode=True), "config/overrides.yaml")
 
@@ -167,11 +184,12 @@ class MlflowRun:
             self.set_tags({"mlflow.source.git.commit": commit})
         self.log_text(_json(environment, indent=2) + "\n", "environment.json")
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        points = [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        # why 0: MLflow's pages draw a bar for a metric that has no step beyond it, and else a line, here of one point
+        points = [Metric(_name(name), float(value), now, step or 0) for name, value in metrics.items()]
         with _writing(self._store.uri):
             for some in _chunks(points, METRICS_PER_CALL):
                 self._client.log_batch(self.run_id, metrics=some)
@@ -238,9 +256,14 @@ class MlflowRun:
             run_name=info.run_name,
             run_id=info.run_id,
             ui_command=ui_command(self._store.uri, info.experiment_id, info.run_id),
+            page=page(self._store.uri, info.experiment_id, info.run_id),
         )
 
-    def _end_with(self, error: BaseException) -> None:
+    def _log_file(self, file: Path | None) -> None:
+        if file is not None and file.is_file():
+            self._client.log_artifact(self.run_id, str(file))
+
+    def _end_with(self, error: BaseException, log_file: Path | None) -> None:
         """Record why the run ended. A failure of this must not hide `error`, so it is only logged."""
         killed = isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
         try:
@@ -250,6 +273,7 @@ class MlflowRun:
                     self.log_text(without_passwords("".join(traceback.format_exception(error))), "traceback.txt")
                 with _writing(self._store.uri):
                     self._client.set_terminated(self.run_id, "KILLED" if killed else "FAILED")
+                    self._log_file(log_file)
         except SentexpError as second:
             log.warning("run %s may look unfinished: %s", self.run_id, second)
 
@@ -264,8 +288,7 @@ def _writing(uri: str) -> Iterator[None]:
 def ui_command(uri: str, experiment_id: str, run_id: str) -> str:
     """Return the shell command that opens MLflow's pages: on the store at `uri`, or if it is a server, on the run."""
     if uri.startswith(("http://", "https://")):
-        page = f"{without_passwords(uri).rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
-        return shlex.join(["python", "-m", "webbrowser", page])
+        return shlex.join(["python", "-m", "webbrowser", page(uri, experiment_id, run_id)])
     # outside of the activated environment `mlflow` is another environment's, or not there
     beside = Path(sys.executable).parent
     on_path = shutil.which("mlflow")
@@ -274,6 +297,12 @@ def ui_command(uri: str, experiment_id: str, run_id: str) -> str:
     if without_passwords(uri) != uri:
         address = '"$MLFLOW_TRACKING_URI"'
     return f"{shlex.join([*program, 'ui', '--backend-store-uri'])} {address}"
+
+
+def page(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return the address of the run's page: on the server at `uri`, or on one that `ui_command` starts."""
+    server = without_passwords(uri).rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL_SERVER
+    return f"{server}/#/experiments/{experiment_id}/runs/{run_id}"
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -286,6 +315,11 @@ def _name(key: str) -> str:
     if posixpath.normpath(key) != key or key.startswith(("/", "..")):
         key = key.replace("/", "_")
     return key[:LONGEST_NAME]
+
+
+def _run_name(name: str | None) -> str | None:
+    """Return `name` as a run's name; None, for which MLflow makes one up, stays None."""
+    return without_passwords(name)[:LONGEST_NAME] if name is not None else None
 
 
 def _at_most(value: str, longest: int, key: str) -> str:

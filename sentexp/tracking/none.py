@@ -11,7 +11,9 @@ from typing import Any
 class NoRun:
     """A run whose methods do nothing."""
 
-    def log_config(self, config: Mapping[str, Any], overrides: Sequence[str] = ()) -> None: ...
+    def log_config(
+        self, config: Mapping[str, Any], overrides: Sequence[str] = (), choices: Mapping[str, str] | None = None
+    ) -> None: ...
 
     def log_params(self, params: Mapping[str, Any]) -> None: ...
 
@@ -19,7 +21,7 @@ class NoRun:
 
     def log_environment(self, environment: Mapping[str, Any]) -> None: ...
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None: ...
 
     def set_tags(self, tags: Mapping[str, Any]) -> None: ...
 
@@ -43,7 +45,12 @@ class NoTracking:
 
     @contextmanager
     def run(
-        self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None
+        self,
+        *,
+        parent_run_id: str | None = None,
+        name: str | None = None,
+        key: str | None = None,
+        log_file: Path | None = None,
     ) -> Iterator[NoRun]:
         """Yield a run that records nothing."""
         yield NoRun()

@@ -20,12 +20,21 @@ class SentimentModel(PythonModel):
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> pd.DataFrame:
-        """Return one row per review: the likeliest label, and probability_<label> for each label."""
-        trained = self._trained
-        probabilities = trained.predict(list(model_input["text"])).numpy()  # [N, C]
-        table = pd.DataFrame(probabilities, columns=[f"probability_{label}" for label in trained.labels])
-        table.insert(0, "label", [trained.labels[row] for row in probabilities.argmax(1)])
+    ) -> pd.DataFrame | pd.Series:
+        """Return one row per review, with its index: the likeliest label, and probability_<label> for each label.
+
+        With the model_config {"probabilities": False} only the labels, as a series.
+        """
+        from sentexp.trained_model import as_texts
+
+        trained, column = self._trained, model_input["text"]
+        probabilities = trained.predict(as_texts(column, column.index)).numpy()  # [N, C]
+        labels = pd.Series([trained.labels[row] for row in probabilities.argmax(1)], column.index, name="label")
+        if not context.model_config.get("probabilities", True):
+            return labels
+        names = [f"probability_{label}" for label in trained.labels]
+        table = pd.DataFrame(probabilities, columns=names, index=column.index)
+        table.insert(0, "label", labels)
         return table
 
 

@@ -212,6 +212,14 @@ def test_mlflow_has_one_parent_run_with_a_child_per_job(tmp_path: Path) -> None:
         (parent,) = (run for run in found if "mlflow.parentRunId" not in run.data.tags)
         children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
         assert len(children) == len(found) - 1
+        assert {key: text for key, text in parent.data.params.items() if "=" in text or "," in text} == {
+            "model.num_layers": "1,2",
+            "model.dropout": "0,0.5",
+        }
+        assert parent.data.params["data.size"] == "200"
+        assert "optimizer.lr" not in parent.data.params
+        assert parent.data.tags["command"].startswith("sentexp -m data.size=200")
+        assert {"git.commit", "versions.torch"} <= set(parent.data.tags)
         files = {file.path for file in client.list_artifacts(parent.info.run_id, "sweep")}
         assert {"sweep/jobs.csv", "sweep/jobs.html"} <= files
         return parent.info.status, {run.info.run_name: run.info.status for run in children}

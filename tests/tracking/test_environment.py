@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import platform
 import subprocess
 import sys
@@ -56,3 +58,26 @@ def test_versions_hardware_and_command_are_described(monkeypatch: pytest.MonkeyP
     assert found["hardware"]["gpus"] == [] or torch.cuda.is_available()
     assert found["command"] == "sentexp seed=1 'tracking.uri=mysql://a:***@b'"
     assert json.loads(json.dumps(found)) == found
+
+
+def test_what_was_started_is_described_without_torch() -> None:
+    program = (
+        "import sys; from sentexp.tracking.environment import *; print(*describe_program(), 'torch' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["git", "versions", "command", "folder", "False"]
+
+
+def test_the_log_of_a_run_is_the_file_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    handlers = [logging.FileHandler(tmp_path / name) for name in ("other/a.log", "sentexp.log")]
+    for handler in handlers:
+        logging.getLogger().addHandler(handler)
+    try:
+        assert environment.log_file(tmp_path) == tmp_path / "sentexp.log"
+        assert environment.log_file(tmp_path / "no log") is None
+    finally:
+        for handler in handlers:
+            logging.getLogger().removeHandler(handler)
+            handler.close()

@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import pandas as pd
 import pytest
 import torch
 
@@ -124,6 +127,59 @@ def test_requirements_hold_what_loading_and_predicting_import(tmp_path: Path) ->
     imported = {distributions[module][0] for module in json.loads(done.stdout)}
     assert "torch" in imported
     assert imported <= set(REQUIREMENTS)
+
+
+@pytest.fixture(scope="module")
+def model_uri(tmp_path_factory: pytest.TempPathFactory, store_uri: str) -> Iterator[str]:
+    """A recorded model, as mlflow.pyfunc.load_model takes it."""
+    folder = tmp_path_factory.mktemp("recorded")
+    saved(folder, "tokenizer=basic")
+    with MlflowTracker(store_uri).run() as run:
+        found = str(run.log_model(folder))
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(store_uri)
+    yield found
+    mlflow.set_tracking_uri(before)
+
+
+def test_predictions_have_the_index_of_their_rows(model_uri: str) -> None:
+    model = mlflow.pyfunc.load_model(model_uri)
+    frame = pd.DataFrame({"id": [1, 2, 3], "text": ["good", "bad film", "a"]}, index=[7, 3, 5])
+    found = model.predict(frame)
+    assert list(found.index) == [7, 3, 5]
+    shuffled = frame.loc[[5, 7, 3]]
+    pd.testing.assert_frame_equal(model.predict(shuffled), found.loc[[5, 7, 3]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [["good", None], ["good", float("nan")], pd.array(["good", pd.NA], dtype="string"), [None], [float("nan")]],
+)
+def test_a_missing_text_is_predicted_as_an_empty_one(model_uri: str, column: Any) -> None:
+    model = mlflow.pyfunc.load_model(model_uri)
+    missing = model.predict(pd.DataFrame({"text": column})).iloc[-1]
+    assert missing.to_dict() == model.predict(pd.DataFrame({"text": [""]})).iloc[0].to_dict()
+
+
+@pytest.mark.parametrize(("column", "shown"), [(["good", 3], "row 9: 3 "), ([0.5, 3.5], "row 4: 0.5 ")])
+def test_what_is_no_text_is_refused_with_its_row(model_uri: str, column: Any, shown: str) -> None:
+    model = mlflow.pyfunc.load_model(model_uri)
+    with pytest.raises(Exception, match=f"^{shown}is not a text; expected texts[^\n]*$"):
+        model.predict(pd.DataFrame({"text": column}, index=[4, 9]))
+
+
+@pytest.mark.slow
+def test_mlflow_evaluates_a_recorded_model(model_uri: str) -> None:
+    frame = pd.DataFrame({"text": ["good", "bad", None, "a film"], "label": ["pos", "neg", "neg", "pos"]}, [3, 2, 1, 0])
+    answers = mlflow.pyfunc.load_model(model_uri).predict(frame[["text"]])["label"]
+    found = mlflow.models.evaluate(
+        model_uri, frame, targets="label", model_type="classifier", model_config={"probabilities": False}
+    )
+    assert found.metrics["accuracy_score"] == (answers == frame["label"]).mean()
+    beside = mlflow.models.evaluate(
+        data=frame.assign(answer=answers), targets="label", predictions="answer", model_type="classifier"
+    )
+    assert beside.metrics["accuracy_score"] == found.metrics["accuracy_score"]
 
 
 LOAD = """

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,8 @@ import yaml
 
 from sentexp.errors import SentexpError
 from sentexp.tracking import mlflow_tracker
-from sentexp.tracking.mlflow_tracker import MlflowRun, MlflowTracker, ui_command
+from sentexp.tracking.interface import Location
+from sentexp.tracking.mlflow_tracker import MlflowRun, MlflowTracker, page, ui_command
 
 
 @pytest.fixture
@@ -189,6 +191,52 @@ def test_names_that_mlflow_refuses_are_made_to_fit(tracker: MlflowTracker, key: 
     assert recorded(run).data.tags[name] == "1"
 
 
+def test_choices_are_parameters_beside_the_keys_of_their_option_and_where_a_run_is_recorded_is_none(
+    tracker: MlflowTracker,
+) -> None:
+    config = {
+        "seed": 0, "cache_dir": "/home/anna/.cache", "shapes": False, "model": {"hidden_size": 8}, "schedule": None,
+        "tracking": {"uri": "sqlite:////home/anna/mlflow.db"},
+    }  # fmt: skip
+    choices = {"model": "lstm", "schedule": "constant", "experiment": "imdb", "tracking": "mlflow", "sweep": "default"}
+    with tracker.run() as run:
+        run.log_config(config, [], choices)
+    assert recorded(run).data.params == {
+        "seed": "0", "model": "lstm", "model.hidden_size": "8", "schedule": "constant", "experiment": "imdb",
+    }  # fmt: skip
+    assert yaml.safe_load(artifact(run, "config/config.yaml")) == config
+
+
+def test_metrics_of_the_whole_run_have_step_0_so_that_mlflow_draws_bars(tracker: MlflowTracker) -> None:
+    with tracker.run() as run:
+        run.log_metrics({"test/accuracy": 0.5, "test/f1/5 ★ & more": 0.25})
+    (point,) = run._client.get_metric_history(run.run_id, "test/accuracy")
+    assert (point.value, point.step) == (0.5, 0)
+    assert recorded(run).data.metrics["test/f1/5 _ _ more"] == 0.25  # MLflow refuses other signs
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(None, "FINISHED"), (ValueError(), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_the_log_is_recorded_however_a_run_ends(
+    tracker: MlflowTracker, tmp_path: Path, error: BaseException | None, status: str
+) -> None:
+    file = tmp_path / "sentexp.log"
+    with contextlib.suppress(ValueError, KeyboardInterrupt), tracker.run(log_file=file) as run:
+        file.write_text("epoch 1/1")
+        if error is not None:
+            raise error
+    assert recorded(run).info.status == status
+    assert artifact(run, "sentexp.log") == "epoch 1/1"
+
+
+def test_a_name_is_cut_to_what_mlflow_keeps_and_holds_no_password(tracker: MlflowTracker) -> None:
+    with tracker.run(name="path=https://anna:secret@b " + "x" * 300) as run:
+        pass
+    assert recorded(run).info.run_name.startswith("path=https://anna:***@b xxx")
+    assert len(recorded(run).info.run_name) == 250
+
+
 def test_metrics_have_their_step(tracker: MlflowTracker) -> None:
     with tracker.run() as run:
         for epoch, loss in ((1, 0.7), (2, float("nan")), (3, 0.5)):
@@ -269,6 +317,16 @@ def test_the_location_names_the_store_and_the_command_that_opens_it(tracker: Mlf
         place = run.location()
     assert (place.uri, place.experiment, place.run_id) == (store_uri, "tests", run.run_id)
     assert place.ui_command.endswith(f"ui --backend-store-uri '{store_uri}'")  # quoted, for its space
+    assert place.lines() == [
+        f"look at it: {place.ui_command}",
+        f"then open: http://127.0.0.1:5000/#/experiments/{place.experiment_id}/runs/{run.run_id}",
+    ]
+
+
+def test_a_server_opens_the_run_in_one_line() -> None:
+    uri = "http://server:5000"
+    place = Location(uri, "tests", "7", "a run", "abc", ui_command(uri, "7", "abc"), page(uri, "7", "abc"))
+    assert place.lines() == ["look at it: python -m webbrowser 'http://server:5000/#/experiments/7/runs/abc'"]
 
 
 @pytest.mark.parametrize(
