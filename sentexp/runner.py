@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +89,7 @@ def run(
     *,
     overrides: Sequence[str] = (),
     choices: Mapping[str, str | None] | None = None,
-    output_dir: Path = Path("."),
+    output_dir: Path | None = None,
     name: str | None = None,
     on_start: Callable[[Location | None], None] | None = None,
     on_epoch: EpochCallback | None = None,
@@ -98,13 +101,29 @@ def run(
     >>> list(result.metrics)[:4]
     ['test/loss', 'test/accuracy', 'test/f1', 'test/precision']
 
-    Reports and the trained model go to `output_dir`. The remaining arguments are recorded or called: `overrides` as
-    they were typed, `choices` with the option of each group, `name` of the run where tracking.run_name is null.
-    `on_start` is called with where the run is recorded, `on_epoch` after each epoch; it may raise Pruned to stop.
+    Reports and the trained model go to `output_dir`; None makes a folder under outputs/, named by the time. Where no
+    logging is set up, as in a notebook, the lines of the run are printed. The remaining arguments are recorded or
+    called: `overrides` as they were typed, `choices` with the option of each group, `name` of the run where
+    tracking.run_name is null. `on_start` is called with where the run is recorded, `on_epoch` after each epoch; it may
+    raise Pruned to stop.
 
     Returns None if the run was pruned, and in the further processes of torchrun, which only train along. Raises
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
+    output_dir = output_dir or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}")
+    with _lines_shown():
+        return _run(config, overrides, choices, output_dir, name, on_start, on_epoch)
+
+
+def _run(
+    config: Config,
+    overrides: Sequence[str],
+    choices: Mapping[str, str | None] | None,
+    output_dir: Path,
+    name: str | None,
+    on_start: Callable[[Location | None], None] | None,
+    on_epoch: EpochCallback | None,
+) -> RunResult | None:
     build_machine(config.trainer)  # a device that is not there is refused before anything is loaded
     recorded = _recorded(config)
     chosen = {group: option for group, option in (choices or {}).items() if option}
@@ -153,6 +172,23 @@ def run(
         f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
         _print_summary(metrics, fitted, location, output_dir, f1_of, baselines)
     return RunResult(metrics, fitted.history, model_folder, location, baselines)
+
+
+@contextmanager
+def _lines_shown() -> Iterator[None]:
+    """Print what the block logs, if nothing else would show it."""
+    logger = logging.getLogger("sentexp")
+    if logger.hasHandlers():
+        yield
+        return
+    handler, level = logging.StreamHandler(sys.stdout), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def prepare(config: Config) -> Prepared:
@@ -343,7 +379,9 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
     for part in model.modules():
         coverage = getattr(part, "coverage", None)
         if coverage is not None:  # the embedding's: words of the vocabulary that have a pretrained vector
-            record.set_tags({"coverage": asdict(coverage)})
+            share = coverage.of_text(prepared.corpora["train"].ids)
+            record.set_tags({"coverage": {"found": coverage.found, "wanted": coverage.wanted}})
+            record.log_metrics({"coverage/words": coverage.share, "coverage/running_words": share})
 
 
 def _record_machine(record: Run, machine: Machine) -> None:

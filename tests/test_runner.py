@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +296,16 @@ def test_coverage_and_parameters_are_said(tiny, tmp_path: Path, caplog: pytest.L
     assert "embedding: 2 of " in said
     assert "model: " in said
     assert " parameters" in said
+
+
+def test_without_logging_a_run_prints_its_lines_and_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    program = (
+        "from sentexp import compose, run\n"
+        "config = compose('data.size=100', 'trainer.epochs=2', 'model.hidden_size=8', 'trainer.processes=1',\n"
+        "                 'tracking=none', 'cache_dir=cache')\n"
+        "folders = {run(config).model_folder.parent for _ in range(2)}\n"
+        "assert len(folders) == 2, folders\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.count("epoch 2/2") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"cache", "outputs"}
