@@ -45,13 +45,12 @@ class TrainingProgress:
 
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
-    """Return `epoch 1/3  train loss 0.6931 acc 0.5035  valid loss 0.6933 acc 0.4931  412 reviews/s  42 s`."""
+    """Return `epoch 1/3  train loss 0.6931 acc 0.5035  valid loss 0.6933 acc 0.4931  42 s`: it fits 80 columns."""
     return "  ".join(
         [
             f"epoch {epoch}/{epochs}",
             f"train loss {metrics['train/loss']:.4f} acc {metrics['train/accuracy']:.4f}",
             f"valid loss {metrics['valid/loss']:.4f} acc {metrics['valid/accuracy']:.4f}",
-            f"{metrics['reviews_per_second']:,.0f} reviews/s",
             f"{metrics['seconds']:.0f} s" if metrics["seconds"] >= 10 else f"{metrics['seconds']:.1f} s",
         ]
     )
@@ -69,13 +68,11 @@ class _Bar:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f} acc {task.fields[accuracy]:.4f}"),
-            TextColumn("{task.fields[speed]:,.0f} reviews/s  {task.fields[left]} left"),
+            TextColumn("{task.fields[so_far]}"),
         )
         # why no refresh thread: it would take the core that trains, whenever it likes
         live = Progress(*columns, console=self._console, transient=True, auto_refresh=False)
-        nan = float("nan")
-        self._task = live.add_task(title, total=reviews, loss=nan, accuracy=nan, speed=0.0, left="?")
+        self._task = live.add_task(title, total=reviews, so_far="")
         live.start()
         self._live = live
         self._began = self._shown = time.perf_counter()
@@ -94,10 +91,7 @@ class _Bar:
         self._live.update(
             self._task,
             completed=self._done,
-            loss=loss,
-            accuracy=accuracy,
-            speed=self._done / seconds,
-            left=_clock(left),
+            so_far=f"loss {loss:.4f} acc {accuracy:.4f}  {self._done / seconds:,.0f} reviews/s  {_clock(left)} left",
             refresh=True,
         )
 
