@@ -156,7 +156,9 @@ def _run(
             return None
         predictions, labels = _predict_test(model, prepared, recipe), prepared.reviews.labels
         metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
-        record.log_metrics({**metrics, **_of_each_label(predictions, labels)})
+        sizes = {"model/parameters": _parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
+        # the sizes last: MLflow's comparison opens on the metric that was recorded first
+        record.log_metrics({**metrics, **_of_each_label(predictions, labels), **sizes})
 
         baselines = _baselines(prepared, recipe) if config.evaluation.baseline else None
         if baselines is not None:
@@ -375,7 +377,6 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
     for split, rows in reviews.splits.items():
         record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
     record.set_tags({"labels": reviews.labels, "skipped": reviews.skipped, "report": prepared.pipeline.report})
-    record.log_metrics({"model/parameters": _parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)})
     for part in model.modules():
         coverage = getattr(part, "coverage", None)
         if coverage is not None:  # the embedding's: words of the vocabulary that have a pretrained vector
