@@ -154,22 +154,23 @@ def _run(
             return None
         if rank() > 0:
             return None
-        predictions, labels = _predict_test(model, prepared, recipe), prepared.reviews.labels
-        metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
-        sizes = {"model/parameters": _parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
-        # the sizes last: MLflow's comparison opens on the metric that was recorded first
-        record.log_metrics({**metrics, **_of_each_label(predictions, labels), **sizes})
+        labels, model_folder = prepared.reviews.labels, output_dir / "model"
+        TrainedModel(prepared.pipeline, model, labels, recorded).save(model_folder)
+        with _kept(model_folder):
+            predictions = _predict_test(model, prepared, recipe)
+            metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
+            baselines = _baselines(prepared, recipe) if config.evaluation.baseline else None
+            with_texts = config.evaluation.texts
+            _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
 
-        baselines = _baselines(prepared, recipe) if config.evaluation.baseline else None
-        if baselines is not None:
-            record.log_metrics({"baseline/majority": baselines.majority, "baseline/linear": baselines.linear})
-
-        with_texts = config.evaluation.texts
-        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
-        record.log_folder(output_dir / "reports", "reports")
-        model_folder = output_dir / "model"
-        TrainedModel(prepared.pipeline, model, prepared.reviews.labels, recorded).save(model_folder)
-        record.log_model(model_folder)
+            further = _of_each_label(predictions, labels)
+            if baselines is not None:
+                further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
+            # the sizes last: MLflow's comparison opens on the metric that was recorded first
+            further |= {"model/parameters": _parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
+            record.log_metrics({**metrics, **further})
+            record.log_folder(output_dir / "reports", "reports")
+            record.log_model(model_folder)
         location = record.location()
         f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
         _print_summary(metrics, fitted, location, output_dir, f1_of, baselines)
@@ -341,6 +342,16 @@ def _baselines(prepared: Prepared, recipe: Recipe) -> Baselines:
         vocabulary_size=len(prepared.pipeline.vocabulary),
         machine=recipe.machine,
     )
+
+
+@contextmanager
+def _kept(model_folder: Path) -> Iterator[None]:
+    """Say where the trained model is if the block fails: a store that is not reachable must not cost it."""
+    try:
+        yield
+    except SentexpError as error:
+        error.args = (f"{error}; the trained model is in {model_folder}",)
+        raise
 
 
 def _best(fitted: FitResult) -> dict[str, float]:

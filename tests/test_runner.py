@@ -309,3 +309,16 @@ def test_without_logging_a_run_prints_its_lines_and_has_a_folder_of_its_own(tmp_
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.count("epoch 2/2") == 2
     assert {path.name for path in tmp_path.iterdir()} == {"cache", "outputs"}
+
+
+def test_a_store_that_fails_at_the_end_does_not_cost_the_model(
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise SentexpError("tracking.uri=sqlite:///runs.db: disk full")
+
+    monkeypatch.setattr("sentexp.tracking.mlflow_tracker.MlflowRun.log_folder", fail)
+    config = tiny("trainer.epochs=1", "tracking=mlflow", f"tracking.uri='sqlite:///{tmp_path / 'runs.db'}'")
+    with pytest.raises(SentexpError, match=r"disk full; the trained model is in .*/out/model$"):
+        runner.run(config, output_dir=tmp_path / "out")
+    assert TrainedModel.load(tmp_path / "out/model").predict(["good"]).shape == (1, 2)
