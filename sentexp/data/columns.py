@@ -41,7 +41,10 @@ class Columns:
         """Return the places of the text columns and of the label column. Raises SentexpError if one is missing."""
         for key, column in [*(("text_column", text) for text in self.texts), ("label_column", self.label)]:
             if column not in names:
-                raise no_column(key, column, names, where)
+                error = no_column(key, column, names, where)
+                if self.header and not self.wanted & set(names):
+                    raise SentexpError(f"{error}; data.header=false where the first row is a review, not names")
+                raise error
         return [names.index(text) for text in self.texts], names.index(self.label)
 
     @staticmethod
@@ -50,9 +53,9 @@ class Columns:
         return " ".join(text for text in texts if text)
 
 
-def text_columns(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the value of data.text_column, one name or several, as a tuple."""
-    return (value,) if isinstance(value, str) else tuple(value)
+def text_columns(value: str | int | Sequence[str | int]) -> tuple[str, ...]:
+    """Return the value of data.text_column, one name or number or several, as a tuple of names."""
+    return (str(value),) if isinstance(value, (str, int)) else tuple(map(str, value))
 
 
 def no_column(key: str, column: str, names: Sequence[str], where: str) -> SentexpError:

@@ -145,8 +145,10 @@ def to_reviews(
     if "train" not in raw or not set(raw) <= set(SPLITS):
         raise ValueError(f"splits {', '.join(raw)}: expected train and, if there are any, valid and test")
     skipped = {reason: count for one in raw.values() for reason, count in one.skipped.items()}
-    columns, notes = _labels(raw, label_rules or LabelRules(), skipped)
-    usable = {split: _usable(one, columns[split], columns["train"], skipped) for split, one in raw.items()}
+    columns, dropped, notes = _labels(raw, label_rules or LabelRules(), skipped)
+    usable = {
+        split: _usable(one, columns[split], columns["train"], dropped[split], skipped) for split, one in raw.items()
+    }
     texts = {split: one.rows.data.column("text") for split, one in raw.items()}
     if drop_duplicates:
         usable = without_duplicates(texts, usable, {split: one.name for split, one in raw.items()}, skipped)
@@ -205,8 +207,11 @@ def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str
 
 def _labels(
     raw: Mapping[str, RawSplit], rules: LabelRules, skipped: dict[str, int]
-) -> tuple[dict[str, LabelColumn], list[str]]:
-    """Return the label column of each split, as the rules make it, and notes; count in `skipped` what they drop."""
+) -> tuple[dict[str, LabelColumn], dict[str, int], list[str]]:
+    """Return the label column of each split, as the rules make it, how many rows they drop of it, and notes.
+
+    Counts in `skipped` what is dropped.
+    """
     encoded = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
 
     def where(split: str, name: str) -> str:
@@ -216,11 +221,16 @@ def _labels(
     columns, dropped, notes = rules.apply(encoded, where)
     for split, reasons in dropped.items():
         skipped.update({f"{raw[split].name}: {reason}": count for reason, count in reasons.items() if count})
-    return columns, notes
+    return columns, {split: sum(dropped.get(split, {}).values()) for split in raw}, notes
 
 
-def _usable(one: RawSplit, column: LabelColumn, train: LabelColumn, skipped: dict[str, int]) -> np.ndarray:
-    """Return the rows of `one` that have a text and a label, and count the others in `skipped`."""
+def _usable(
+    one: RawSplit, column: LabelColumn, train: LabelColumn, dropped: int, skipped: dict[str, int]
+) -> np.ndarray:
+    """Return the rows of `one` that have a text and a label, and count the others in `skipped`.
+
+    `dropped` rows are without a label by the label rules, and counted already.
+    """
     if not len(one.rows):
         raise SentexpError(f"{one.name}: no rows")
     labelled = column.codes != MISSING
@@ -229,7 +239,7 @@ def _usable(one: RawSplit, column: LabelColumn, train: LabelColumn, skipped: dic
         labelled &= column.codes != column.minus_one
     blank = [_blank(chunk) for chunk in one.rows.data.column("text").chunks]
     written = ~np.concatenate(blank)
-    for reason, count in (("no label", (~labelled).sum()), ("no text", (labelled & ~written).sum())):
+    for reason, count in (("no label", (~labelled).sum() - dropped), ("no text", (labelled & ~written).sum())):
         if count:
             skipped[f"{one.name}: {reason}"] = int(count)
     usable = np.flatnonzero(labelled & written)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+from pathlib import Path
 
 import datasets
 import pyarrow as pa
@@ -36,7 +37,9 @@ def load(**changes):
         "seed": 0,
         "cache_dir": files.CACHE_DIR,
     }
-    return files.load(**{**arguments, **{key: value and str(value) for key, value in changes.items()}})
+    return files.load(
+        **{**arguments, **{key: str(value) if isinstance(value, Path) else value for key, value in changes.items()}}
+    )
 
 
 def write_csv(path, rows=ROWS):
@@ -98,6 +101,12 @@ def test_a_file_for_each_split(tmp_path):
     reviews = load(train=train, valid=valid, test=test)
     assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 4, "valid": 5, "test": 6}
     assert reviews.source == f"{train}, {valid}, {test}"
+
+
+def test_columns_of_a_file_without_a_header_are_numbers(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("".join(f"{label}\t{text}\n" for text, label in ROWS), encoding="utf-8")
+    assert load(path=path, header=False, text_column=2, label_column="1").labels == ["neg", "pos"]
 
 
 def test_a_folder_of_split_folders(tmp_path):

@@ -192,7 +192,7 @@ def test_what_a_map_drops_is_counted():
     rules = LabelRules(map={1: "neg", 3: None, 5: "pos"})
     reviews = finished(train, test=raw(["x", "y"], [1, 5]), label_rules=rules)
     assert reviews.labels == ["neg", "pos"]
-    assert reviews.skipped == {"reviews.csv: label 3 (data.label_map)": 1, "reviews.csv: no label": 1}
+    assert reviews.skipped == {"reviews.csv: label 3 (data.label_map)": 1}
 
 
 REPEATED = {"train": raw([*GOOD, *BAD, "good 0", "bad 1 "], ["pos"] * 10 + ["neg"] * 10 + ["neg", "neg"])}

@@ -195,6 +195,8 @@ def test_without_a_header_columns_are_numbers(write, kind):
     separator = "," if kind == "csv" else "\t"
     path = write(f"9{separator}good{separator}pos\n8{separator}bad{separator}neg\n")
     assert rows(path, kind, header=False, text="2", label="3") == [("good", "pos", 1), ("bad", "neg", 2)]
+    with pytest.raises(SentexpError, match=r"its columns: 9, good, pos; data\.header=false where the first row is"):
+        rows(path, kind)
     with pytest.raises(SentexpError, match=r"data\.text_column=4: no such column in .*; its columns: 1, 2, 3"):
         rows(path, kind, header=False, text="4", label="3")
 
