@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from filelock import FileLock
 
@@ -57,7 +58,12 @@ def absolute_uri(uri: str | None) -> str:
     path, question_mark, options = rest.removeprefix("///").partition("?")
     if not rest.startswith("///") or not path or path == ":memory:":
         raise SentexpError(f"tracking.uri={uri}: names no file; expected sqlite:///FILE")
-    return f"{scheme}:///{Path(path).expanduser().absolute()}{question_mark}{options}"
+    return f"{scheme}:///{_quoted(Path(unquote(path)).expanduser().absolute())}{question_mark}{options}"
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as it stands in an address, which decodes %41 and ends a path at a question mark."""
+    return str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
 
 
 def open_store(uri: str | None, experiment: str) -> Store:
@@ -65,9 +71,13 @@ def open_store(uri: str | None, experiment: str) -> Store:
 
     Takes 2 to 3 s if it creates the database, else less than 1 s. Beside a sqlite database lie its lock and
     `mlartifacts`, the folder with the files of its runs. Raises SentexpError if the store does not answer within
-    seconds, if the database is not MLflow's, or if the experiment has been deleted.
+    seconds, if the database is not MLflow's, if the experiment has been deleted, or in a folder such as %41.
     """
     uri = absolute_uri(uri)
+    here = os.getcwd()
+    if unquote(here) != here:  # it would look for the run's files elsewhere
+        way_out = "expected to start in another folder, or tracking=none"
+        raise SentexpError(f"tracking.uri={without_passwords(uri)}: MLflow decodes the % in the path {here}; {way_out}")
     _import_mlflow_quietly()
     from mlflow import MlflowClient
 
@@ -126,7 +136,7 @@ def _import_mlflow_quietly() -> None:
 
 def _sqlite_file(uri: str) -> Path | None:
     scheme, _, rest = uri.partition(":///")
-    return Path(rest.partition("?")[0]) if scheme.split("+")[0] == "sqlite" else None
+    return Path(unquote(rest.partition("?")[0])) if scheme.split("+")[0] == "sqlite" else None
 
 
 def _create_sqlite(database: Path, artifacts: Path) -> None:
@@ -138,7 +148,7 @@ def _create_sqlite(database: Path, artifacts: Path) -> None:
 
     with whole_file(database) as unfinished:
         unfinished.touch()  # in a folder that cannot be written to this fails at once; MLflow would try for minutes
-        SqlAlchemyStore(f"sqlite:///{unfinished}", str(artifacts)).engine.dispose()
+        SqlAlchemyStore(f"sqlite:///{_quoted(unfinished)}", str(artifacts)).engine.dispose()
 
 
 def _check_sqlite(database: Path) -> None:

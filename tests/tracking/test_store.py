@@ -49,6 +49,28 @@ def test_a_relative_database_becomes_absolute(
     assert absolute_uri(uri) == expected.format(here=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["100%", "it's #1", 'say "why?"'])
+def test_a_folder_with_signs_that_mean_something_in_an_address_holds_its_database(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    store = open_store(None, "first")
+    assert (folder / "mlflow.db").is_file()
+    assert absolute_uri(store.uri) == store.uri
+    assert open_store(store.uri, "first").experiment_id == store.experiment_id
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
+
+
+def test_a_folder_whose_name_mlflow_would_decode_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "%41b").mkdir()
+    monkeypatch.chdir(tmp_path / "%41b")
+    with pytest.raises(SentexpError, match=r"MLflow decodes the % in the path .*%41b; expected .* or tracking=none$"):
+        open_store(None, "first")
+    assert list(Path().iterdir()) == []
+
+
 @pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "C:\\mlruns", "sqlite://", "sqlite:///:memory:"])
 def test_an_address_that_keeps_no_runs_is_refused(uri: str) -> None:
     with pytest.raises(SentexpError, match=r"^tracking\.uri=.*expected sqlite:///FILE"):
