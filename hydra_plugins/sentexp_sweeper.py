@@ -5,11 +5,14 @@ Hydra imports this module at every start, so it imports nothing heavy.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+log = logging.getLogger("sentexp.sweep")
 
 
 class SentexpSweeper(Sweeper):
@@ -27,6 +30,7 @@ class SentexpSweeper(Sweeper):
         self._config = config
 
     def sweep(self, arguments: list[str]) -> Any:
+        log.info("start of a sweep: %s", " ".join(arguments))  # importing what follows takes seconds
         from sentexp.report.sweep.folder import write_sweep_report
         from sentexp.sweep.driver import sweep
 

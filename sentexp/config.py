@@ -7,13 +7,13 @@ import math
 import operator
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from sentexp import signature
+from sentexp.config_files import conf_dir
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.redact import shown
 from sentexp.schema import OPTIONS, Config
@@ -22,15 +22,6 @@ Section = TypeVar("Section")
 
 SINGULARS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 PLURALS = {int: "whole numbers, such as [3,4,5]", float: "numbers, such as [0.9,0.99]", str: "texts, such as [a,b]"}
-
-
-def conf_dir() -> Path:
-    """Return the folder of the YAML files: inside the package when it is installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise SentexpError(f"no conf/config.yaml inside or beside {package}: is the installation whole?")
 
 
 def compose(*overrides: str) -> Config:
@@ -57,8 +48,7 @@ cell, dropout, embedding_dropout, hidden_size, ignore_padding, num_layers, outpu
     from sentexp.explain import mistakes_explained
 
     with mistakes_explained(overrides), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"):
-        composed = hydra_compose("config", overrides=list(overrides))
-    return check(composed)
+        return check(hydra_compose("config", overrides=list(overrides)))
 
 
 def check(composed: DictConfig) -> Config:
@@ -89,10 +79,10 @@ def _typed(node: DictConfig, schema: type[Section], prefix: str) -> Section:
     for name in map(str, node):
         if name not in fields:
             # why no mention of `+key=value`: a key outside the schema would be read by nothing
-            expected = ", ".join(sorted(name for name in fields if not name.startswith("_")))
-            near = did_you_mean(name, fields)
+            from sentexp.explain import no_such_key
+
             value = OmegaConf.to_container(node, resolve=False).get(name)  # type: ignore[union-attr]
-            raise SentexpError(f"{prefix}{name}={value}: no such key{near} (there are {expected})")
+            raise SentexpError(no_such_key(f"{prefix}{name}", str(value), list(fields)))
     converter = OmegaConf.structured(schema)
     values: dict[str, Any] = {}
     for name, field in fields.items():

@@ -6,7 +6,9 @@ Beside them, the two exceptions that end a run without a mistake.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from sentexp.redact import without_passwords
 
@@ -32,6 +34,12 @@ class SweepFailed(SentexpError):
     exit_status = 1
 
 
+class RunFailed(SentexpError):
+    """A run that failed for want of memory, or in code of the user's own. Its cause is what was raised."""
+
+    exit_status = 1
+
+
 class Pruned(Exception):
     """Raised in a run that the pruner of its sweep stops; the run ends, and has not failed."""
 
@@ -48,6 +56,20 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """Return the tail of an error message: `; did you mean X?` with the nearest valid name, or "" if none is near."""
     near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def nearest_path(path: str) -> str:
+    """Return `; did you mean X?` with the nearest file or folder that exists where `path` does not, or ""."""
+    here, parts = Path(), Path(path).expanduser().parts
+    for place, part in enumerate(parts):
+        if (here / part).exists():
+            here /= part
+            continue
+        names = [entry.name for entry in here.iterdir()] if here.is_dir() and os.access(here, os.R_OK) else []
+        near = difflib.get_close_matches(part, names, n=1, cutoff=0.5)
+        whole = here.joinpath(near[0], *parts[place + 1 :]) if near else here
+        return f"; did you mean {whole if whole.exists() else here / near[0]}?" if near else ""
+    return ""
 
 
 def one_line(error: BaseException) -> str:

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+import difflib
+import logging
+import re
+import shlex
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_type_hints
 
+import yaml
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from sentexp.errors import SentexpError, did_you_mean
-from sentexp.schema import Config
+from sentexp.config_files import chosen_files, ignored, options_of, own_folders, shown
+from sentexp.errors import Pruned, RunFailed, SentexpError, did_you_mean, one_line
+from sentexp.imports import import_object
+from sentexp.schema import OPTIONS, Config
+
+log = logging.getLogger(__name__)
+
+OF_A_SWEEP = ("sweep", "hydra/sweeper", "hydra/launcher", "hydra.sweep", "hydra.sweeper", "hydra.launcher")
+"""Groups and sections that a single run does not read."""
+
+NO_COMMANDS = {
+    "predict": "there is no such command yet; in Python, sentexp.load('OUTPUTS/model').predict(['a text'])",
+    "train": "needs no word; expected sentexp key=value ...",
+    "run": "needs no word; expected sentexp key=value ...",
+    "sweep": "needs no word; expected sentexp -m key=value,value ...",
+    "report": "no such command; expected python -m sentexp.report SWEEP",
+}
+"""Words that people try, with the way out."""
+
+HYDRAS_ANSWERS = {
+    "Config group override must be": ": expected group=option",
+    "Only one of --run, --multirun, --cfg": "; --cfg shows one run, without -m",
+    "The --resolve flag can only": "",
+    "Expecting one subcommand from": ", as in: sentexp -sc install=bash",
+    "No completion plugin for": "",
+}
+"""Beginnings of Hydra's own refusals among all ValueErrors, each with what is added to it."""
 
 
 @contextmanager
@@ -19,42 +53,253 @@ def mistakes_explained(arguments: Sequence[str]) -> Iterator[None]:
 
     with mistakes_explained(["model.hiden_size=3"]):
         composed = hydra.compose("config", overrides=["model.hiden_size=3"])
+
+    So does a mistake in a YAML file of the user's that they choose; a file that is never read is warned about.
     """
+    folders = own_folders(arguments)
+    for line in ignored(folders):
+        log.warning(line)
+    for file in chosen_files(arguments, folders):
+        for problem in file.problems():
+            raise SentexpError(problem)
     try:
-        yield
+        with placed(arguments):
+            yield
     except (HydraException, OmegaConfBaseException) as error:
         raise SentexpError(explain(error, arguments)) from error
+    except yaml.MarkedYAMLError as error:
+        raise SentexpError(explain_yaml(error)) from error
     except ValueError as error:
-        if not str(error).startswith("Config group override"):  # Hydra's own answer to trainer=3
+        for beginning, way_out in HYDRAS_ANSWERS.items():
+            if str(error).startswith(beginning):
+                raise SentexpError(f"{' '.join(str(error).split())}{way_out}") from error
+        raise
+
+
+@contextmanager
+def placed(arguments: Sequence[str]) -> Iterator[None]:
+    """Add file and line to a SentexpError about a key that one of the user's files sets, not the command line."""
+    try:
+        yield
+    except SentexpError as error:
+        place = _place(str(error), arguments) if type(error) is SentexpError else None
+        if place is None:
             raise
-        raise SentexpError(f"{error}: expected group=option") from error
+        raise SentexpError(f"{error} (in {place})") from error
+
+
+@contextmanager
+def failure_explained(config: Config) -> Iterator[None]:
+    """Let a lack of memory, and what code of the user's own raises, leave the block as a RunFailed of one line."""
+    try:
+        yield
+    except (SentexpError, Pruned):
+        raise
+    except Exception as error:
+        reason = _out_of_memory(error, config) or _in_own_code(error, config)
+        if reason is None:
+            raise
+        raise RunFailed(reason) from error
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
     """Return Hydra's or OmegaConf's exception as one line: key, value, what was expected, the nearest valid name."""
     given = dict(argument.lstrip("+~").partition("=")[::2] for argument in arguments if "=" in argument)
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={option}: not one of {', '.join(error.options)}{did_you_mean(option, error.options)}"
-    cause = error.__cause__
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _no_such_option(error, own_folders(arguments))
+    message, cause = str(error), error.__cause__
+    several = re.match(
+        r"(?:Ambiguous value for argument|Sweep parameters) '(.*)'(?: requires --multirun)?$", message, re.M
+    )
+    if several:
+        key, _, values = several[1].partition("=")
+        as_list = f" ({key}=[{values}] would be one list)" if "." in key and "(" not in values else ""
+        return f"{several[1]}: several values{as_list}; to run each, add -m: {with_m(arguments)}"
     if isinstance(error, ConfigCompositionException) and isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
         full_key, parent = str(cause.full_key), cause.parent_node
         siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
-        return _no_such_key(full_key, given.get(full_key), siblings)
+        composed = parent if "." not in full_key and isinstance(parent, DictConfig) else None
+        return no_such_key(full_key, given.get(full_key), siblings, composed)
     if isinstance(error, OverrideParseException):
-        key = error.override.partition("=")[0]
-        return f"{error.override}: not Hydra's override syntax; expected key=value, or {key}=\"'...'\" around a text"
-    message = str(error)
+        return _no_override(error.override)
     if "No match in the defaults list" in message:
         group = message.split("'")[1]
-        return _no_such_key(group, given.get(group), [str(name) for name in OmegaConf.structured(Config)])
+        return no_such_key(group, given.get(group), [str(name) for name in OmegaConf.structured(Config)])
     lines = [line.strip() for line in (message, str(cause or "")) for line in line.splitlines() if line.strip()]
     return "; ".join(lines[:2])
 
 
-def _no_such_key(full_key: str, value: str | None, siblings: list[str]) -> str:
-    shown = full_key if value is None else f"{full_key}={value}"
-    name = full_key.rpartition(".")[2]
+def explain_yaml(error: yaml.MarkedYAMLError) -> str:
+    """Return what is wrong with a YAML file as one line with file, line and remedy."""
+    mark = error.problem_mark or error.context_mark
+    place = f"{_file_of(mark)}, line {mark.line + 1}" if mark is not None else "YAML"
+    problem = " ".join(str(error.problem or error.context).split())
+    if "\\t" in problem:
+        return f"{place}: a tab; expected spaces in front of keys"
+    if problem.startswith("found duplicate key"):
+        return f"{place}: {problem.removeprefix('found ')}; expected each key once"
+    since = error.context_mark
+    begun = f" (begun in line {since.line + 1})" if mark and since and since.line != mark.line else ""
+    return f"{place}: {problem}{begun}; expected `key: value`, with quotation marks around a text with : # [ or {{"
+
+
+def _file_of(mark: yaml.Mark) -> str:
+    return shown(Path(str(mark.name)))
+
+
+def only_in_a_sweep(overrides: Sequence[str], arguments: Sequence[str]) -> str | None:
+    """Return what is wrong if one of a single run's overrides belongs to sweeps, else None."""
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        if any(key == section or key.startswith(f"{section}.") for section in OF_A_SWEEP):
+            return f"{override}: a single run does not read it; for a sweep, add -m: {with_m(arguments)}"
+    return None
+
+
+def with_m(arguments: Sequence[str]) -> str:
+    """Return the command line that makes a sweep of the arguments."""
+    return shlex.join(["sentexp", "-m", *arguments])
+
+
+def no_such_key(full_key: str, value: str | None, siblings: Sequence[str], composed: DictConfig | None = None) -> str:
+    """Return the line that refuses a key: with the nearest name beside it, or the full key of one elsewhere.
+
+    `composed` is the whole configuration, if it is at hand; the keys of an option of the user's own are known from it.
+    """
+    given = full_key if value is None else f"{full_key}={value}"
+    parent, _, name = full_key.rpartition(".")
     siblings = sorted(sibling for sibling in siblings if not sibling.startswith("_") and sibling != "hydra")
+    elsewhere = _elsewhere(name, siblings, parent, composed)
+    if elsewhere:
+        keys = [key if value is None else f"{key}={value}" for key in elsewhere]
+        return f"{given}: no such key; did you mean {' or '.join(keys)}?"
     there_are = f" (there are {', '.join(siblings)})" if siblings else f"; expected +{full_key}=... to add it"
-    return f"{shown}: no such key{did_you_mean(name, siblings)}{there_are}"
+    return f"{given}: no such key{did_you_mean(name, siblings)}{there_are}"
+
+
+def _elsewhere(name: str, siblings: Sequence[str], parent: str, composed: DictConfig | None) -> list[str]:
+    """Return the full keys, in other sections, whose last part is `name`, or nearer to it than any sibling is."""
+    there = _flat("", OmegaConf.to_container(composed, resolve=False)) if composed is not None else ()
+    leaves = {**_by_last_part(_schema_keys()), **_by_last_part(key for key in there if not key.startswith("hydra."))}
+    near = difflib.get_close_matches(name, [*leaves, *siblings], n=1, cutoff=0.75)
+    if not near or near[0] in siblings:
+        return []
+    return [key for key in leaves[near[0]] if key.rpartition(".")[0] != parent]
+
+
+def _by_last_part(keys: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(key.rpartition(".")[2], []).append(key)
+    return found
+
+
+def _flat(key: str, value: Any) -> Iterator[str]:
+    """Yield the full key of each value in a mapping that `key` names."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _flat(f"{key}.{name}" if key else str(name), inner)
+    elif not key.rpartition(".")[2].startswith("_"):
+        yield key
+
+
+def _schema_keys(schema: type = Config, prefix: str = "") -> list[str]:
+    """Return all keys of the schema, those of all options, each once."""
+    keys: list[str] = []
+    types = get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        inner = [types[field.name]] if dataclasses.is_dataclass(types[field.name]) else []
+        if schema is Config:
+            inner += OPTIONS.get(field.name, ())
+        for section in inner:
+            keys += _schema_keys(section, f"{prefix}{field.name}.")
+        if not inner and not field.name.startswith("_"):
+            keys.append(f"{prefix}{field.name}")
+    return list(dict.fromkeys(keys))
+
+
+def _no_such_option(error: MissingConfigException, folders: Sequence[Path]) -> str:
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or options_of(group, folders))
+    if not options:
+        return f"{group}={option}: no such group of options" if group else f"{option}: no such configuration"
+    named_in = re.match(r"In '(.+?)': ", str(error))
+    place = f" (in the defaults of {named_in[1]}.yaml)" if named_in and named_in[1] != "config" else ""
+    return f"{group}={option}: not one of {', '.join(options)}{did_you_mean(option, options)}{place}"
+
+
+def _no_override(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if override in NO_COMMANDS:
+        return f"{override}: {NO_COMMANDS[override]}"
+    if not equals and re.fullmatch(r"[+~]*[\w./@-]+", override):
+        return f"{override}: no value; expected {override}=..., or sentexp --help for all groups and keys"
+    quoted = "'...'" if "'" not in value else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    shown_quoted = f'{key}="{quoted}"' if "'" not in value else shlex.quote(f"{key}={quoted}")
+    return f"{override}: not Hydra's override syntax; expected key=value, or {shown_quoted} around a text"
+
+
+def _place(message: str, arguments: Sequence[str]) -> str | None:
+    """Return file and line of the key that a message begins with, unless the command line sets it itself."""
+    begins = re.match(r"[\w.]+(?=[=:])", message)
+    if begins is None or any(argument.lstrip("+").startswith(f"{begins[0]}=") for argument in arguments):
+        return None
+    files = chosen_files(arguments, own_folders(arguments))
+    places = ((file.path, file.line_of(begins[0])) for file in files)
+    return next((f"{shown(path)}, line {line}" for path, line in places if line is not None), None)
+
+
+NO_MEMORY = re.compile(
+    r"can't allocate memory|out of memory|unable to allocate|size calculation overflowed|too large to convert"
+    r"|overflow when unpacking|numel: integer multiplication overflow|invalid buffer size",
+    re.IGNORECASE,
+)
+"""What torch and numpy say of a size that no memory holds."""
+
+SIZES = (
+    "model.hidden_size", "model.num_layers", "embedding.dim", "trainer.batch_size", "trainer.max_tokens",
+    "vocab.max_size", "text.fix_length",
+)  # fmt: skip
+"""Keys on which the memory of a run depends."""
+
+
+def _out_of_memory(error: Exception, config: Config) -> str | None:
+    if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+        return None
+    wanted = re.search(r"allocate ([\d.]+ ?[KMGTP]?i?B|\d+ bytes)", str(error))
+    much = ""
+    if wanted:
+        figure = wanted[1].removesuffix(" bytes")
+        much = f", {int(figure) / 1e9:.1f} GB in one piece" if figure.isdecimal() else f", {figure} in one piece"
+    sizes = {key: value for key in SIZES if isinstance(value := _value_of(config, key), int)}
+    largest = ", ".join(f"{key}={sizes[key]}" for key in sorted(sizes, key=sizes.__getitem__, reverse=True))
+    return f"out of memory{much}; expected smaller sizes ({largest})"
+
+
+def _value_of(config: Config, key: str) -> Any:
+    group, _, name = key.partition(".")
+    section = getattr(config, group)
+    return section.get(name) if isinstance(section, dict) else getattr(section, name, None)
+
+
+def _in_own_code(error: Exception, config: Config) -> str | None:
+    """Return the failure as one line with key, file and line, if it came about in an object of the user's own."""
+    paths = {f"evaluation.metrics.{name}": str(path) for name, path in config.evaluation.metrics.items()}
+    for group in OPTIONS:
+        section = getattr(config, group)
+        if isinstance(section, dict):
+            paths[f"{group}._target_"] = str(section["_target_"])
+    if hasattr(config.tokenizer, "path"):
+        paths["tokenizer.path"] = config.tokenizer.path
+    for key, path in paths.items():
+        module = getattr(import_object(path), "__module__", None)
+        frames = [
+            (frame, line) for frame, line in traceback.walk_tb(error.__traceback__)
+            if frame.f_globals.get("__name__") == module
+        ]  # fmt: skip
+        if frames:
+            frame, line = frames[-1]
+            code = frame.f_code
+            what = "cannot be built" if code.co_name == "__init__" else f"{code.co_name} fails"
+            return f"{key}={path}: {what}: {one_line(error)} ({shown(Path(code.co_filename))}, line {line})"
+    return None

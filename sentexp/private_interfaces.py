@@ -13,7 +13,9 @@ their documentation says that they are not for users of the library:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -39,6 +41,28 @@ def return_value(result: JobReturn) -> Any:
     `JobReturn.exception` would do.
     """
     return result._return_value
+
+
+class _Refusal(Exception):
+    """What is wrong with the words of a command line."""
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace | str:
+    """Return the options among the words of a command line as Hydra reads them, or what is wrong with the words.
+
+    Hydra itself answers a wrong option with its usage, eight lines long. A public name for its parser would do.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    def refuse(message: str) -> NoReturn:
+        raise _Refusal(message)
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    try:
+        return parser.parse_args(list(arguments))
+    except _Refusal as refusal:
+        return str(refusal)
 
 
 def list_groups_quickly() -> None:

@@ -21,7 +21,7 @@ from typing import Any, Optional
 from omegaconf import MISSING
 
 from sentexp.embedding import catalogue, dimension
-from sentexp.errors import did_you_mean, one_line
+from sentexp.errors import did_you_mean, nearest_path, one_line
 from sentexp.imports import import_object
 from sentexp.redact import PASSWORD_PATTERN
 
@@ -219,7 +219,7 @@ def _about_columns_and_labels(data: HubConfig | FilesConfig) -> Iterator[str]:
 def _absent(**paths: Optional[str]) -> Iterator[str]:
     for name, path in paths.items():
         if path is not None and not os.path.exists(os.path.expanduser(path)):
-            yield f"data.{name}={path}: no such file or folder"
+            yield f"data.{name}={path}: no such file or folder{nearest_path(path)}"
 
 
 @dataclass
@@ -340,7 +340,7 @@ def _vector_problems(embedding: GloveConfig | Word2vecConfig | FasttextConfig) -
     path, dim = embedding.path, embedding.dim
     if path is not None:
         if not os.path.isfile(os.path.expanduser(path)):
-            yield f"embedding.path={path}: no such file"
+            yield f"embedding.path={path}: no such file{nearest_path(path)}"
             return
         dimension.check(path, dim)
     elif not isinstance(embedding, Word2vecConfig):

@@ -1,12 +1,18 @@
-"""Progress bars on a terminal; without a terminal, nothing."""
+"""The program's output: progress bars on a terminal, and what happens when nobody takes the output any more."""
 
 from __future__ import annotations
 
+import errno
 import functools
+import io
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sentexp.errors import SentexpError
 from sentexp.machine.torchrun import rank
 
 if TYPE_CHECKING:
@@ -14,6 +20,62 @@ if TYPE_CHECKING:
 
 ProgressCallback = Callable[[int, "int | None", str], None]
 """Called with (units done, units in all or None if not known, what is being done)."""
+
+
+class OutputLost(SentexpError):
+    """The output is what was asked for, and cannot be written."""
+
+    exit_status = 1
+
+
+class LastingOutput(io.FileIO):
+    """Standard output, or errors, that a program outlives: once it cannot be written, the rest of it is dropped.
+
+    A run or a sweep goes on, for its results lie in files; one line says so. Where the output itself was asked for
+    (`goes_on` is False), a reader that has enough, such as `head`, ends the program without a word, and a full device
+    with OutputLost.
+    """
+
+    def __init__(self, descriptor: int, *, goes_on: bool) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self._goes_on = goes_on
+
+    def write(self, content: object) -> int:
+        try:
+            return super().write(content)  # type: ignore[arg-type]
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())  # what is still in buffers, and what child processes write
+            os.close(nowhere)
+            self._tell(error)
+            return len(content)  # type: ignore[arg-type]
+
+    def _tell(self, error: OSError) -> None:
+        if self._goes_on:
+            if self.fileno() == 1:
+                print(f"sentexp: output: {error.strerror}; the program goes on, and writes its log", file=sys.stderr)
+        elif error.errno == errno.EPIPE:
+            raise SystemExit(128 + signal.SIGPIPE)
+        else:
+            raise OutputLost(f"output: {error.strerror}")
+
+
+def outlive_output(*, goes_on: bool) -> None:
+    """Make standard output and errors of this process LastingOutput, unless something else has replaced them."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None or stream is not getattr(sys, f"__{name}__") or stream.fileno() != descriptor:
+            continue
+        stream.flush()
+        raw = LastingOutput(descriptor, goes_on=goes_on or name == "stderr")
+        lasting = io.TextIOWrapper(
+            io.BufferedWriter(raw),
+            encoding=stream.encoding,
+            errors=stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        setattr(sys, name, lasting)
 
 
 @functools.cache

@@ -54,7 +54,9 @@ def sentexp(tmp_path: Path):
         (["trainer.device=cuda:99"], ["trainer.device=cuda:99"]),
         (["data=files", "data.path=nowhere.csv"], ["data.path=nowhere.csv", "no such file"]),
         (["model._target_=my.models.Conv"], ["model._target_=my.models.Conv", "cannot be imported"]),
-        (["model.num_layers=1,2"], ["model.num_layers=1,2"]),
+        (["model.num_layers=1,2"], ["model.num_layers=1,2", "add -m: sentexp -m model.num_layers=1,2"]),
+        (["epochs=3"], ["did you mean trainer.epochs=3?"]),
+        (["predict"], ["predict: there is no such command yet", "sentexp.load("]),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2_and_a_notebook_gets_the_same_line(
@@ -73,9 +75,103 @@ def test_a_mistake_is_one_line_and_status_2_and_a_notebook_gets_the_same_line(
         assert errors == f"sentexp: {refused.value}\n"
 
 
-def test_a_refused_configuration_leaves_nothing_behind(sentexp, tmp_path: Path) -> None:
-    sentexp("model.hidden_size=0").communicate(timeout=120)
+@pytest.mark.parametrize("argument", ["model.hidden_size=0", "sweep.seeds=3", "sweep=lstm"])
+def test_a_refused_configuration_leaves_nothing_behind(sentexp, tmp_path: Path, argument: str) -> None:
+    program = sentexp(argument)
+    _, errors = program.communicate(timeout=120)
+    assert (program.returncode, len(errors.splitlines())) == (2, 1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep.seeds=3"], "add -m: sentexp -m sweep.seeds=3"),
+        (["-m", "--cfg", "job"], "--cfg shows one run, without -m"),
+        (["--frobnicate"], "unrecognized arguments: --frobnicate; expected key=value, or one of the options"),
+        (["seed=1", "--config-dir", ".", "seed=2"], "seed=2: behind an option that follows other keys"),
+        (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
+    ],
+)
+def test_wrong_options_of_the_program_are_one_line(sentexp, arguments: list[str], words: str) -> None:
+    program = sentexp(*arguments)
+    output, errors = program.communicate(timeout=120)
+    assert (program.returncode, output, len(errors.splitlines())) == (2, "", 1)
+    assert words in errors
+
+
+def test_the_version_is_ours_first(sentexp) -> None:
+    output, _ = sentexp("--version").communicate(timeout=120)
+    assert [line.split()[0] for line in output.splitlines()] == ["sentexp", "Hydra"]
+
+
+def in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "SENTEXP_CACHE_DIR": str(folder)}
+    script = f'sentexp() {{ {sys.executable} -m sentexp "$@"; }}; {command}'
+    return subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True, capture_output=True)
+
+
+@pytest.mark.parametrize("option", ["--hydra-help", "--help", "help", "--cfg job"])
+def test_a_reader_that_has_enough_ends_what_only_prints_without_a_word(option: str, tmp_path: Path) -> None:
+    ended = in_a_shell(f"sentexp {option} | head -1", tmp_path)
+    assert (len(ended.stdout.splitlines()), ended.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("option", ["--help", "--cfg job"])
+def test_a_full_device_is_one_line(option: str, tmp_path: Path) -> None:
+    ended = in_a_shell(f"sentexp {option} > /dev/full", tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "sentexp: output: No space left on device\n")
+
+
+def test_a_deleted_folder_is_one_line(tmp_path: Path) -> None:
+    ended = in_a_shell("mkdir gone; cd gone; rmdir ../gone; sentexp seed=1", tmp_path)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert "the current folder has been deleted" in ended.stderr
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
+    name = 300 * "x"
+    ended = in_a_shell(f"sentexp tracking=none hydra.run.dir={name}", tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, f"sentexp: File name too long: {name}\n")
+
+
+def test_the_first_line_comes_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    arguments = ["sentexp", "model=gru", "tracking=none", f"hydra.run.dir={tmp_path}"]
+    start = f"import sys; sys.argv = {arguments}; sys.modules['torch'] = None; from sentexp.cli import main; main()"
+    output = subprocess.run([sys.executable, "-c", start], text=True, capture_output=True).stdout
+    assert output == "start: data=demo tokenizer=spacy embedding=random model=gru optimizer=adam\n"
+
+
+def test_the_last_garbage_collection_has_nothing_to_visit() -> None:
+    start = "import gc, sys; sys.argv = ['sentexp', '--version']; from sentexp.cli import main; main(); "
+    start += "print(gc.get_freeze_count() > 10_000)"
+    assert subprocess.run([sys.executable, "-c", start], text=True, capture_output=True).stdout.endswith("True\n")
+
+
+OWN_MODEL = """
+from torch import nn
+class Model(nn.Module):
+    def __init__(self, embedding, num_classes):
+        super().__init__()
+        self.head = nn.Linear(embedding.no_such_thing, 1)
+"""
+
+
+def test_a_run_that_fails_in_own_code_says_where_and_keeps_the_traceback(tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(OWN_MODEL)
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "own.yaml").write_text("_target_: models.Model\n")
+    # the installed command does not put the current folder on Python's path, unlike -c
+    script = "import sys; sys.path.remove(''); from sentexp.cli import main; main()"
+    ended = in_a_shell(
+        f'{sys.executable} -c "{script}" --config-dir mine model=own data.size=60 tracking=none hydra.run.dir=out',
+        tmp_path,
+    )
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "model._target_=models.Model: cannot be built: AttributeError" in ended.stderr
+    assert "(models.py, line 6)" in ended.stderr
+    assert "Traceback" in (tmp_path / "out" / "sentexp.log").read_text()
 
 
 def test_help_lists_groups_options_and_examples_without_importing_anything_heavy(sentexp) -> None:

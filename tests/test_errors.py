@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentexp.errors import LONGEST_REASON, SentexpError, did_you_mean, one_line
+from sentexp.errors import LONGEST_REASON, SentexpError, did_you_mean, nearest_path, one_line
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,28 @@ def test_a_message_is_not_cut_within_a_password(before: int) -> None:
 def test_the_nearest_name_is_offered() -> None:
     assert did_you_mean("hiden_size", ["hidden_size", "dropout"]) == "; did you mean hidden_size?"
     assert did_you_mean("zzz", ["hidden_size"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "tail"),
+    [
+        ("plian.csv", "; did you mean plain.csv?"),
+        ("./plian.csv", "; did you mean plain.csv?"),
+        ("reviws/first.csv", "; did you mean reviews/first.csv?"),
+        ("reviws/fisrt.csv", "; did you mean reviews?"),
+        ("reviews/fisrt.csv", "; did you mean reviews/first.csv?"),
+        ("plain.csv/first.csv", ""),
+        ("elsewhere", ""),
+        ("plain.csv", ""),
+    ],
+)
+def test_a_path_that_leads_nowhere_has_the_nearest_one_named(
+    given: str, tail: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reviews").mkdir()
+    for file in ("plain.csv", "reviews/first.csv"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    assert nearest_path(given) == tail
+    absolute = nearest_path(str(tmp_path / given))
+    assert absolute == tail.replace("mean ", f"mean {tmp_path}/")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from sentexp.config import compose
-from sentexp.errors import SentexpError
-from sentexp.explain import mistakes_explained
+from sentexp.errors import Pruned, RunFailed, SentexpError
+from sentexp.explain import failure_explained, mistakes_explained, only_in_a_sweep, with_m
+from sentexp.instantiate import build
 
 
 @pytest.mark.parametrize(
@@ -20,12 +26,83 @@ from sentexp.explain import mistakes_explained
         ("evaluation.metrics.a=b.c", r"evaluation\.metrics\.a=b\.c: no such key; expected \+evaluation\.metrics\.a=.*"),
         ("model.hidden_size=${oops}", r"model\.hidden_size: Interpolation key 'oops' not found"),
         ("~nothing", r".*'nothing' does not exist.*"),
-        ("model.num_layers=1,2", r".*'model\.num_layers=1,2'.*"),
+        ("model.num_layers=1,2", r"model\.num_layers=1,2: .* add -m: sentexp -m model\.num_layers=1,2"),
+        ("model=lstm,gru", r"model=lstm,gru: several values; to run each, add -m: sentexp -m model=lstm,gru"),
+        ("seed=choice(1,2)", r"seed=choice\(1,2\): several values; .* add -m: sentexp -m 'seed=choice\(1,2\)'"),
+        ("epochs=3", r"epochs=3: no such key; did you mean trainer\.epochs=3\?"),
+        ("+epochs=3", r"epochs=3: no such key; did you mean trainer\.epochs=3\?"),
+        ("epoch=3", r"epoch=3: no such key; did you mean trainer\.epochs=3\?"),
+        ("lr=0.1", r"lr=0\.1: no such key; did you mean optimizer\.lr=0\.1\?"),
+        ("model.lr=0.1", r"model\.lr=0\.1: no such key; did you mean optimizer\.lr=0\.1\?"),
+        ("hidden_size=64", r"hidden_size=64: no such key; did you mean model\.hidden_size=64\?"),
+        ("path=a.csv", r"path=a\.csv: .* data\.path=a\.csv or .*embedding\.path=a\.csv.*"),
+        ("predict", r"predict: there is no such command yet; .*sentexp\.load\(.*"),
+        ("trainer.epochs", r"trainer\.epochs: no value; expected trainer\.epochs=\.\.\..*"),
+        ("tracking.run_name=it's", r".*, or 'tracking\.run_name=\"it'\"'\"'s\"' around a text"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_that_names_key_value_and_way_out(override: str, message: str) -> None:
     with pytest.raises(SentexpError, match=f"^{message}$"):
         compose(override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["sweep=lstm", "sweep.seeds=3", "+sweep.space.seed='choice(1,2)'", "hydra/launcher=pool", "hydra.sweep.dir=here"],
+)
+def test_what_only_a_sweep_reads_is_refused_in_a_single_run_with_the_command_that_reads_it(override: str) -> None:
+    refusal = only_in_a_sweep(["seed=1", override], ["seed=1", override])
+    assert refusal == f"{override}: a single run does not read it; for a sweep, add -m: {with_m(['seed=1', override])}"
+    assert only_in_a_sweep(["seed=1", "hydra.run.dir=here", "experiment=imdb"], []) is None
+
+
+MODEL = """
+from torch import nn
+class Model(nn.Module):
+    def __init__(self, embedding, num_classes, hidden):
+        super().__init__()
+        self.head = nn.Linear(embedding.no_such_thing, hidden)
+"""
+
+
+def test_an_own_class_that_cannot_be_built_is_one_line_with_key_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models_that_fail.py").write_text(MODEL)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "own.yaml").write_text("_target_: models_that_fail.Model\nhidden: 3\n")
+    monkeypatch.chdir(tmp_path)
+    config = compose(f"hydra.searchpath=[file://{tmp_path}]", "model=own")
+    with pytest.raises(RunFailed) as failed, failure_explained(config):
+        build(config.model, embedding=nn.Embedding(2, 3), num_classes=2)
+    assert str(failed.value) == (
+        "model._target_=models_that_fail.Model: cannot be built: AttributeError: 'Embedding' object has no attribute "
+        "'no_such_thing' (models_that_fail.py, line 6)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("allocate", "much"),
+    [
+        (lambda: torch.empty(2**46), "281475.0 GB in one piece"),
+        (lambda: np.ones(2**46), "512. TiB in one piece"),
+        (lambda: torch.empty(2**62, 2**10), ""),
+        (lambda: torch.empty(10**20), ""),
+    ],
+)
+def test_a_size_that_no_memory_holds_is_one_line_with_the_largest_size_first(allocate, much: str) -> None:
+    config = compose("model.hidden_size=100000000")
+    with pytest.raises(RunFailed, match=rf"^out of memory.*{much}; .*\(model\.hidden_size=100000000, ") as failed:  # noqa: SIM117
+        with failure_explained(config):
+            allocate()
+    assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize("error", [SentexpError("ours"), Pruned(1), RuntimeError("a bug")])
+def test_any_other_failure_stays_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, failure_explained(compose()):
+        raise error
+    assert raised.value is error
 
 
 def test_an_error_that_is_no_mistake_of_the_users_stays_as_it_is() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from sentexp.private_interfaces import return_value
+from sentexp.private_interfaces import parsed, return_value
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("sentexp", "hydra_plugins") for path in (ROOT / room).rglob("*.py"))
@@ -52,6 +52,7 @@ def test_private_interfaces_of_other_packages_are_used_in_one_file_only() -> Non
             "_return_value",
             "hydra._internal.config_loader_impl.ConfigLoaderImpl",
             "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+            "hydra._internal.utils.get_args_parser",
         ]
     }
 
@@ -61,4 +62,12 @@ def test_the_value_or_the_exception_of_a_job_is_returned_without_a_word(capsys, 
     result = JobReturn(status=status)
     result.return_value = value
     assert return_value(result) is value
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_words_of_a_command_line_are_read_as_hydra_reads_them_or_refused_in_one_line(capsys) -> None:
+    options = parsed(["-m", "--config-dir", "mine", "seed=1,2"])
+    assert not isinstance(options, str)
+    assert (options.multirun, options.config_dir, options.overrides) == (True, "mine", ["seed=1,2"])
+    assert parsed(["--frobnicate"]) == "unrecognized arguments: --frobnicate"
     assert capsys.readouterr() == ("", "")

@@ -1,0 +1,122 @@
+"""What is said of mistakes in YAML files of the user's own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from sentexp.config import compose, conf_dir
+from sentexp.config_files import own_folders
+from sentexp.errors import SentexpError
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Writes a file into the user's folder and composes with the override that chooses it."""
+    monkeypatch.chdir(tmp_path)
+
+    def composed(file: str, content: str | bytes, *overrides: str):
+        path = tmp_path / "mine" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        chosen = f"{path.parent.name}={path.stem}"
+        return compose(f"hydra.searchpath=[file://{tmp_path / 'mine'}]", chosen, *overrides)
+
+    return composed
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        (
+            "model/a.yaml",
+            "_target_: m.A\nsizes: [3\nhidden: 4\n",
+            r"mine/model/a\.yaml, line 3: .*\(begun in line 2\).*",
+        ),
+        ("model/a.yaml", "_target_: m.A\n\thidden: 3\n", r"mine/model/a\.yaml, line 2: a tab; expected spaces .*"),
+        ("model/a.yaml", "_target_: m.A\nb: 1\nb: 2\n", r"mine/model/a\.yaml, line 3: duplicate key b; .*"),
+        ("model/a.yaml", b"_target_: m.A\nname: \xff\n", r"mine/model/a\.yaml, line 2: not UTF-8; .*"),
+        ("model/a.yaml", "only words\n", r"mine/model/a\.yaml, line 1: no keys; expected lines such as `key: value`"),
+        ("model/a.yaml", "", r"mine/model/a\.yaml: says nowhere what it makes; expected `defaults: \[lstm\]` .*"),
+        ("model/a.yaml", "hidden_size: 3\n", r"mine/model/a\.yaml: says nowhere .* `defaults: \[lstm\]` .*_target_.*"),
+        ("optimizer/a.yaml", "momentum: 0.9\n", r"mine/optimizer/a\.yaml: says nowhere .* `defaults: \[rmsprop\]` .*"),
+        ("model/a.yaml", "model:\n  _target_: m.A\n", r"mine/model/a\.yaml, line 1: .* without `model:` above them"),
+        (
+            "trainer/a.yaml",
+            "epochs: 3\n",
+            r"mine/trainer/a\.yaml: sets no .*; expected `defaults: \[default\]` above .*",
+        ),
+        (
+            "model/a.yaml",
+            "defaults: [lsmt]\n",
+            r"model=lsmt: not one of .*; did you mean lstm\? \(in the defaults of .*",
+        ),
+        (
+            "model/a.yaml",
+            "defaults: [lstm]\nhiden_size: 3\n",
+            r"model\.hiden_size=3: .* \(in mine/model/a\.yaml, line 2\)",
+        ),
+        ("model/a.yaml", "_target_: no.A\n", r"model\._target_=no\.A: cannot be imported .* \(in .*a\.yaml, line 1\)"),
+        (
+            "experiment/a.yaml",
+            "model:\n  hidden_size: 3\n",
+            r"mine/experiment/a\.yaml, line 1: .*`# @package _global_`.*",
+        ),
+        (
+            "experiment/a.yaml",
+            "# @package _global_\ndefaults:\n  - model: gru\n",
+            r"mine/experiment/a\.yaml, line 3: `- model: gru` .* expected `- override /model: gru`",
+        ),
+        (
+            "experiment/a.yaml",
+            "# @package _global_\ntrainer:\n  epochs: none\n",
+            r"trainer\.epochs=none: .* \(in mine/experiment/a\.yaml, line 3\)",
+        ),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line_with_file_line_and_remedy(mine, file: str, content, message: str) -> None:
+    with pytest.raises(SentexpError, match=f"^{message}$"):
+        mine(file, content)
+
+
+def test_a_file_that_another_one_builds_on_is_checked_as_well(mine) -> None:
+    with pytest.raises(SentexpError, match=r"^mine/model/a\.yaml: says nowhere"):
+        mine("model/a.yaml", "hidden_size: 3\n")
+    with pytest.raises(SentexpError, match=r"^mine/model/a\.yaml: says nowhere"):
+        mine("experiment/b.yaml", "# @package _global_\ndefaults:\n  - override /model: a\n")
+
+
+def test_what_the_command_line_sets_is_not_blamed_on_a_file(mine) -> None:
+    with pytest.raises(SentexpError, match=r"from 1$"):
+        mine("model/a.yaml", "defaults: [lstm]\nhidden_size: 3\n", "model.hidden_size=0")
+
+
+def test_good_files_compose(mine) -> None:
+    assert mine("model/a.yaml", "defaults: [lstm]\nhidden_size: 3\n").model.hidden_size == 3
+    assert mine("trainer/a.yaml", "defaults: [default]\nepochs: 3\n").trainer.epochs == 3
+    preset = "# @package _global_\ndefaults:\n  - override /model: gru\ntrainer:\n  epochs: 2\n"
+    assert mine("experiment/a.yaml", preset).trainer.epochs == 2
+    assert mine("optimizer/a.yaml", "_target_: torch.optim.NAdam\nlr: 0.1\n").optimizer["lr"] == 0.1
+
+
+def test_a_file_with_a_built_in_name_is_warned_about_by_both_names(mine, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        mine("model/lstm.yaml", "defaults: [gru]\n")
+    (line,) = caplog.messages
+    built_in = conf_dir() / "model" / "lstm.yaml"
+    assert line == f"mine/model/lstm.yaml: not read, since {built_in} has the same name; expected another name"
+
+
+def test_a_copy_of_a_built_in_file_is_not_worth_a_word(mine, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        mine("model/lstm.yaml", (conf_dir() / "model" / "lstm.yaml").read_bytes())
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--config-dir", "{}"], ["--config-dir={}"], ["-cd", "{}"], ["hydra.searchpath=[pkg://a,file://{}]"]]
+)
+def test_the_users_folders_are_found_among_the_arguments(arguments: list[str], tmp_path: Path) -> None:
+    assert own_folders([argument.format(tmp_path) for argument in arguments]) == [tmp_path]
