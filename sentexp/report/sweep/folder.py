@@ -20,7 +20,7 @@ from sentexp.sweep.results import SweepResults
 def write_sweep_report(results: SweepResults, folder: Path) -> list[Path]:
     """Write the report into `folder`, and return the paths of its files:
 
-    - jobs.csv and jobs.html: one row per job
+    - jobs.csv: one row per job; jobs.html: the same as a page, with the points and the pictures
     - points.csv: one row per point, with mean and standard deviation over its seeds
     - optimisation_history.png, parallel_coordinates.png, parameter_importance.png, learning_curves.png,
       metric_by_parameter.png, and with several metrics pareto_front.png
@@ -31,7 +31,6 @@ def write_sweep_report(results: SweepResults, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     jobs_table(results).to_csv(folder / "jobs.csv", index=False)
     points_table(results).to_csv(folder / "points.csv", index=False)
-    (folder / "jobs.html").write_text(jobs_page(results), encoding="utf-8")
     written = [folder / "jobs.csv", folder / "points.csv", folder / "jobs.html"]
     pictures = {
         "optimisation_history": optimisation_history,
@@ -45,5 +44,7 @@ def write_sweep_report(results: SweepResults, folder: Path) -> list[Path]:
     for name, picture in pictures.items():
         save(picture(results), folder / f"{name}.png")
         written.append(folder / f"{name}.png")
+    files = {name: folder / f"{name}.png" for name in pictures}
+    (folder / "jobs.html").write_text(jobs_page(results, files), encoding="utf-8")
     best = write_best(results)
     return sorted([*written, best] if best is not None else written)

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from sentexp.report.page import html_table, web_page
+from sentexp.report.page import SORTING, html_table, picture, web_page
 from sentexp.report.sweep.points import count_states, describe_point, parsed_values, short_text
-from sentexp.report.sweep.tables import Columns, format_mean_and_deviation, format_metric, jobs_table, ranked_points
+from sentexp.report.sweep.tables import (
+    Columns,
+    format_mean_and_deviation,
+    format_metric,
+    format_over_seeds,
+    jobs_table,
+    over_seeds,
+    ranked_points,
+)
 from sentexp.sweep.results import PointResult, SweepResults
 
 STYLE = """
@@ -14,7 +24,8 @@ body { max-width: none; }
 h2 { font-size: 1.15rem; margin-top: 2rem; }
 .wide { overflow-x: auto; }
 th, td { padding: .3rem .6rem; }
-th { white-space: normal; vertical-align: bottom; min-width: 3rem; }
+img { max-width: 100%; }
+th { cursor: pointer; white-space: normal; vertical-align: bottom; min-width: 3rem; }
 th.number { text-align: right; }
 td.key { max-width: 24rem; overflow-wrap: anywhere; }
 td.error { min-width: 16rem; max-width: 40rem; overflow-wrap: anywhere; color: #a84800; }
@@ -24,12 +35,18 @@ tr.failed .state { color: #a84800; font-weight: 600; }
 tr.pruned, tr.waiting, tr.running { color: #777; }
 """
 
+TEST = "test/accuracy"
+"""Metric that the points show beside those of the sweep."""
+
 TEXT_COLUMNS = ("state", "error", "run_id")
 """Columns that hold neither a swept key nor a number."""
 
 
-def jobs_page(results: SweepResults) -> str:
-    """Return a web page of all jobs by number; if points have several seeds, the points come first, the best on top."""
+def jobs_page(results: SweepResults, pictures: Mapping[str, Path] | None = None) -> str:
+    """Return a web page of all jobs by number; if points have several seeds, the points come first, the best on top.
+
+    `pictures` are PNG files by their name, which are put into the page. A click on the name of a column sorts by it.
+    """
     best = results.best()
     summary = f"{len(results.jobs):,} jobs: {count_states(job.state for job in results.jobs) or 'none'}."
     if best is not None:
@@ -37,7 +54,9 @@ def jobs_page(results: SweepResults) -> str:
     body = _section("Jobs", _jobs(results, best))
     if Columns.of(results).seeds:
         body = _section("Points, mean ± standard deviation over seeds", _points(results, best)) + body
-    return web_page(f"Sweep {results.name}", summary, body, STYLE)
+    if pictures:
+        body += _section("Pictures", "".join(picture(name, file) for name, file in pictures.items()))
+    return web_page(f"Sweep {results.name}", summary, body, STYLE, SORTING)
 
 
 def _section(title: str, content: str) -> str:
@@ -45,7 +64,8 @@ def _section(title: str, content: str) -> str:
 
 
 def _points(results: SweepResults, best: PointResult | None) -> str:
-    heads = ["rank", *results.swept, "n", *results.metrics, "states"]
+    further = [metric for metric in (TEST,) if metric in Columns.of(results).further]
+    heads = ["rank", *results.swept, "n", *results.metrics, *further, "states"]
     rows = []
     for place, point in enumerate(ranked_points(results), 1):
         given = parsed_values(point)
@@ -53,15 +73,17 @@ def _points(results: SweepResults, best: PointResult | None) -> str:
         cells += [_cell("key", short_text(*given[key]) if key in given else "") for key in results.swept]
         cells += [_cell("number", str(point.n))]
         cells += [_cell("number", format_mean_and_deviation(point, index)) for index in range(len(results.metrics))]
+        cells += [_cell("number", format_over_seeds(*over_seeds(point, metric))) for metric in further]
         cells += [_cell("state", count_states(point.states))]
         rows.append(_row("best" if point == best else "point", cells))
-    return html_table(heads, rows, numbers={"rank", "n", *results.metrics})
+    return html_table(heads, rows, numbers={"rank", "n", *results.metrics, *further})
 
 
 def _jobs(results: SweepResults, best: PointResult | None) -> str:
     frame = jobs_table(results)
     key_of = {name: key for key, name in Columns.of(results).keys.items()}
     given = {job.number: parsed_values(point) for point in results.points() for job in point.jobs}
+    histories = {job.number: job.history for job in results.jobs}
     of_best = {job.number for job in best.jobs if job.state == "finished"} if best is not None else set()
     rows = []
     for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
@@ -70,6 +92,8 @@ def _jobs(results: SweepResults, best: PointResult | None) -> str:
             if name in key_of:
                 pair = given[row["number"]].get(key_of[name], ("", ""))
                 cells.append(_cell("key", short_text(*pair)))
+            elif name == "state" and value == "pruned":
+                cells.append(_cell("state", pruned_at(histories[row["number"]])))
             elif name in TEXT_COLUMNS:
                 cells.append(_cell(str(name), value or ""))
             else:
@@ -78,6 +102,14 @@ def _jobs(results: SweepResults, best: PointResult | None) -> str:
     heads = list(map(str, frame.columns))
     numbers = {head for head in heads if head not in key_of and head not in TEXT_COLUMNS}
     return html_table(heads, rows, numbers=numbers)
+
+
+def pruned_at(history: Sequence[Mapping[str, float]] | None) -> str:
+    """Return what a pruned job reached."""
+    if not history:
+        return "pruned"
+    last = history[-1]
+    return f"pruned after epoch {last['epoch']:.0f}, valid/accuracy {format_metric(last['valid/accuracy'])}"
 
 
 def _format_number(name: str, value: float | None) -> str:

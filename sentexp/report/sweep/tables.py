@@ -80,7 +80,7 @@ def points_table(results: SweepResults) -> pd.DataFrame:
         nothing = [None] * len(results.metrics)
         found = list(zip(point.values or nothing, point.deviations or nothing, strict=True))
         for name, (mean, deviation) in zip(
-            columns.metrics, [*found, *(_over_seeds(point, metric) for metric in columns.further)], strict=True
+            columns.metrics, [*found, *(over_seeds(point, metric) for metric in columns.further)], strict=True
         ):
             row |= {name: mean, f"{name} sd": deviation}
         jobs = " ".join(str(job.number) for job in point.jobs)
@@ -105,8 +105,12 @@ def format_mean_and_deviation(point: PointResult, index: int) -> str:
     """Return the metric of number `index` over the seeds, such as `0.8712 ± 0.0103`; empty without a result."""
     if point.values is None:
         return ""
-    deviation = f" ± {format_metric(point.deviations[index])}" if point.deviations else ""
-    return format_metric(point.values[index]) + deviation
+    return format_over_seeds(point.values[index], point.deviations[index] if point.deviations else None)
+
+
+def format_over_seeds(mean: float | None, deviation: float | None) -> str:
+    """Return mean and standard deviation as `0.8712 ± 0.0103`; the mean alone without a deviation."""
+    return format_metric(mean) + ("" if deviation is None else f" ± {format_metric(deviation)}")
 
 
 def format_metric(value: float | None) -> str:
@@ -116,7 +120,7 @@ def format_metric(value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 10_000 else f"{value:.4g}"
 
 
-def _over_seeds(point: PointResult, metric: str) -> tuple[float | None, float | None]:
+def over_seeds(point: PointResult, metric: str) -> tuple[float | None, float | None]:
     """Return mean and standard deviation of a further metric over the finished jobs of a point."""
     found = [job.metrics[metric] for job in point.jobs if job.state == "finished" and metric in job.metrics]
     return (statistics.fmean(found) if found else None), (statistics.stdev(found) if len(found) > 1 else None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import made_up_sweeps as made_up
 
-from sentexp.report.sweep.page import jobs_page
+from sentexp.report.sweep.page import jobs_page, pruned_at
 
 
 class Rows(HTMLParser):
@@ -38,7 +38,7 @@ def test_the_page_has_a_row_for_each_job_and_marks_the_best(tmp_path: Path) -> N
 
 def test_the_page_shows_points_first_where_there_are_seeds(tmp_path: Path) -> None:
     rows = Rows(jobs_page(made_up.seeds(tmp_path))).rows
-    assert rows[1] == ("best", ["1", "b", "3", "0.8000 ± 0.0100", "3 finished"])
+    assert rows[1] == ("best", ["1", "b", "3", "0.8000 ± 0.0100", "0.7000 ± 0.0100", "3 finished"])
     assert len(rows) == 1 + 3 + 1 + 9
 
 
@@ -47,3 +47,18 @@ def test_no_value_can_put_anything_into_the_page_and_it_needs_nothing_else(tmp_p
     assert "b" not in Rows(page).tags
     assert "http" not in page
     assert "src=" not in page
+
+
+def test_the_page_holds_its_pictures_and_sorts_by_a_click(tmp_path: Path) -> None:
+    picture = tmp_path / "curve.png"
+    picture.write_bytes(b"PNG")
+    page = jobs_page(made_up.grid(tmp_path), {"curve": picture})
+    assert '<img alt="curve" src="data:image/png;base64,UE5H">' in page
+    assert "addEventListener" in page
+    assert page.count("src=") == 1
+
+
+def test_a_pruned_job_shows_what_it_reached() -> None:
+    history = [{"epoch": 1.0, "valid/accuracy": 0.5}, {"epoch": 2.0, "valid/accuracy": 0.61}]
+    assert pruned_at(history) == "pruned after epoch 2, valid/accuracy 0.6100"
+    assert pruned_at(None) == "pruned"
