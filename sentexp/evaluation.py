@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -62,12 +63,16 @@ def evaluate(model: nn.Module, corpus: Corpus, machine: Machine | None = None) -
      'precision_weighted', 'recall_weighted', 'roc_auc']
     """
     if machine is None:
-        device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-        machine = choose_machine(device=str(device))
+        machine = choose_machine(device=str(device_of(model)))
     found, notes = metrics(predict(model, corpus, machine=machine))
     for note in notes:
         log.warning(note)
     return found
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where the model's parameters are, or its buffers; the CPU if it has neither."""
+    return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
 
 
 def predict(

@@ -250,12 +250,18 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
         log.info("embedding: %s, %.1f %% of the words in the training text", coverage, 100 * share)
     classes = len(prepared.reviews.labels)
     model = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
-    log.info("model: %s parameters", f"{_parameters(model):,}")
+    if callable(getattr(model, "solve", None)):
+        log.info("model: solved at once, not trained in epochs")
+    else:
+        log.info("model: %s parameters", f"{_parameters(model):,}")
     return model
 
 
 def _parameters(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Count the parameters; a model that is solved keeps its own as buffers."""
+    solved = callable(getattr(model, "solve", None))
+    values = [tensor for tensor in model.buffers() if tensor.is_floating_point()] if solved else model.parameters()
+    return sum(tensor.numel() for tensor in values)
 
 
 def show_shapes(config: Config) -> str:

@@ -114,7 +114,7 @@ class TrainedModel:
         if not len(texts):
             return torch.empty(0, len(self.labels))
         texts = as_texts(texts, range(len(texts)))
-        device = next(self.model.parameters()).device
+        device = evaluation.device_of(self.model)
         cores, _ = available_cores()
         return evaluation.predict(
             self.model,

@@ -322,3 +322,20 @@ def test_a_store_that_fails_at_the_end_does_not_cost_the_model(
     with pytest.raises(SentexpError, match=r"disk full; the trained model is in .*/out/model$"):
         runner.run(config, output_dir=tmp_path / "out")
     assert TrainedModel.load(tmp_path / "out/model").predict(["good"]).shape == (1, 2)
+
+
+def test_the_linear_baseline_is_run_saved_and_recorded_like_any_model(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="sentexp")
+    config = compose("model=nb_ngrams", "data.size=400", "tracking=none", f"cache_dir='{tmp_path / 'cache'}'")
+    result = runner.run(config, output_dir=tmp_path / "out")
+    assert [entry["epoch"] for entry in result.history] == [1]
+    assert result.metrics["test/accuracy"] > 0.75
+    assert result.baselines is not None
+    assert result.baselines.majority < 0.6 < result.baselines.linear
+    assert "model: solved at once" in caplog.text
+    loaded = TrainedModel.load(result.model_folder)
+    test = runner.prepare(config).reviews.splits["test"]
+    right = loaded.predict(test["text"][:]).argmax(1).numpy() == np.array(test["label"])
+    assert right.mean() == result.metrics["test/accuracy"]
