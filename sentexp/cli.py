@@ -41,7 +41,8 @@ DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, er
 def main() -> None:
     """Run the command line.
 
-    The exit status is 0, 1 (the run failed), 2 (a mistake in what was asked), 130 (Ctrl-C) or 143 (SIGTERM).
+    The exit status is 0, 1 (the run failed), 2 (a mistake in what was asked), 130 (Ctrl-C), 143 (SIGTERM) or,
+    where only printing was asked for, 141 (nobody reads it).
     """
     asked_for_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands us its exceptions instead of printing them itself
@@ -60,23 +61,23 @@ def _run_command_line() -> None:
     if sys.argv[1:2] == ["help"]:
         sys.argv[1] = "--help"
     arguments = sys.argv[1:]
-    if "--version" in arguments:
+    wants_version = "--version" in arguments  # Hydra's parser would print its own and exit
+    options = "" if wants_version else parsed(arguments)
+    shows_help = not isinstance(options, str) and (options.help or options.hydra_help)
+    shows = shows_help or isinstance(options, str) or options.cfg or options.info or options.shell_completion
+    terminal.outlive_output(goes_on=not shows and "shapes=true" not in arguments)
+    if wants_version:
         print(f"sentexp {sentexp.__version__}\nHydra {hydra.__version__}")
         return
-    options = parsed(arguments)
     if isinstance(options, str):
         raise SentexpError(_option_problem(options))
-    shows = options.help or options.hydra_help
-    terminal.outlive_output(
-        goes_on=not (shows or options.cfg or options.info or options.shell_completion or "shapes=true" in arguments)
-    )
     if not _folder_exists():
         raise SentexpError("the current folder has been deleted; expected another one: cd FOLDER")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise SentexpError(f"--config-dir {options.config_dir}: no such folder{nearest_path(options.config_dir)}")
     if rank() > 0:  # it trains along; rank 0 writes the output folder and prints
         sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none"]
-    if shows:
+    if shows_help:
         list_groups_quickly()
     with mistakes_explained(arguments):
         _main()

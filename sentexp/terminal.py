@@ -64,7 +64,10 @@ def outlive_output(*, goes_on: bool) -> None:
     """Make standard output and errors of this process LastingOutput, unless something else has replaced them."""
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if stream is None or stream is not getattr(sys, f"__{name}__") or stream.fileno() != descriptor:
+        if stream is None:  # closed by the shell: >&-; no other file may get its number
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            continue
+        if stream is not getattr(sys, f"__{name}__") or stream.fileno() != descriptor:
             continue
         stream.flush()
         raw = LastingOutput(descriptor, goes_on=goes_on or name == "stderr")

@@ -123,6 +123,12 @@ def test_a_full_device_is_one_line(option: str, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "sentexp: output: No space left on device\n")
 
 
+@pytest.mark.parametrize(("option", "status"), [("--version", 0), ("--help", 0), ("--frobnicate", 2), ("epochs=3", 2)])
+def test_a_closed_output_changes_nothing(option: str, status: int, tmp_path: Path) -> None:
+    ended = in_a_shell(f"sentexp {option} >&-", tmp_path)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (status, False)
+
+
 def test_a_deleted_folder_is_one_line(tmp_path: Path) -> None:
     ended = in_a_shell("mkdir gone; cd gone; rmdir ../gone; sentexp seed=1", tmp_path)
     assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)

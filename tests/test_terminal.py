@@ -40,6 +40,7 @@ PRINTS += "print('b', flush=True); open('done', 'w').close()"
         ),
         (False, "| true", 141, False, ""),
         (True, "2>&1 | true", 0, True, ""),
+        (False, ">&-", 0, True, ""),
     ],
 )
 def test_a_run_outlives_its_output_and_what_only_prints_ends_quietly(goes_on, into, status, done, words, tmp_path):

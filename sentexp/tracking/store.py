@@ -62,8 +62,13 @@ def absolute_uri(uri: str | None) -> str:
 
 
 def _quoted(path: Path) -> str:
-    """Return a path as it stands in an address, which decodes %41 and ends a path at a question mark."""
-    return str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+    """Return a path as it stands in an address, which decodes %41 and ends a path at a question mark.
+
+    Nothing else is encoded: MLflow makes an empty folder beside one whose encoded name is another.
+    """
+    text = str(path)
+    encoded = text.replace("?", "%3F")
+    return encoded if unquote(encoded) == text else text.replace("%", "%25").replace("?", "%3F")
 
 
 def open_store(uri: str | None, experiment: str) -> Store:

