@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from sentexp.atomic import whole_file
 from sentexp.data.columns import Columns, text_columns
+from sentexp.data.copies import CACHE_DIR, copies_folder
 from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
 from sentexp.data.labels import LabelRules
 from sentexp.data.opened import ending_of
@@ -26,7 +27,6 @@ from sentexp.data.tables import ENDINGS, PARSERS
 from sentexp.errors import SentexpError, did_you_mean
 
 FORMATS = ("auto", *PARSERS, "folder")
-CACHE_DIR = "~/.cache/sentexp"
 _LAYOUT = 2
 """Version of the cached files; with another one, none of the older files is used."""
 
@@ -81,7 +81,7 @@ def load(
         raise SentexpError("data.train, data.valid and data.test: expected different files")
     rules = LabelRules(label_map, label_cuts, ignore_label_case)
     columns = Columns(text_columns(text_column), label_column, encoding, delimiter, quoting, header)
-    folder = Path(cache_dir).expanduser() / "reviews"
+    folder = copies_folder(cache_dir)
     raw = {role: _read(source, format, columns, folder) for role, source in sources.items()}
     return to_reviews(
         raw,
@@ -171,7 +171,6 @@ def _cached(folder: Path, key: str, state: str, batches: Iterator[pa.RecordBatch
         first = next(batches, None)
         if first is None:
             raise SentexpError(f"{path}: no rows")
-        folder.mkdir(parents=True, exist_ok=True)
         with whole_file(target) as unfinished, pa.ipc.new_stream(unfinished, first.schema) as writer:
             writer.write_batch(first)
             for batch in batches:

@@ -19,7 +19,7 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, Revi
 
 from sentexp.atomic import whole_file
 from sentexp.data.columns import text_columns
-from sentexp.data.files import CACHE_DIR
+from sentexp.data.copies import CACHE_DIR, copies_folder
 from sentexp.data.labels import LabelRules
 from sentexp.data.reviews import Reviews, take_columns, to_reviews
 from sentexp.errors import SentexpError, did_you_mean, one_line
@@ -76,7 +76,7 @@ def load(
     with _quiet():
         if path is not None:
             source = str(path)
-            tables = _from_folder(path, config, splits, Path(cache_dir).expanduser())
+            tables = _from_folder(path, config, splits, copies_folder(cache_dir))
         else:
             assert name is not None
             tables, source = _from_hub(name, config, revision, splits)
@@ -95,7 +95,7 @@ def load(
     )
 
 
-def _from_folder(path: str, config: str | None, splits: dict[str, str], cache_dir: Path) -> dict[str, datasets.Dataset]:
+def _from_folder(path: str, config: str | None, splits: dict[str, str], copies: Path) -> dict[str, datasets.Dataset]:
     folder = Path(path).expanduser()
     if not folder.exists():
         raise SentexpError(f"data.path={path}: no such folder")
@@ -105,7 +105,7 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str], cache_di
         raise SentexpError(f"data.path={path}: `datasets` takes * ? [ ] as patterns; expected a path without them")
     # One folder for each source, so that the copies of what was there before can be told from this one.
     key = hashlib.blake2b(json.dumps([str(folder.absolute()), config, splits]).encode(), digest_size=8).hexdigest()
-    copies = cache_dir / "reviews" / key
+    copies = copies / key
     try:
         tables = _prepare(str(folder), config, None, splits, called=f"data.path={path}", cache_dir=copies)
     except SentexpError:

@@ -140,6 +140,14 @@ def test_a_file_that_has_changed_is_read_again_and_the_old_copy_removed(tmp_path
     assert "REVIEW" in after.splits["train"][0]["text"]
 
 
+def test_a_cache_that_cannot_be_written_names_its_key(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        SentexpError, match=r"^cache_dir=.*/file/cache: cannot be written \(Not a directory\); expected"
+    ):
+        load(path=write_csv(tmp_path / "a.csv"), cache_dir=tmp_path / "file/cache")
+
+
 def test_a_file_that_could_not_be_read_leaves_nothing_behind(tmp_path, cache):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "a,b\n" * 1500 + "a,b,c\n", encoding="utf-8")
