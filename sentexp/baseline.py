@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sentexp.data.splits import stratified
 from sentexp.embedding.table import OneHot
 from sentexp.evaluation import predict
 from sentexp.machine.choose import Machine
@@ -67,9 +68,9 @@ def judge_baselines(
 
 
 def _sample(corpus: Corpus) -> Corpus:
-    """Return evenly spaced reviews: as many as the two limits allow."""
+    """Return as many reviews as the two limits allow, each label in proportion."""
     tokens = max(1.0, float(corpus.lengths.double().mean()))
     count = int(min(len(corpus), MOST_TRAIN, max(MOST_TOKENS / tokens, 100)))
     if count == len(corpus):
         return corpus
-    return corpus.select(np.linspace(0, len(corpus) - 1, count).astype(np.int64))
+    return corpus.select(stratified(corpus.labels.numpy(), count, seed=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from sentexp import evaluation, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
 from sentexp.config import plain
+from sentexp.data.labels import name_of
 from sentexp.data.reviews import Reviews
 from sentexp.errors import Pruned, SentexpError, did_you_mean
 from sentexp.imports import import_object
@@ -310,22 +312,30 @@ def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evalu
 def _positive(config: Config, labels: Sequence[str]) -> int:
     """Return the class that evaluation.positive names."""
     name = config.evaluation.positive
-    if name is None:
+    given = None if name is None else name_of(name)
+    if given is None:
         return len(labels) - 1
     if len(labels) > 2:
         raise SentexpError(f"evaluation.positive={name}: expected null, since there are {len(labels)} labels")
-    if name not in labels:
+    if given not in labels and given.lower() in ("true", "false"):  # YAML's words for a label that is a truth value
+        given = given.lower()
+    if given not in labels:
         known = ", ".join(labels)
-        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(name, labels)}")
-    return labels.index(name)
+        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(given, labels)}")
+    return labels.index(given)
 
 
 def _of_each_label(predictions: evaluation.Predictions, labels: Sequence[str]) -> dict[str, float]:
-    """Return F1, precision and recall of each label, by names such as test/f1/negative."""
+    """Return F1, precision and recall of each label, by names such as test/f1/negative.
+
+    A label that MLflow would not tell from another one by its name has its number.
+    """
+    plain = [re.sub(r"[^\w .-]", "_", label)[:100] for label in labels]
+    shown = [name if plain.count(name) == 1 else f"{name} {number}" for number, name in enumerate(plain)]
     table = evaluation.by_class(predictions.answers.numpy(), predictions.labels.numpy(), len(labels))
     return {
-        f"test/{metric}/{label}": float(table[row, column])
-        for row, label in enumerate(labels)
+        f"test/{metric}/{name}": float(table[row, column])
+        for row, name in enumerate(shown)
         for column, metric in enumerate(evaluation.OF_CLASS)
     }
 
@@ -358,6 +368,9 @@ def _kept(model_folder: Path) -> Iterator[None]:
     except SentexpError as error:
         error.args = (f"{error}; the trained model is in {model_folder}",)
         raise
+    except Exception:
+        log.warning("the trained model is in %s", model_folder)
+        raise
 
 
 def _best(fitted: FitResult) -> dict[str, float]:
@@ -370,7 +383,7 @@ def _report_data(reviews: Reviews) -> None:
     log.info("data: %s: %s reviews; labels %s", reviews.source, sizes, ", ".join(reviews.labels))
     for reason, count in reviews.skipped.items():
         log.warning("data: %s skipped: %s", f"{count:,}", reason)
-    few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"]), reviews.labels)
+    few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"][:]), reviews.labels)
     for note in [*reviews.notes, *(f"test: {note}" for note in few)]:
         log.warning("data: %s", note)
 

@@ -40,6 +40,15 @@ def test_of_many_reviews_a_sample_is_used(monkeypatch):
     assert found.linear > 0.9
 
 
+def test_a_sample_has_both_labels_however_they_are_ordered(monkeypatch):
+    monkeypatch.setattr(baseline, "MOST_TRAIN", 200)
+    train = corpus_of(400, 0.5, 0)
+    ones, zeros = np.flatnonzero(train.labels.numpy() == 1), np.flatnonzero(train.labels.numpy() == 0)
+    count = min(len(ones), len(zeros))
+    alternating = train.select(np.stack([ones[:count], zeros[:count]], axis=1).ravel())
+    assert judged(alternating, corpus_of(100, 0.5, 1)).linear > 0.9
+
+
 def test_a_line_says_how_a_model_compares():
     found = Baselines(majority=0.5, linear=0.8, reviews=100, whole=True, seconds=0.1)
     assert found.compared(0.82).endswith("this model is 2.0 points above the linear one")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sentexp.errors import SentexpError
 
-CACHE_DIR = "~/.cache/sentexp"
+CACHE_DIR, COPIES = "~/.cache/sentexp", "reviews"
+"""The default of the key cache_dir, and the folder of copies in it."""
 
 
 def copies_folder(cache_dir: Path | str) -> Path:
@@ -15,7 +16,7 @@ def copies_folder(cache_dir: Path | str) -> Path:
 
     Raises SentexpError that names the key if it cannot be written.
     """
-    folder = Path(cache_dir).expanduser() / "reviews"
+    folder = Path(cache_dir).expanduser() / COPIES
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):

@@ -63,7 +63,7 @@ def _rows(path: Path, lines: Iterator[str], delimiter: str, quoting: str) -> Ite
     try:
         for row in reader:
             width = width or len(row)
-            if len(row) == width:
+            if row and len(row) == width:
                 yield row, line
             elif row:  # an empty line is no row
                 raise SentexpError(

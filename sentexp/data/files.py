@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,13 +19,15 @@ import pyarrow as pa
 
 from sentexp.atomic import whole_file
 from sentexp.data.columns import Columns, text_columns
-from sentexp.data.copies import CACHE_DIR, copies_folder
+from sentexp.data.copies import CACHE_DIR, COPIES, copies_folder
 from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
 from sentexp.data.labels import LabelRules
 from sentexp.data.opened import ending_of
 from sentexp.data.reviews import RawSplit, Reviews, to_reviews
 from sentexp.data.tables import ENDINGS, PARSERS
 from sentexp.errors import SentexpError, did_you_mean
+
+log = logging.getLogger(__name__)
 
 FORMATS = ("auto", *PARSERS, "folder")
 _LAYOUT = 2
@@ -77,12 +80,15 @@ def load(
     if path is not None:
         whole = _existing("data.path", path)
         sources = (splits_of(whole) if whole.is_dir() else {}) or {"train": whole}
+        if whole not in sources.values():
+            unread = sorted({entry.name for entry in whole.iterdir()} - {source.name for source in sources.values()})
+            if unread:
+                log.info("data: %s: not read: %s", whole, ", ".join(unread))
     if len(set(sources.values())) < len(sources):
         raise SentexpError("data.train, data.valid and data.test: expected different files")
     rules = LabelRules(label_map, label_cuts, ignore_label_case)
     columns = Columns(text_columns(text_column), label_column, encoding, delimiter, quoting, header)
-    folder = copies_folder(cache_dir)
-    raw = {role: _read(source, format, columns, folder) for role, source in sources.items()}
+    raw = {role: _read(source, format, columns, Path(cache_dir)) for role, source in sources.items()}
     return to_reviews(
         raw,
         source=path or ", ".join(given.values()),
@@ -103,8 +109,8 @@ def _existing(key: str, value: str) -> Path:
     return path
 
 
-def _read(path: Path, format: str, columns: Columns, cache: Path) -> RawSplit:
-    """Read one file or folder, or take it from the folder `cache`."""
+def _read(path: Path, format: str, columns: Columns, cache_dir: Path) -> RawSplit:
+    """Read one file or folder, or take its copy under `cache_dir`."""
     kind = _format(path, format)
     try:
         if kind == "folder":
@@ -113,7 +119,7 @@ def _read(path: Path, format: str, columns: Columns, cache: Path) -> RawSplit:
         else:
             files = [path]
             batches = PARSERS[kind](path, columns)
-        rows = _cached(cache, _key(path, kind, columns), _state(files), batches, path)
+        rows = _cached(cache_dir, _key(path, kind, columns), _state(files), batches, path)
     except OSError as error:
         raise SentexpError(f"{error.filename or path}: {error.strerror or error}") from error
     if kind == "parquet":
@@ -163,11 +169,13 @@ def _state(files: list[Path]) -> str:
     return hasher.hexdigest()
 
 
-def _cached(folder: Path, key: str, state: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
-    """Return the batches as a dataset mapped into memory. They are consumed only if `folder` has no file for the key
-    and the state; files of an earlier state are then removed."""
+def _cached(cache_dir: Path, key: str, state: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
+    """Return the batches as a dataset mapped into memory. They are consumed only if there is no copy of the key and
+    the state; files of an earlier state are then removed."""
+    folder = cache_dir.expanduser() / COPIES
     target = folder / f"{key}-{state}.arrow"
     if not target.exists():
+        copies_folder(cache_dir)
         first = next(batches, None)
         if first is None:
             raise SentexpError(f"{path}: no rows")

@@ -32,7 +32,7 @@ def splits_of(folder: Path) -> dict[str, Path]:
         named = [
             entry
             for entry in entries
-            if (entry.is_dir() and entry.name in names)
+            if (entry.is_dir() and entry.name.lower() in names)
             or (entry.is_file() and entry.name.partition(".")[0].lower() in names and ending_of(entry) in ENDINGS)
         ]
         if len(named) > 1:
@@ -52,7 +52,8 @@ def review_files(folder: Path) -> list[Path]:
         if file.suffix.lower() == ".txt" and file.is_file() and not file.name.startswith(".")
     ]
     if not files:
-        tables = sorted(entry.name for entry in folder.iterdir() if entry.is_file() and ending_of(entry) in ENDINGS)
+        files_here = [entry for entry in folder.iterdir() if entry.is_file() and entry.suffix.lower() != ".zip"]
+        tables = sorted(entry.name for entry in files_here if ending_of(entry) in ENDINGS)
         hint = f"; data.path={folder / tables[0]} reads one file" if tables else ""
         raise SentexpError(
             f"{folder}: no rows; expected a folder for each label with files *.txt, such as pos/1.txt, or train.csv "

@@ -38,6 +38,15 @@ class LabelColumn:
             return None
         return self.names.index("-1")
 
+    def first_row(self, name: str) -> int:
+        """Return the first row that has the label `name`."""
+        return int(np.flatnonzero(self.codes == self.names.index(name))[0])
+
+    @property
+    def present(self) -> set[str]:
+        """The names that a row has; a ClassLabel may declare others."""
+        return {self.names[code] for code in np.unique(self.codes) if code != MISSING}
+
     def renamed(self, new_names: Sequence[str | None], order: Sequence[str] | None = None) -> LabelColumn:
         """Return the column with another name for each of `names`, None for no label; equal names become one label."""
         names = (
@@ -175,12 +184,12 @@ class LabelRules:
     """Make neg, Neg and NEG one label: the most frequent."""
 
     def apply(
-        self, columns: Mapping[str, LabelColumn], where: Callable[[str, str], str]
+        self, columns: Mapping[str, LabelColumn], where: Callable[[str, int], str]
     ) -> tuple[dict[str, LabelColumn], dict[str, dict[str, int]], list[str]]:
         """Apply the rules to the label column of each split.
 
         Returns the new columns, how many rows of each split were dropped by reason, and notes: each a line about labels
-        that look wrong. `where(split, name)` says where the first row with a label stands. Raises SentexpError with it
+        that look wrong. `where(split, row)` says where a row stands. Raises SentexpError with it
         for a label that the rules do not cover.
         """
         renamed, dropped, notes = dict(columns), {}, []
@@ -192,6 +201,12 @@ class LabelRules:
             renamed = {split: self._cut(column, split, where) for split, column in renamed.items()}
         if self.map is not None:
             table = {str(name_of(old)): name_of(new) for old, new in self.map.items()}
+            if self.ignore_case:
+                folded = {old.casefold(): new for old, new in table.items()}
+                met = {name for column in renamed.values() for name in column.names}
+                table = {name: folded[name.casefold()] for name in met if name.casefold() in folded} | {
+                    old: new for old, new in table.items() if old.casefold() not in {name.casefold() for name in met}
+                }
             for split, column in renamed.items():
                 dropped[split] = {
                     f"label {name} (data.label_map)": int((column.codes == code).sum())
@@ -205,27 +220,35 @@ class LabelRules:
             renamed = {split: _mapped(column, table, split, where) for split, column in renamed.items()}
         return renamed, dropped, notes
 
-    def _cut(self, column: LabelColumn, split: str, where: Callable[[str, str], str]) -> LabelColumn:
+    def _cut(self, column: LabelColumn, split: str, where: Callable[[str, int], str]) -> LabelColumn:
         assert self.cuts is not None
         cuts = [_shown(Decimal(repr(cut))) for cut in self.cuts]
         classes = [f"below {cuts[0]}", *(f"{low} to {high}" for low, high in pairwise(cuts)), f"from {cuts[-1]}"]
-        names = []
+        names: list[str | None] = []
+        present = column.present
         for name in column.names:
             number = as_number(name)
+            if name not in present:
+                names.append(None)
+                continue
             if number is None:
-                raise SentexpError(f"{where(split, name)}: label {name!r}: expected a number, to be cut by label_cuts")
+                place = where(split, column.first_row(name))
+                raise SentexpError(f"{place}: label {name!r}: expected a number, to be cut by label_cuts")
             names.append(classes[int(np.searchsorted(np.array(self.cuts, dtype=float), float(number), side="right"))])
         return column.renamed(names, order=classes)
 
 
 def _mapped(
-    column: LabelColumn, table: Mapping[str, str | None], split: str, where: Callable[[str, str], str]
+    column: LabelColumn, table: Mapping[str, str | None], split: str, where: Callable[[str, int], str]
 ) -> LabelColumn:
+    present = column.present
     for name in column.names:
-        if name not in table:
-            raise SentexpError(f"{where(split, name)}: label {name!r} is not in data.label_map; null would drop it")
+        if name in present and name not in table:
+            raise SentexpError(
+                f"{where(split, column.first_row(name))}: label {name!r} is not in data.label_map; null would drop it"
+            )
     order = list(dict.fromkeys(name for name in table.values() if name is not None))
-    return column.renamed([table[name] for name in column.names], order)
+    return column.renamed([table.get(name) for name in column.names], order)
 
 
 def _variants(columns: Mapping[str, LabelColumn]) -> dict[str, Counter[str]]:

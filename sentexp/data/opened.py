@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +48,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         else:
             with pa.input_stream(str(path), compression=compression) as stream:
                 yield io.BufferedReader(stream, 1 << 20)
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # not there, not to be read: not damaged
             raise
         raise SentexpError(f"{path}: not a {compression} file that can be read ({one_line(error)})") from error

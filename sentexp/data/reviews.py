@@ -152,6 +152,9 @@ def to_reviews(
     texts = {split: one.rows.data.column("text") for split, one in raw.items()}
     if drop_duplicates:
         usable = without_duplicates(texts, usable, {split: one.name for split, one in raw.items()}, skipped)
+    for split, rows in usable.items():
+        if not len(rows):
+            raise SentexpError(f"{raw[split].name}: no review is left; data.drop_duplicates=true took all of them")
     names = _names(columns["train"], usable["train"], raw["train"])
     numbers = {split: _numbers(one, columns[split], usable[split], names) for split, one in raw.items()}
 
@@ -214,11 +217,7 @@ def _labels(
     """
     encoded = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
 
-    def where(split: str, name: str) -> str:
-        column = encoded[split]
-        return raw[split].where(int(np.flatnonzero(column.codes == column.names.index(name))[0]))
-
-    columns, dropped, notes = rules.apply(encoded, where)
+    columns, dropped, notes = rules.apply(encoded, lambda split, row: raw[split].where(row))
     for split, reasons in dropped.items():
         skipped.update({f"{raw[split].name}: {reason}": count for reason, count in reasons.items() if count})
     return columns, {split: sum(dropped.get(split, {}).values()) for split in raw}, notes

@@ -7,6 +7,7 @@ begins.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -23,6 +24,8 @@ from sentexp.data.delimited import delimited_rows
 from sentexp.data.labels import name_of
 from sentexp.data.opened import text_lines
 from sentexp.errors import SentexpError, one_line
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_BATCH = 1000
 SCHEMA = pa.schema([("text", pa.string()), ("label", pa.string()), ("line", pa.int64())])
@@ -168,7 +171,10 @@ def _array_values(path: Path, text: str) -> Iterator[tuple[Any, int]]:
         at = blank.match(text, at).end()  # type: ignore[union-attr]
         line, counted = line + text.count("\n", counted, at), at
         if text[at : at + 1] == "]":
-            break
+            line += text.count("\n", counted, at)
+            if text[at + 1 :].strip():
+                raise SentexpError(f"{path}:{line}: more stands after the array; expected one array")
+            return
         try:
             value, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
@@ -197,13 +203,16 @@ def _excel_rows(path: Path, columns: Columns) -> Iterator[Row]:
     try:
         import openpyxl
     except ImportError:
-        raise SentexpError(f"{path}: Excel files need openpyxl: pip install 'sentexp[excel]'") from None
+        raise SentexpError(f"{path}: Excel files need openpyxl: pip install -c constraints.txt -e '.[excel]'") from None
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except OSError:
         raise
     except Exception as error:  # what openpyxl raises for a damaged file differs from version to version
         raise SentexpError(f"{path}: not an Excel file (.xlsx) that can be read ({one_line(error)})") from error
+    if len(book.worksheets) > 1:
+        others = ", ".join(sheet.title for sheet in book.worksheets[1:])
+        log.info("data: %s: read: sheet %s; not read: %s", path, book.worksheets[0].title, others)
     rows = book.worksheets[0].iter_rows(values_only=True)
     number, header = 0, None
     for number, cells in enumerate(rows, 1):
@@ -217,6 +226,7 @@ def _excel_rows(path: Path, columns: Columns) -> Iterator[Row]:
                 continue
         if all(cell is None for cell in cells):
             continue
+        cells = (*cells, *[None] * (len(header) - len(cells)))  # a row may end with its last cell that is not empty
         try:
             name = name_of(cells[label])
         except ValueError as error:

@@ -6,6 +6,7 @@ others; logistic regression weighs these features. It is solved, not trained in 
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sentexp.embedding.table import OneHot
+from sentexp.errors import SentexpError
 from sentexp.model.recurrent import check_lengths
 from sentexp.text.corpus import Corpus
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 # Shapes: B reviews in a batch, T tokens in the longest of them, N reviews of a corpus, M tokens of a corpus,
 #         F n-grams that occur in training, K logits per review (1 for two classes, C for more), V tokens in the
 #         vocabulary
+
+log = logging.getLogger(__name__)
 
 NONE = torch.iinfo(torch.int64).max
 """Stands where a review has no n-gram; greater than every key."""
@@ -106,9 +110,11 @@ class NbNgramsClassifier(nn.Module):
         weighted = features.copy()
         weighted.data = ratio[features.indices]
         solver = LogisticRegression(C=self.C, solver="liblinear", dual=True, random_state=self.seed, max_iter=1000)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", ConvergenceWarning)
             solver.fit(weighted, truth)
+        if any(issubclass(warning.category, ConvergenceWarning) for warning in warned):
+            log.warning("model: liblinear has not converged in %d rounds; a lower model.C helps", solver.max_iter)
         return solver.coef_[0] * ratio, float(solver.intercept_[0])
 
     def _count(self, corpus: Corpus) -> tuple[csr_matrix, np.ndarray]:
@@ -135,6 +141,8 @@ class NbNgramsClassifier(nn.Module):
         matrix.data[:] = 1  # an n-gram counts once per review
         if self.min_count > 1:
             kept = np.flatnonzero(np.asarray(matrix.sum(0)).ravel() >= self.min_count)
+            if not len(kept):
+                raise SentexpError(f"model.min_count={self.min_count}: no n-gram is in so many training reviews")
             matrix, distinct = matrix[:, kept], distinct[kept]
         return matrix, distinct
 

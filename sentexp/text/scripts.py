@@ -29,6 +29,9 @@ LANGUAGES = {
 WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI")
 """Scripts whose words are not separated by spaces."""
 
+LEAST_KANA = 0.1
+"""Share of kana among kana and Chinese characters from which on a text is Japanese; Chinese has a stray one."""
+
 LEAST_SHARE = 0.3
 """Share of all letters from which on a script is worth a word."""
 
@@ -42,7 +45,8 @@ def foreign_script(texts: Iterable[str], language: str | None) -> str | None:
     scripts: Counter[str] = Counter()
     for char, count in letters.items():
         scripts[unicodedata.name(char, "").partition(" ")[0]] += count
-    if scripts["HIRAGANA"] or scripts["KATAKANA"]:  # Japanese has Chinese characters as well
+    kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
+    if kana > LEAST_KANA * (kana + scripts["CJK"]):  # Japanese has Chinese characters as well
         scripts["HIRAGANA"] += scripts.pop("CJK", 0) + scripts.pop("KATAKANA", 0)
     least = LEAST_SHARE * letters.total()
     found = [name for name, count in scripts.most_common() if name in LANGUAGES and count > least]
@@ -51,7 +55,7 @@ def foreign_script(texts: Iterable[str], language: str | None) -> str | None:
     script, languages = found[0], LANGUAGES[found[0]]
     name = "Chinese" if script == "CJK" else "Japanese" if script in ("HIRAGANA", "KATAKANA") else script.capitalize()
     share = f"{scripts[script] / letters.total():.0%} of the letters are {name}"
-    if language is None:
+    if language in (None, "xx"):  # xx is spaCy's tokenizer for no language in particular
         if script not in WITHOUT_SPACES:
             return None
         return f"{share}, written without spaces; tokenizer=spacy tokenizer.language={languages[0]} finds its words"

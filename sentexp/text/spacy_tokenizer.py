@@ -49,7 +49,7 @@ class SpacyTokenizer:
 
     def __call__(self, text: str) -> list[str]:
         tokens, done = [], 0
-        for match in _LONG_SPAN.finditer(text):
+        for match in _LONG_SPAN.finditer(text) if self._is_common else ():  # zh, ja and others have no such marks
             tokens += [token.text for token in self._tokenizer()(text[done : match.start()])]
             tokens += self._long_span(match.group())
             done = match.end()
@@ -80,22 +80,34 @@ class SpacyTokenizer:
                 break
         middle = [token.text for token in tokenizer(span[start:stop])]
         tokens = [*before, *middle, *reversed(after)]
-        if any(pair in self._joined for pair in itertools.pairwise(tokens)):
+        if any(
+            tuple(tokens[at : at + length]) in exceptions
+            for length, exceptions in self._exceptions_by_length.items()
+            for at in range(len(tokens) - length + 1)
+        ):
             return [token.text for token in tokenizer(span)]
         return tokens
 
     @functools.cached_property
-    def _joined(self) -> set[tuple[str, str]]:
-        return self._neighbours()
+    def _exceptions_by_length(self) -> dict[int, set[tuple[str, ...]]]:
+        """The exceptions of two tokens or more, each as the tokens that it would be without exceptions."""
+        found: dict[int, set[tuple[str, ...]]] = {}
+        for tokens in self._exceptions():
+            if len(tokens) > 1:
+                found.setdefault(len(tokens), set()).add(tuple(tokens))
+        return found
 
     @property
-    def by_span(self) -> bool:
+    def _is_common(self) -> bool:
         """True for the languages that use spaCy's common tokenizer, which begins by splitting at white space."""
         from spacy.tokenizer import Tokenizer
 
-        return type(self._tokenizer()) is Tokenizer and not any(
-            token.isspace() for pair in self._neighbours() for token in pair
-        )
+        return type(self._tokenizer()) is Tokenizer
+
+    @property
+    def by_span(self) -> bool:
+        """True if a text can be tokenized span by span: with the common tokenizer, and tokens without white space."""
+        return self._is_common and not any(token.isspace() for pair in self._neighbours() for token in pair)
 
     def tokenize_spans(self, spans: Sequence[str]) -> list[list[str]]:
         """Tokenize many spans in one document, since making a document costs as much as tokenizing a span.
@@ -129,6 +141,10 @@ class SpacyTokenizer:
 
     def _neighbours(self) -> set[tuple[str, str]]:
         """Return the pairs of tokens that follow one another in an exception, such as `:` and `)` in `:)`."""
+        return {pair for tokens in self._exceptions() for pair in itertools.pairwise(tokens)}
+
+    def _exceptions(self) -> list[list[str]]:
+        """Return each of spaCy's exceptions as the tokens that it would be if there were none."""
         from spacy.tokenizer import Tokenizer
 
         whole = self._tokenizer()
@@ -141,8 +157,7 @@ class SpacyTokenizer:
             token_match=whole.token_match,
             url_match=whole.url_match,
         )
-        exceptions = [[token.text for token in without_exceptions(exception)] for exception in whole.rules]
-        return {pair for tokens in exceptions for pair in itertools.pairwise(tokens)}
+        return [[token.text for token in without_exceptions(exception)] for exception in whole.rules]
 
     def _tokenizer(self) -> Any:
         if self._spacy is None or len(self._spacy.vocab.strings) > MAX_STRINGS:

@@ -98,7 +98,7 @@ def encoded(values):
 
 def ruled(rules, **splits):
     columns = {split: encoded(values) for split, values in splits.items()}
-    renamed, dropped, notes = rules.apply(columns, lambda split, name: f"{split} {name}")
+    renamed, dropped, notes = rules.apply(columns, lambda split, row: f"{split} row {row}")
     names = {
         split: [column.names[code] if code >= 0 else None for code in column.codes] for split, column in renamed.items()
     }
@@ -122,10 +122,27 @@ def test_mapped_labels_keep_the_order_of_the_map():
 
 
 def test_a_label_that_the_map_lacks_is_refused_and_one_that_no_review_has_is_said():
-    with pytest.raises(SentexpError, match=r"train 6: label '6' is not in data\.label_map; null would drop it"):
+    with pytest.raises(SentexpError, match=r"train row 1: label '6' is not in data\.label_map; null would drop it"):
         ruled(LabelRules(map=STARS), train=[1, 6])
     _, _, notes = ruled(LabelRules(map=STARS), train=[1, 2, 4, 5])
     assert notes == ["data.label_map: no review has the label 3"]
+
+
+def test_a_map_holds_in_any_case_if_case_is_ignored():
+    splits = {"train": ["NEG", "NEG", "pos"], "test": ["neg", "Pos"]}
+    rules = LabelRules(map={"neg": "bad", "Pos": "good"}, ignore_case=True)
+    names, _, notes = ruled(rules, **splits)
+    assert names == {"train": ["bad", "bad", "good"], "test": ["bad", "good"]}
+    assert notes == []
+
+
+@pytest.mark.parametrize("rules", [LabelRules(map={"1": "one", "2": "two"}), LabelRules(cuts=[1.5])])
+def test_names_that_the_data_declares_but_no_row_has_need_no_rule(rules):
+    rows = datasets.Dataset.from_dict(
+        {"label": [0, 1]}, features=datasets.Features({"label": datasets.ClassLabel(names=["1", "2", "unknown"])})
+    )
+    columns, _, _ = rules.apply({"train": encode_labels(rows, "label", where)}, lambda *_: "")
+    assert columns["train"].codes.tolist() == [0, 1]
 
 
 def test_scores_are_cut_into_classes_in_their_order():
@@ -133,7 +150,7 @@ def test_scores_are_cut_into_classes_in_their_order():
     columns, _, _ = rules.apply({"train": encoded([1.0, 2.5, 3.9, 4.0, 11.0, None])}, lambda *_: "")
     assert columns["train"].names == ["below 2.5", "2.5 to 4", "from 4"]
     assert columns["train"].codes.tolist() == [0, 1, 1, 2, 2, -1]
-    with pytest.raises(SentexpError, match="train good: label 'good': expected a number"):
+    with pytest.raises(SentexpError, match="train row 1: label 'good': expected a number"):
         ruled(rules, train=["1", "good"])
 
 

@@ -219,6 +219,12 @@ def test_one_of_equal_texts_is_kept_rather_in_the_test():
     }
 
 
+def test_a_test_that_is_a_copy_of_the_training_leaves_nothing_to_train_on():
+    train = raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10)
+    with pytest.raises(SentexpError, match=r"reviews\.csv: no review is left; data\.drop_duplicates=true took all"):
+        finished(train, test=raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10, "test.csv"), drop_duplicates=True)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(max_size=5), max_size=20), st.data())
 def test_a_digest_depends_on_content_alone(texts, data):

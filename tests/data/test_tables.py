@@ -84,6 +84,7 @@ def test_json_lines_take_labels_of_any_kind(write):
         ("jsonl", '{"text": "a", "label": [1, 2]}', ":1: a review has one label here, not several; label"),
         ("json", '[{"text": "a", "label": 1},\n {"text": "b" "label": 1}]', ":2: not JSON"),
         ("json", '[{"text": "a", "label": 1}\n {"text": "b", "label": 1}]', ":2: not JSON; expected a comma"),
+        ("json", '[\n{"text": "a", "label": 1}]\n[1]', ":2: more stands after the array"),
         ("json", '[{"text": "a", "label": 1},\n 3]', ":2: expected one JSON object per line, found a number"),
         ("json", '{\n"text": "a"', ":1: not JSON .*; expected one JSON object per line, or an array of them"),
         ("tsv", 'text\tlabel\n"a\tpos\nb"\tneg\nc\n', ":2: a field in quotation marks that runs over several lines"),
@@ -280,3 +281,19 @@ def test_excel(tmp_path):
     (tmp_path / "bad.xlsx").write_bytes(b"no excel")
     with pytest.raises(SentexpError, match=r"bad\.xlsx: not an Excel file"):
         rows(tmp_path / "bad.xlsx", "excel")
+
+
+def test_rows_of_a_sheet_may_end_early_and_other_sheets_are_named(tmp_path, caplog):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (("text", "label"), ("good", "pos"), ("bad",)):
+        book.active.append(row)
+    book.create_sheet("more")
+    book.save(tmp_path / "r.xlsx")
+    with caplog.at_level("INFO"):
+        assert rows(tmp_path / "r.xlsx", "excel") == [("good", "pos", 2), ("bad", None, 3)]
+    assert "not read: more" in caplog.text
+
+
+def test_a_blank_first_line_is_no_header(write):
+    assert rows(write("\ntext,label\na,b\n"), "csv") == [("a", "b", 3)]

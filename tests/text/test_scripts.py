@@ -38,6 +38,8 @@ def test_a_script_that_the_tokenizer_is_not_for_is_told_with_the_key(texts, lang
         (ARABIC, "fa"),
         (RUSSIAN, "uk"),
         (RUSSIAN, None),
+        (RUSSIAN, "xx"),
+        ([*CHINESE, "我喜欢の"], "zh"),
         (["an English film by 张艺谋"], "en"),
         (["très bien, größer"], "en"),
         (["", "123 !?"], "en"),

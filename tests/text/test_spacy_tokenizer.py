@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +51,16 @@ def test_long_spans_have_the_tokens_of_spacy(pool, random, count, around):
     assert OURS(span) == expected
     assert OURS.tokenize_spans(["so", span, "!"]) == [["so"], expected, ["!"]]
     assert OURS(f"  well :) {span}\n\n{span} ok.") == ["well", ":)", *expected, *expected, "ok", "."]
+
+
+@pytest.mark.parametrize("mark", [")", "(", "*", "😀"])
+def test_a_run_of_one_mark_is_read_although_exceptions_hold_it(mark):
+    assert OURS(mark * 30_000) == [mark] * 30_000
+
+
+def test_a_long_text_without_spaces_in_a_language_that_has_none():
+    text = "这部电影很好看。" * 200
+    assert SpacyTokenizer("zh")(text) == [token.text for token in spacy.blank("zh").tokenizer(text)]
 
 
 def test_a_hundred_thousand_marks_are_read():

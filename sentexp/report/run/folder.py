@@ -67,7 +67,7 @@ def write_reports(
     if places is not None:
         predicted.insert(1, "place", list(places))
     if with_texts:
-        predicted["text"] = list(texts)
+        predicted["text"] = list(texts[:])
     predicted.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
     written = [folder / "predictions.csv"]
 
