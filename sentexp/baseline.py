@@ -17,7 +17,7 @@ from sentexp.text.corpus import Corpus
 # Shapes: N reviews of a split, V tokens in the vocabulary, C classes
 
 MOST_TRAIN = 5000
-"""Training reviews that the linear model is given at most: more would take more than a few per cent of a run."""
+"""Training reviews that the linear model is given at most, so that it takes seconds."""
 MOST_TOKENS = 1_000_000
 """Tokens of these reviews at most, about; IMDB has 270 per review."""
 MAX_NGRAM = 2
@@ -28,9 +28,9 @@ class Baselines:
     """Test accuracies without a neural network."""
 
     majority: float
-    """Of the label that most training reviews have."""
+    """Test accuracy of always answering the label that most training reviews have."""
     linear: float
-    """Of logistic regression on 1- and 2-grams with naive-Bayes weights."""
+    """Test accuracy of logistic regression on 1- and 2-grams with naive-Bayes weights."""
     reviews: int
     """Training reviews that the linear model was given."""
     whole: bool

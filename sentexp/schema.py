@@ -557,7 +557,7 @@ class EvaluationConfig:
     texts: bool = key()
     """Write the texts of the test reviews into predictions.csv."""
     positive: Optional[str] = key()
-    """Of two labels, the one whose F1, precision and recall are reported; without it the last one."""
+    """The label whose F1, precision and recall are reported where there are two; without it the last one."""
 
     def problems(self) -> Iterator[str]:
         if not isinstance(self.metrics, Mapping):

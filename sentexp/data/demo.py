@@ -74,7 +74,7 @@ class _Review:
         self.people = [f"{self.unused(phrases.FIRST_NAMES)} {self.unused(phrases.LAST_NAMES)}" for _ in range(3)]
         self.name = f"The {self.pick(phrases.TITLE_STARTS)} {self.pick(phrases.TITLE_ENDS)}"
 
-    # Of Python's generator only random() is used: its results are promised not to change between versions.
+    # Only random() of Python's generator is used: its results are promised not to change between versions.
     def pick(self, items: Sequence[str]) -> str:
         return items[int(self.rng.random() * len(items))]
 

@@ -26,9 +26,9 @@ def chosen_chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[pa.Arra
 
 
 def hashes(texts: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
-    """Return a hash of each chosen text, uint64 [rows]; two texts of a million share one by chance in 1 of 10^7 cases.
+    """Return a hash of each chosen text, uint64 [rows]. White space at both ends does not count.
 
-    White space at both ends does not count.
+    Among a million different texts, two have the same hash in less than 1 of 10^7 cases.
     """
     found = (
         xxhash.xxh3_64_intdigest((text or "").strip().encode())

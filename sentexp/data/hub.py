@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 PROBE_TIMEOUT = 10.0  # seconds, after which the Hub counts as unreachable; `datasets` would go on for half a minute
 
-
 VALID_SPLITS = ("validation", "valid", "val", "dev")
 """Names by which valid_split=auto finds a data set's own validation split."""
 

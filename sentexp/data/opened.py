@@ -48,6 +48,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         else:
             with pa.input_stream(str(path), compression=compression) as stream:
                 yield io.BufferedReader(stream, 1 << 20)
+    # NotImplementedError: what zipfile raises for a compression that it does not know, such as Deflate64
     except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # not there, not to be read: not damaged
             raise
