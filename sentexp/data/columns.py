@@ -35,11 +35,12 @@ class Columns:
 
     @property
     def wanted(self) -> set[str]:
+        """All columns that are read."""
         return {*self.texts, self.label}
 
     def find(self, names: Sequence[str], where: str) -> tuple[list[int], int]:
         """Return the places of the text columns and of the label column. Raises SentexpError if one is missing."""
-        for key, column in [*(("text_column", text) for text in self.texts), ("label_column", self.label)]:
+        for key, column in keyed(self.texts, self.label):
             if column not in names:
                 error = no_column(key, column, names, where)
                 if self.header and not self.wanted & set(names):
@@ -56,6 +57,11 @@ class Columns:
 def text_columns(value: str | int | Sequence[str | int]) -> tuple[str, ...]:
     """Return the value of data.text_column, one name or number or several, as a tuple of names."""
     return (str(value),) if isinstance(value, (str, int)) else tuple(map(str, value))
+
+
+def keyed(texts: Sequence[str], label: str) -> list[tuple[str, str]]:
+    """Return each column beside the key that names it."""
+    return [*(("text_column", text) for text in texts), ("label_column", label)]
 
 
 def no_column(key: str, column: str, names: Sequence[str], where: str) -> SentexpError:
@@ -77,7 +83,7 @@ def at_path(row: dict[str, Any], path: str) -> Any:
 
 def check_columns(features: datasets.Features, name: str, texts: Sequence[str], label: str) -> None:
     """Raise SentexpError unless `features`, the columns of `name`, has all columns and the texts are texts."""
-    for key, column in [*(("text_column", text) for text in texts), ("label_column", label)]:
+    for key, column in keyed(texts, label):
         if column not in features:
             raise no_column(key, column, list(features), name)
     for text in texts:

@@ -207,9 +207,9 @@ def _resolved(splits: dict[str, str], known: Collection[str]) -> dict[str, str]:
     """Return the splits with the name that valid_split=auto stands for; without `valid` if none of them is known."""
     if splits.get("valid") != "auto":
         return splits
-    taken = {split for role, split in splits.items() if role != "valid"}
-    own = next((name for name in VALID_SPLITS if name in known and name not in taken), None)
-    return {role: own if role == "valid" else split for role, split in splits.items() if role != "valid" or own}  # type: ignore[misc]
+    others = {role: split for role, split in splits.items() if role != "valid"}
+    own = next((name for name in VALID_SPLITS if name in known and name not in others.values()), None)
+    return others if own is None else {**others, "valid": own}
 
 
 def _note_file(name: str, config: str | None, revision: str | None, splits: dict[str, str]) -> Path:

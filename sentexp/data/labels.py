@@ -19,6 +19,9 @@ from sentexp.errors import SentexpError
 MISSING = -1
 """The code of a row without a label."""
 
+ONE_LABEL = "a review has one label here, not several; "
+"""How a message begins that refuses a list of labels."""
+
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 
 
@@ -76,7 +79,7 @@ def encode_labels(rows: datasets.Dataset, column: str, where: Callable[[int], st
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if not _can_be_label(values.type):
-        why = "a review has one label here, not several; " if _is_list(values.type) else ""
+        why = ONE_LABEL if _is_list(values.type) else ""
         raise SentexpError(
             f"data.label_column={column}: {why}expected strings, numbers or booleans, found {values.type} in {where(0)}"
         )
@@ -189,8 +192,8 @@ class LabelRules:
         """Apply the rules to the label column of each split.
 
         Returns the new columns, how many rows of each split were dropped by reason, and notes: each a line about labels
-        that look wrong. `where(split, row)` says where a row stands. Raises SentexpError with it
-        for a label that the rules do not cover.
+        that look wrong. `where(split, row)` says where a row stands. Raises SentexpError with it for a label that the
+        rules do not cover.
         """
         renamed, dropped, notes = dict(columns), {}, []
         if self.ignore_case:
@@ -200,24 +203,19 @@ class LabelRules:
         if self.cuts is not None:
             renamed = {split: self._cut(column, split, where) for split, column in renamed.items()}
         if self.map is not None:
-            table = {str(name_of(old)): name_of(new) for old, new in self.map.items()}
-            if self.ignore_case:
-                folded = {old.casefold(): new for old, new in table.items()}
-                met = {name for column in renamed.values() for name in column.names}
-                table = {name: folded[name.casefold()] for name in met if name.casefold() in folded} | {
-                    old: new for old, new in table.items() if old.casefold() not in {name.casefold() for name in met}
-                }
+            fold = str.casefold if self.ignore_case else str
+            table = {fold(str(name_of(old))): name_of(new) for old, new in self.map.items()}
             for split, column in renamed.items():
                 dropped[split] = {
                     f"label {name} (data.label_map)": int((column.codes == code).sum())
                     for code, name in enumerate(column.names)
-                    if name in table and table[name] is None
+                    if table.get(fold(name), name) is None
                 }
-            met = {name for column in renamed.values() for name in column.names}
+            met = {fold(name) for column in renamed.values() for name in column.names}
             unmet = [name for name in table if name not in met]
             if unmet:
                 notes.append(f"data.label_map: no review has the label {', '.join(unmet)}")
-            renamed = {split: _mapped(column, table, split, where) for split, column in renamed.items()}
+            renamed = {split: _mapped(column, table, fold, split, where) for split, column in renamed.items()}
         return renamed, dropped, notes
 
     def _cut(self, column: LabelColumn, split: str, where: Callable[[str, int], str]) -> LabelColumn:
@@ -239,16 +237,20 @@ class LabelRules:
 
 
 def _mapped(
-    column: LabelColumn, table: Mapping[str, str | None], split: str, where: Callable[[str, int], str]
+    column: LabelColumn,
+    table: Mapping[str, str | None],
+    fold: Callable[[str], str],
+    split: str,
+    where: Callable[[str, int], str],
 ) -> LabelColumn:
     present = column.present
     for name in column.names:
-        if name in present and name not in table:
+        if name in present and fold(name) not in table:
             raise SentexpError(
                 f"{where(split, column.first_row(name))}: label {name!r} is not in data.label_map; null would drop it"
             )
     order = list(dict.fromkeys(name for name in table.values() if name is not None))
-    return column.renamed([table.get(name) for name in column.names], order)
+    return column.renamed([table.get(fold(name)) for name in column.names], order)
 
 
 def _variants(columns: Mapping[str, LabelColumn]) -> dict[str, Counter[str]]:

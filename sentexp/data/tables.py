@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sentexp.data.columns import Columns, Row, at_path, check_columns, joined_texts, no_column
+from sentexp.data.columns import Columns, Row, at_path, check_columns, joined_texts, keyed, no_column
 from sentexp.data.delimited import delimited_rows
-from sentexp.data.labels import name_of
+from sentexp.data.labels import ONE_LABEL, name_of
 from sentexp.data.opened import text_lines
 from sentexp.errors import SentexpError, one_line
 
@@ -127,51 +127,42 @@ def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
         try:
             yield columns.join(texts), name_of(label), line
         except ValueError as error:
-            why = "a review has one label here, not several; " if isinstance(label, list) else ""
+            why = ONE_LABEL if isinstance(label, list) else ""
             raise SentexpError(f"{path}:{line}: {why}label {error} (data.label_column={columns.label})") from None
-    for key, column in [*(("text_column", text) for text in columns.texts), ("label_column", columns.label)]:
+    for key, column in keyed(columns.texts, columns.label):
         if first is not None and column not in met:
             raise no_column(key, column, first, f"{path} (first line)")
 
 
 def _json_values(path: Path, encoding: str) -> Iterator[tuple[Any, int]]:
     """Yield the values of a file, each with the line at which it begins: one per line, or those of one array."""
-    lines = text_lines(path, encoding)
-    for number, line in enumerate(lines, 1):
+    lines = enumerate(text_lines(path, encoding), 1)
+    first = next(((number, line) for number, line in lines if line.strip()), None)
+    if first is None:
+        return
+    if first[1].lstrip().startswith("["):
+        yield from _array_values(path, first[1] + "".join(line for _, line in lines), first[0])
+        return
+    for number, line in chain([first], lines):
         if not line.strip():
             continue
-        if number == 1 and line.lstrip().startswith("[") and not _is_json(line):
-            yield from _array_values(path, line + "".join(lines))
-            return
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            hint = "; expected one JSON object per line, or an array of them" if number == 1 else ""
+            hint = "; expected one JSON object per line, or an array of them" if number == first[0] else ""
             raise SentexpError(f"{path}:{number}: not JSON ({error}){hint}") from None
-        if number == 1 and isinstance(value, list) and all(isinstance(one, dict) for one in value):
-            yield from ((one, number) for one in value)
-            continue
         yield value, number
 
 
-def _is_json(line: str) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _array_values(path: Path, text: str) -> Iterator[tuple[Any, int]]:
-    """Yield the values of one JSON array that spans several lines."""
+def _array_values(path: Path, text: str, line: int) -> Iterator[tuple[Any, int]]:
+    """Yield the values of one JSON array, whose text begins at `line`."""
     decoder, blank = json.JSONDecoder(), re.compile(r"\s*")
-    line, counted = 1, 0
+    counted = 0
     at = blank.match(text).end() + 1  # type: ignore[union-attr]
     while True:
         at = blank.match(text, at).end()  # type: ignore[union-attr]
         line, counted = line + text.count("\n", counted, at), at
         if text[at : at + 1] == "]":
-            line += text.count("\n", counted, at)
             if text[at + 1 :].strip():
                 raise SentexpError(f"{path}:{line}: more stands after the array; expected one array")
             return

@@ -9,6 +9,11 @@ from torch import Tensor, nn
 # Shapes: B reviews in a batch, T tokens in the longest of them, V tokens in the vocabulary, E embedding.dim, C classes
 
 
+def is_solved(model: nn.Module) -> bool:
+    """Return True for a model that finds its weights by its method `solve`, and is not trained in epochs."""
+    return callable(getattr(model, "solve", None))
+
+
 class Classifier(Protocol):
     """An nn.Module from the token ids of a padded batch to logits.
 

@@ -19,6 +19,7 @@ from sentexp.errors import SentexpError, TrainingDiverged
 from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
 from sentexp.machine.heap import keep_heap
+from sentexp.model.contract import is_solved
 from sentexp.text.corpus import Corpus
 from sentexp.training.objective import balanced_weights, correct, loss_sum
 from sentexp.training.processes import Group, device_of, together
@@ -92,7 +93,7 @@ def fit(
     for name, corpus in (("train", train), ("valid", valid)):
         if len(corpus) == 0:
             raise SentexpError(f"data: the {name} split holds no review; expected at least one")
-    if callable(getattr(model, "solve", None)):
+    if is_solved(model):
         return _solve(model, train, valid, recipe, on_epoch, progress)
     machine = recipe.machine
     with together(machine.processes, machine.device, _follow, model, train, valid, recipe) as group:
