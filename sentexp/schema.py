@@ -106,16 +106,9 @@ class DemoConfig:
 
 
 @dataclass
-class HubConfig:
-    _target_: str = "sentexp.data.hub.load"
-    name: Optional[str] = key()
-    """OWNER/NAME on the Hugging Face Hub."""
-    config: Optional[str] = key()
-    """The dataset's own configuration."""
-    revision: Optional[str] = key()
-    """Commit or tag of the dataset."""
-    path: Optional[str] = key()
-    """Local folder in the Hub's layout, used in place of the Hub."""
+class ColumnsAndLabels:
+    """The keys of a source of tables: which columns it takes, and what it makes of the labels."""
+
     text_column: Any = key()
     """Column that holds the review, or a list of columns that are joined; `review.text` is a field inside one."""
     label_column: str = key()
@@ -128,6 +121,33 @@ class HubConfig:
     """Make labels one that differ only in upper and lower case."""
     drop_duplicates: bool = key()
     """Keep only one review of each text, rather in the test than in training."""
+
+    def problems(self) -> Iterator[str]:
+        columns = self.text_column if isinstance(self.text_column, list) else [self.text_column]
+        if not columns or not all(isinstance(column, (str, int)) for column in columns):
+            yield f"data.text_column={self.text_column}: expected a column, or a list of columns such as [title,text]"
+        labels = self.label_map
+        if labels is not None:
+            if not isinstance(labels, Mapping) or all(label is None for label in labels.values()):
+                yield f"data.label_map={labels}: expected labels with their new names, such as {{1: neg, 5: pos}}"
+            if self.label_cuts is not None:
+                yield f"data.label_cuts={self.label_cuts}: expected without data.label_map"
+        cuts = self.label_cuts
+        if cuts is not None and (not cuts or any(low >= high for low, high in pairwise(cuts))):
+            yield f"data.label_cuts={cuts}: expected one or more numbers in ascending order"
+
+
+@dataclass
+class HubConfig(ColumnsAndLabels):
+    _target_: str = "sentexp.data.hub.load"
+    name: Optional[str] = key()
+    """OWNER/NAME on the Hugging Face Hub."""
+    config: Optional[str] = key()
+    """The dataset's own configuration."""
+    revision: Optional[str] = key()
+    """Commit or tag of the dataset."""
+    path: Optional[str] = key()
+    """Local folder in the Hub's layout, used in place of the Hub."""
     train_split: str = key()
     """Split to train on."""
     valid_split: Optional[str] = key()
@@ -145,11 +165,11 @@ class HubConfig:
         if self.name is None and self.path is None:
             yield "data.name=null: expected OWNER/NAME of a dataset on the Hub, or data.path=FOLDER"
         yield from _absent(path=self.path)
-        yield from _about_columns_and_labels(self)
+        yield from super().problems()
 
 
 @dataclass
-class FilesConfig:
+class FilesConfig(ColumnsAndLabels):
     _target_: str = "sentexp.data.files.load"
     path: Optional[str] = key()
     """One file or folder that is split by the fractions, or a folder of train/ and test/."""
@@ -161,10 +181,6 @@ class FilesConfig:
     """File or folder to test on."""
     format: str = key(choices=("auto", "csv", "tsv", "json", "jsonl", "parquet", "excel", "folder"))
     """Format of the files; auto goes by the ending of their names."""
-    text_column: Any = key()
-    """Column that holds the review, or a list of columns that are joined; `review.text` is a field inside one."""
-    label_column: str = key()
-    """Column that holds the label."""
     header: bool = key()
     """The first row of csv, tsv and Excel names the columns; without it they are numbers from 1."""
     delimiter: str = key(
@@ -175,14 +191,6 @@ class FilesConfig:
     """With standard, double quotation marks in csv and tsv enclose fields; with none they are plain characters."""
     encoding: str = key()
     """Encoding of text files, by Python's name for it."""
-    label_map: Any = key()
-    """Another label for each label of the data; null drops its reviews."""
-    label_cuts: Optional[list[float]] = key()
-    """Numbers at which scores are cut into classes, in ascending order."""
-    ignore_label_case: bool = key()
-    """Make labels one that differ only in upper and lower case."""
-    drop_duplicates: bool = key()
-    """Keep only one review of each text, rather in the test than in training."""
     test_fraction: float = key(above=0, below=1)
     """Share kept for the test where there is no test file."""
     valid_fraction: float = key(above=0, below=1)
@@ -199,21 +207,7 @@ class FilesConfig:
         if self.path is not None and any(split is not None for split in splits.values()):
             yield f"data.path={self.path}: expected alone, without data.train, data.valid and data.test"
         yield from _absent(path=self.path, **splits)
-        yield from _about_columns_and_labels(self)
-
-
-def _about_columns_and_labels(data: HubConfig | FilesConfig) -> Iterator[str]:
-    columns = data.text_column if isinstance(data.text_column, list) else [data.text_column]
-    if not columns or not all(isinstance(column, (str, int)) for column in columns):
-        yield f"data.text_column={data.text_column}: expected a column, or a list of columns such as [title,text]"
-    if data.label_map is not None:
-        if not isinstance(data.label_map, Mapping) or all(label is None for label in data.label_map.values()):
-            yield f"data.label_map={data.label_map}: expected labels with their new names, such as {{1: neg, 5: pos}}"
-        if data.label_cuts is not None:
-            yield f"data.label_cuts={data.label_cuts}: expected without data.label_map"
-    cuts = data.label_cuts
-    if cuts is not None and (not cuts or any(low >= high for low, high in pairwise(cuts))):
-        yield f"data.label_cuts={cuts}: expected one or more numbers in ascending order"
+        yield from super().problems()
 
 
 def _absent(**paths: Optional[str]) -> Iterator[str]:

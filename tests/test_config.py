@@ -226,6 +226,32 @@ def test_a_metric_of_the_users_own_may_be_what_a_sweep_compares() -> None:
     assert config.sweep.metrics == ("test/power",)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.text_column=[]", r"data\.text_column=\[\]: expected a column, or a list of columns"),
+        ("data.label_map=pos", r"data\.label_map=pos: expected labels with their new names"),
+        ("data.label_map={3: null}", r"data\.label_map=.*: expected labels with their new names"),
+        ("data.label_cuts=[3,2]", r"data\.label_cuts=\[3\.0, 2\.0\]: expected one or more numbers in ascending order"),
+        ("data.label_cuts=[]", r"data\.label_cuts=\[\]: expected one or more numbers"),
+        ("data.delimiter=ab", r"data\.delimiter=ab: expected auto, comma, semicolon, tab, bar or one character"),
+    ],
+)
+@pytest.mark.parametrize("source", ["files", "hub"])
+def test_columns_and_labels_are_checked_before_anything_is_read(
+    source: str, override: str, message: str, tmp_path: Path
+) -> None:
+    if source == "hub" and "delimiter" in override:
+        message = r"data\.delimiter=ab: no such key"
+    with pytest.raises(SentexpError, match=message):
+        compose(f"data={source}", f"data.path='{tmp_path}'", override)
+
+
+def test_a_map_and_cuts_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(SentexpError, match=r"data\.label_cuts=\[2\.0\]: expected without data\.label_map"):
+        compose("data=files", f"data.path='{tmp_path}'", "data.label_cuts=[2]", "data.label_map={1: a, 2: b}")
+
+
 OWN_MODEL = """
 _target_: own_models.Conv
 embedding_dim: ${embedding.dim}
