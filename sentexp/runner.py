@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,30 +11,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from sentexp import evaluation, terminal
+from sentexp import evaluation, messages, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
 from sentexp.config import plain
-from sentexp.data.labels import name_of
 from sentexp.data.reviews import Reviews
-from sentexp.errors import Pruned, SentexpError, did_you_mean
+from sentexp.embedding.table import coverage_of
+from sentexp.errors import Pruned, SentexpError
 from sentexp.imports import import_object
 from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
-from sentexp.schema import METRICS, Config
+from sentexp.model.contract import count_parameters, is_solved
+from sentexp.schema import Config
 from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
-from sentexp.text.scripts import foreign_script
-from sentexp.text.spacy_tokenizer import SpacyTokenizer
-from sentexp.text.tokenizers import Tokenizer, splits_at_spaces
 from sentexp.tracking import environment
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location, Run
 from sentexp.tracking.none import NoTracking
@@ -46,12 +41,6 @@ from sentexp.training import FitResult, Recipe, TrainingProgress, fit
 # Shapes: V tokens in the vocabulary, B reviews in a batch, T tokens in the longest of them, C classes
 
 log = logging.getLogger(__name__)
-
-SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
-"""Metrics that the last lines show, beside those of evaluation.metrics."""
-
-LOOKED_AT = 500
-"""Training reviews by which the script of all is judged."""
 
 EpochCallback = Callable[[dict[str, float], int], object]
 """Called with an epoch's entry of the history and the epoch."""
@@ -86,6 +75,7 @@ class Prepared:
     """train, valid and test: token ids int32 [N_tokens], offsets int64 [N + 1], labels int64 [N]."""
 
 
+@messages.shown()
 def run(
     config: Config,
     *,
@@ -113,19 +103,6 @@ def run(
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
     output_dir = output_dir or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}")
-    with _lines_shown():
-        return _run(config, overrides, choices, output_dir, name, on_start, on_epoch)
-
-
-def _run(
-    config: Config,
-    overrides: Sequence[str],
-    choices: Mapping[str, str | None] | None,
-    output_dir: Path,
-    name: str | None,
-    on_start: Callable[[Location | None], None] | None,
-    on_epoch: EpochCallback | None,
-) -> RunResult | None:
     build_machine(config.trainer)  # a device that is not there is refused before anything is loaded
     recorded = _recorded(config)
     chosen = {group: option for group, option in (choices or {}).items() if option}
@@ -141,7 +118,7 @@ def _run(
         record.log_environment(environment.describe())
 
         prepared = prepare(config)
-        positive = _positive(config, prepared.reviews.labels)
+        positive = evaluation.positive_class(config.evaluation.positive, prepared.reviews.labels)
         model = build_model(config, prepared)
         _record_data(record, prepared, model, name=chosen.get("data", "data"))
         machine = build_machine(config.trainer, model, prepared.corpora["train"].lengths)
@@ -165,35 +142,21 @@ def _run(
             with_texts = config.evaluation.texts
             _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
 
-            further = _of_each_label(predictions, labels)
+            further = {f"test/{name}": value for name, value in evaluation.of_each_label(predictions, labels).items()}
             if baselines is not None:
                 further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
             # the sizes last: MLflow's comparison opens on the metric that was recorded first
-            further |= {"model/parameters": _parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
+            further |= {
+                "model/parameters": count_parameters(model),
+                "model/vocabulary": len(prepared.pipeline.vocabulary),
+            }
             record.log_metrics({**metrics, **further})
             record.log_folder(output_dir / "reports", "reports")
             record.log_model(model_folder)
         location = record.location()
         f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
-        _print_summary(metrics, fitted, location, output_dir, f1_of, baselines)
+        messages.at_the_end(metrics, fitted, location, output_dir, f1_of, baselines)
     return RunResult(metrics, fitted.history, model_folder, location, baselines)
-
-
-@contextmanager
-def _lines_shown() -> Iterator[None]:
-    """Print what the block logs, if nothing else would show it."""
-    logger = logging.getLogger("sentexp")
-    if logger.hasHandlers():
-        yield
-        return
-    handler, level = logging.StreamHandler(sys.stdout), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 def prepare(config: Config) -> Prepared:
@@ -211,9 +174,9 @@ def prepare(config: Config) -> Prepared:
     Raises SentexpError for reviews that cannot be read and for a tokenizer that fails.
     """
     reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
-    _report_data(reviews)
+    messages.about_data(reviews)
     pipeline = build_pipeline(config)
-    _check_script(reviews, pipeline.tokenizer)
+    messages.about_script(reviews, pipeline.tokenizer)
     with terminal.bar() as progress:
         corpora = pipeline.prepare(reviews, _cache_dir(config), processes=available_cores()[0], progress=progress)
     for line in pipeline.report_lines():
@@ -246,24 +209,17 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
             seed=config.seed,
             progress=progress,
         )
-    coverage = getattr(embedding, "coverage", None)
+    coverage = coverage_of(embedding)
     if coverage is not None:
         share = coverage.of_text(prepared.corpora["train"].ids)
         log.info("embedding: %s, %.1f %% of the words in the training text", coverage, 100 * share)
     classes = len(prepared.reviews.labels)
     model = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
-    if callable(getattr(model, "solve", None)):
+    if is_solved(model):
         log.info("model: solved at once, not trained in epochs")
     else:
-        log.info("model: %s parameters", f"{_parameters(model):,}")
+        log.info("model: %s parameters", f"{count_parameters(model):,}")
     return model
-
-
-def _parameters(model: nn.Module) -> int:
-    """Count the parameters; a model that is solved keeps its own as buffers."""
-    solved = callable(getattr(model, "solve", None))
-    values = [tensor for tensor in model.buffers() if tensor.is_floating_point()] if solved else model.parameters()
-    return sum(tensor.numel() for tensor in values)
 
 
 def show_shapes(config: Config) -> str:
@@ -309,37 +265,6 @@ def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evalu
     return evaluation.predict(model, corpus, planned=planned, machine=recipe.machine)
 
 
-def _positive(config: Config, labels: Sequence[str]) -> int:
-    """Return the class that evaluation.positive names."""
-    name = config.evaluation.positive
-    given = None if name is None else name_of(name)
-    if given is None:
-        return len(labels) - 1
-    if len(labels) > 2:
-        raise SentexpError(f"evaluation.positive={name}: expected null, since there are {len(labels)} labels")
-    if given not in labels and given.lower() in ("true", "false"):  # YAML's words for a label that is a truth value
-        given = given.lower()
-    if given not in labels:
-        known = ", ".join(labels)
-        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(given, labels)}")
-    return labels.index(given)
-
-
-def _of_each_label(predictions: evaluation.Predictions, labels: Sequence[str]) -> dict[str, float]:
-    """Return F1, precision and recall of each label, by names such as test/f1/negative.
-
-    A label that MLflow would not tell from another one by its name has its number.
-    """
-    plain = [re.sub(r"[^\w .-]", "_", label)[:100] for label in labels]
-    shown = [name if plain.count(name) == 1 else f"{name} {number}" for number, name in enumerate(plain)]
-    table = evaluation.by_class(predictions.answers.numpy(), predictions.labels.numpy(), len(labels))
-    return {
-        f"test/{metric}/{name}": float(table[row, column])
-        for row, name in enumerate(shown)
-        for column, metric in enumerate(evaluation.OF_CLASS)
-    }
-
-
 def _test_metrics(
     config: Config, predictions: evaluation.Predictions, labels: Sequence[str], positive: int
 ) -> dict[str, float]:
@@ -378,38 +303,14 @@ def _best(fitted: FitResult) -> dict[str, float]:
     return {**best, "best/epoch": fitted.best_epoch}
 
 
-def _report_data(reviews: Reviews) -> None:
-    sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in reviews.splits.items())
-    log.info("data: %s: %s reviews; labels %s", reviews.source, sizes, ", ".join(reviews.labels))
-    for reason, count in reviews.skipped.items():
-        log.warning("data: %s skipped: %s", f"{count:,}", reason)
-    few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"][:]), reviews.labels)
-    for note in [*reviews.notes, *(f"test: {note}" for note in few)]:
-        log.warning("data: %s", note)
-
-
-def _check_script(reviews: Reviews, tokenizer: Tokenizer) -> None:
-    """Say if the texts are of a language that the tokenizer is not for; a tokenizer of the user's own knows better."""
-    if splits_at_spaces(tokenizer):
-        language = None
-    elif isinstance(tokenizer, SpacyTokenizer):
-        language = tokenizer.language
-    else:
-        return
-    train = reviews.splits["train"]
-    note = foreign_script(train[: min(len(train), LOOKED_AT)]["text"], language)
-    if note is not None:
-        log.warning("text: %s", note)
-
-
 def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -> None:
     reviews = prepared.reviews
     for split, rows in reviews.splits.items():
         record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
     record.set_tags({"labels": reviews.labels, "skipped": reviews.skipped, "report": prepared.pipeline.report})
     for part in model.modules():
-        coverage = getattr(part, "coverage", None)
-        if coverage is not None:  # the embedding's: words of the vocabulary that have a pretrained vector
+        coverage = coverage_of(part)
+        if coverage is not None:
             share = coverage.of_text(prepared.corpora["train"].ids)
             record.set_tags({"coverage": {"found": coverage.found, "wanted": coverage.wanted}})
             record.log_metrics({"coverage/words": coverage.share, "coverage/running_words": share})
@@ -450,26 +351,3 @@ def _places(reviews: Reviews) -> list[str] | None:
     """Return where each test review stands in its source, if the source says so."""
     place = reviews.places.get("test")
     return [place(row) for row in range(len(reviews.splits["test"]))] if place is not None else None
-
-
-def _print_summary(
-    metrics: Mapping[str, float],
-    fitted: FitResult,
-    location: Location | None,
-    output_dir: Path,
-    f1_of: str,
-    baselines: Baselines | None,
-) -> None:
-    shown = [*SHOWN, *(name for name in metrics if name.startswith("test/") and name not in METRICS)]
-    log.info("")
-    log.info("best epoch %d, validation accuracy %.4f", fitted.best_epoch, fitted.best_accuracy)
-    values = {name: f"{name.replace('/', ' ')} {metrics[name]:.4f}" for name in shown if name in metrics}
-    values["test/f1"] += f" ({f1_of})"
-    log.info("  ".join(values.values()))
-    if baselines is not None:
-        log.info(baselines.compared(metrics["test/accuracy"]))
-    log.info("model and reports: %s", output_dir)
-    if location is not None:
-        log.info("run %s of experiment %s: %s", location.run_name, location.experiment, location.uri)
-        for line in location.lines():
-            log.info(line)

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from sentexp import runner
 from sentexp.config import compose, plain
 from sentexp.errors import Pruned, SentexpError
-from sentexp.evaluation import Predictions
 from sentexp.instantiate import build_recipe
 from sentexp.trained_model import TrainedModel
 from sentexp.training import choose_machine, fit
@@ -340,20 +339,3 @@ def test_the_linear_baseline_is_run_saved_and_recorded_like_any_model(
     test = runner.prepare(config).reviews.splits["test"]
     right = loaded.predict(test["text"][:]).argmax(1).numpy() == np.array(test["label"])
     assert right.mean() == result.metrics["test/accuracy"]
-
-
-def test_each_label_keeps_its_own_figures_whatever_signs_it_has() -> None:
-    predictions = Predictions(torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]]), torch.tensor([0, 0, 1]), 0.5)
-    found = runner._of_each_label(predictions, ["👍", "👎"])
-    assert len(found) == 6
-    assert found["test/recall/_ 0"] == 1.0
-    assert found["test/recall/_ 1"] == 0.0
-    assert set(runner._of_each_label(predictions, ["a/b", "c"])) >= {"test/f1/a_b", "test/f1/c"}
-
-
-@pytest.mark.parametrize(
-    ("given", "labels", "place"), [("True", ["false", "true"], 1), ("1.0", ["0", "1"], 1), ("a", ["a", "b"], 0)]
-)
-def test_the_positive_label_is_named_as_the_data_or_yaml_has_it(given: str, labels: list[str], place: int) -> None:
-    config = compose(f"evaluation.positive='{given}'")
-    assert runner._positive(config, labels) == place

@@ -47,6 +47,12 @@ class Coverage:
         return f"{self.found:,} of {self.wanted:,} words found ({100 * self.share:.1f} %)"
 
 
+def coverage_of(module: nn.Module) -> Coverage | None:
+    """Return the coverage of an embedding from a file; None for any other module."""
+    coverage = getattr(module, "coverage", None)
+    return coverage if isinstance(coverage, Coverage) else None
+
+
 class Embedding(nn.Embedding):
     """A table of vectors [V, E]. With `freeze` it is not trained; with `thaw_after`, not in that many first epochs.
 

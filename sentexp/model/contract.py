@@ -14,6 +14,12 @@ def is_solved(model: nn.Module) -> bool:
     return callable(getattr(model, "solve", None))
 
 
+def count_parameters(model: nn.Module) -> int:
+    """Count the parameters; a model that is solved keeps its own as buffers."""
+    solved = (tensor for tensor in model.buffers() if tensor.is_floating_point())
+    return sum(tensor.numel() for tensor in (solved if is_solved(model) else model.parameters()))
+
+
 class Classifier(Protocol):
     """An nn.Module from the token ids of a padded batch to logits.
 

@@ -1,0 +1,95 @@
+"""What a run says on the terminal and in its log, apart from its epochs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from sentexp import evaluation
+from sentexp.baseline import Baselines
+from sentexp.data.reviews import Reviews
+from sentexp.schema import METRICS
+from sentexp.text.scripts import foreign_script
+from sentexp.text.spacy_tokenizer import SpacyTokenizer
+from sentexp.text.tokenizers import Tokenizer, splits_at_spaces
+from sentexp.tracking.interface import Location
+from sentexp.training import FitResult
+
+log = logging.getLogger(__name__)
+
+SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
+"""Metrics that the last lines show, beside those of evaluation.metrics."""
+
+LOOKED_AT = 500
+"""Training reviews by which the script of all is judged."""
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Print what the block logs, if nothing else would show it."""
+    logger = logging.getLogger("sentexp")
+    if logger.hasHandlers():
+        yield
+        return
+    handler, level = logging.StreamHandler(sys.stdout), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def about_data(reviews: Reviews) -> None:
+    """Say how many reviews there are, and what looks wrong with them."""
+    sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in reviews.splits.items())
+    log.info("data: %s: %s reviews; labels %s", reviews.source, sizes, ", ".join(reviews.labels))
+    for reason, count in reviews.skipped.items():
+        log.warning("data: %s skipped: %s", f"{count:,}", reason)
+    few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"][:]), reviews.labels)
+    for note in [*reviews.notes, *(f"test: {note}" for note in few)]:
+        log.warning("data: %s", note)
+
+
+def about_script(reviews: Reviews, tokenizer: Tokenizer) -> None:
+    """Say if the texts are of a language that the tokenizer is not for; a tokenizer of the user's own knows better."""
+    if splits_at_spaces(tokenizer):
+        language = None
+    elif isinstance(tokenizer, SpacyTokenizer):
+        language = tokenizer.language
+    else:
+        return
+    train = reviews.splits["train"]
+    note = foreign_script(train[: min(len(train), LOOKED_AT)]["text"], language)
+    if note is not None:
+        log.warning("text: %s", note)
+
+
+def at_the_end(
+    metrics: Mapping[str, float],
+    fitted: FitResult,
+    location: Location | None,
+    output_dir: Path,
+    f1_of: str,
+    baselines: Baselines | None,
+) -> None:
+    """Say how good the model is, what it is compared with, and where everything lies. `f1_of` says whose F1 it is."""
+    shown = [*SHOWN, *(name for name in metrics if name.startswith("test/") and name not in METRICS)]
+    log.info("")
+    log.info("best epoch %d, validation accuracy %.4f", fitted.best_epoch, fitted.best_accuracy)
+    values = {name: f"{name.replace('/', ' ')} {metrics[name]:.4f}" for name in shown if name in metrics}
+    values["test/f1"] += f" ({f1_of})"
+    log.info("  ".join(values.values()))
+    if baselines is not None:
+        log.info(baselines.compared(metrics["test/accuracy"]))
+    log.info("model and reports: %s", output_dir)
+    if location is not None:
+        log.info("run %s of experiment %s: %s", location.run_name, location.experiment, location.uri)
+        for line in location.lines():
+            log.info(line)
