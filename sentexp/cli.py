@@ -24,7 +24,8 @@ import sentexp
 from sentexp import terminal
 from sentexp.config import check, conf_dir
 from sentexp.errors import RunFailed, SentexpError, nearest_path
-from sentexp.explain import failure_explained, mistakes_explained, only_in_a_sweep, placed
+from sentexp.explain import mistakes_explained, only_in_a_sweep, placed
+from sentexp.failures import failure_explained
 from sentexp.machine.signals import unwind_on_sigterm
 from sentexp.machine.torchrun import rank
 from sentexp.private_interfaces import list_groups_quickly, parsed
