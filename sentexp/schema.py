@@ -126,9 +126,12 @@ class ColumnsAndLabels:
         columns = self.text_column if isinstance(self.text_column, list) else [self.text_column]
         if not columns or not all(isinstance(column, (str, int)) for column in columns):
             yield f"data.text_column={self.text_column}: expected a column, or a list of columns such as [title,text]"
+        if self.label_column in columns:
+            yield f"data.text_column={self.text_column}: expected another column than data.label_column"
         labels = self.label_map
         if labels is not None:
-            if not isinstance(labels, Mapping) or all(label is None for label in labels.values()):
+            new = list(labels.values()) if isinstance(labels, Mapping) else []
+            if all(label is None for label in new) or any(isinstance(label, (list, dict)) for label in new):
                 yield f"data.label_map={labels}: expected labels with their new names, such as {{1: neg, 5: pos}}"
             if self.label_cuts is not None:
                 yield f"data.label_cuts={self.label_cuts}: expected without data.label_map"

@@ -230,6 +230,8 @@ def test_a_metric_of_the_users_own_may_be_what_a_sweep_compares() -> None:
     ("override", "message"),
     [
         ("data.text_column=[]", r"data\.text_column=\[\]: expected a column, or a list of columns"),
+        ("data.text_column=label", r"data\.text_column=label: expected another column than data\.label_column"),
+        ("data.label_map={1: [a], 2: b}", r"data\.label_map=.*: expected labels with their new names"),
         ("data.label_map=pos", r"data\.label_map=pos: expected labels with their new names"),
         ("data.label_map={3: null}", r"data\.label_map=.*: expected labels with their new names"),
         ("data.label_cuts=[3,2]", r"data\.label_cuts=\[3\.0, 2\.0\]: expected one or more numbers in ascending order"),
