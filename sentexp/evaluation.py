@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sentexp.batches import Batch, Batches, evaluation_plan
-from sentexp.data.labels import name_of
-from sentexp.errors import SentexpError, did_you_mean, one_line
+from sentexp.errors import one_line
 from sentexp.machine.choose import Machine, choose_machine, limited_threads
 from sentexp.machine.heap import keep_heap
 from sentexp.machine.torchrun import under_torchrun
@@ -237,24 +236,6 @@ def by_class(answers: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarra
         labels, answers, labels=range(classes), zero_division=0
     )
     return np.stack([f1, precision, recall, support], axis=1)
-
-
-def positive_class(name: str | None, labels: Sequence[str]) -> int:
-    """Return the class that evaluation.positive names among `labels`; the last one for None.
-
-    Raises SentexpError if there is no such label, or more than two.
-    """
-    given = None if name is None else name_of(name)
-    if given is None:
-        return len(labels) - 1
-    if len(labels) > 2:
-        raise SentexpError(f"evaluation.positive={name}: expected null, since there are {len(labels)} labels")
-    if given not in labels and given.lower() in ("true", "false"):  # YAML's words for a label that is a truth value
-        given = given.lower()
-    if given not in labels:
-        known = ", ".join(labels)
-        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(given, labels)}")
-    return labels.index(given)
 
 
 def of_each_label(predictions: Predictions, labels: Sequence[str]) -> dict[str, float]:

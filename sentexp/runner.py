@@ -18,9 +18,10 @@ from sentexp import evaluation, messages, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
 from sentexp.config import plain
+from sentexp.data.labels import name_of
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
-from sentexp.errors import Pruned, SentexpError
+from sentexp.errors import Pruned, SentexpError, did_you_mean
 from sentexp.imports import import_object
 from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
 from sentexp.machine.choose import Machine
@@ -118,7 +119,7 @@ def run(
         record.log_environment(environment.describe())
 
         prepared = prepare(config)
-        positive = evaluation.positive_class(config.evaluation.positive, prepared.reviews.labels)
+        positive = positive_class(config.evaluation.positive, prepared.reviews.labels)
         model = build_model(config, prepared)
         _record_data(record, prepared, model, name=chosen.get("data", "data"))
         machine = build_machine(config.trainer, model, prepared.corpora["train"].lengths)
@@ -220,6 +221,24 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
     else:
         log.info("model: %s parameters", f"{count_parameters(model):,}")
     return model
+
+
+def positive_class(name: str | None, labels: Sequence[str]) -> int:
+    """Return the class that evaluation.positive names among `labels`; the last one for None.
+
+    Raises SentexpError if there is no such label, or more than two.
+    """
+    given = None if name is None else name_of(name)
+    if given is None:
+        return len(labels) - 1
+    if len(labels) > 2:
+        raise SentexpError(f"evaluation.positive={name}: expected null, since there are {len(labels)} labels")
+    if given not in labels and given.lower() in ("true", "false"):  # YAML's words for a label that is a truth value
+        given = given.lower()
+    if given not in labels:
+        known = ", ".join(labels)
+        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(given, labels)}")
+    return labels.index(given)
 
 
 def show_shapes(config: Config) -> str:

@@ -8,7 +8,6 @@ import torch
 from sklearn.metrics import log_loss
 from torch import nn
 
-from sentexp.errors import SentexpError
 from sentexp.evaluation import (
     Predictions,
     by_class,
@@ -16,7 +15,6 @@ from sentexp.evaluation import (
     few_reviews,
     metrics,
     of_each_label,
-    positive_class,
     predict,
 )
 from sentexp.text.corpus import Corpus
@@ -214,18 +212,3 @@ def test_each_label_keeps_its_own_figures_whatever_signs_it_has() -> None:
     assert found["recall/_ 0"] == 1.0
     assert found["recall/_ 1"] == 0.0
     assert set(of_each_label(predictions, ["a/b", "c"])) >= {"f1/a_b", "f1/c"}
-
-
-@pytest.mark.parametrize(
-    ("given", "labels", "place"), [("True", ["false", "true"], 1), ("1.0", ["0", "1"], 1), ("a", ["a", "b"], 0)]
-)
-def test_the_positive_label_is_named_as_the_data_or_yaml_has_it(given: str, labels: list[str], place: int) -> None:
-    assert positive_class(given, labels) == place
-
-
-def test_without_a_name_the_last_label_is_positive_and_a_wrong_one_is_refused() -> None:
-    assert positive_class(None, ["a", "b"]) == 1
-    with pytest.raises(SentexpError, match=r"evaluation\.positive=pso: not one of neg, pos; did you mean pos\?"):
-        positive_class("pso", ["neg", "pos"])
-    with pytest.raises(SentexpError, match=r"evaluation\.positive=b: expected null, since there are 3 labels"):
-        positive_class("b", ["a", "b", "c"])
