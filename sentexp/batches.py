@@ -47,10 +47,14 @@ def plan(
     batch_size: int | None,
     max_tokens: int | None = None,
     bucket: bool = True,
+    balanced: bool = False,
     seed: int,
     epoch: int,
 ) -> list[Tensor]:
     """Return the row numbers of each batch of one training epoch: each review once, in an order of its own per epoch.
+
+    With `balanced` the epoch is as long, and each label has the same share of it: reviews of rarer labels come several
+    times, of the others some are left out, other ones each epoch.
 
     `bucket` puts reviews of similar length together: it shuffles the reviews, sorts them within pools of
     BATCHES_PER_POOL batches, and shuffles the batches. Without it batches are drawn at random.
@@ -60,6 +64,8 @@ def plan(
     """
     generator = torch.Generator().manual_seed(seed_of(seed, epoch))
     order = torch.randperm(len(corpus), generator=generator)
+    if balanced:
+        order = _balanced(order, corpus.labels, generator)
     padded_lengths = _padded_lengths(corpus)
     if not bucket:
         return _cut(order, padded_lengths, batch_size, max_tokens)
@@ -69,6 +75,21 @@ def plan(
         batches += _cut(pool, padded_lengths, batch_size, max_tokens)
     shuffled = torch.randperm(len(batches), generator=generator)
     return [batches[number] for number in shuffled.tolist()]
+
+
+def _balanced(order: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw as many rows as there are in `order`, an equal share per label; two rows of a label come as often, or once
+    more."""
+    present = labels.unique()
+    shares = torch.full_like(present, len(order) // len(present))
+    shares[torch.randperm(len(present), generator=generator)[: len(order) % len(present)]] += 1
+    drawn = []
+    for label, share in zip(present, shares.tolist(), strict=True):
+        rows = order[labels[order] == label]
+        rounds = [rows[torch.randperm(len(rows), generator=generator)] for _ in range(-(-share // len(rows)))]
+        drawn.append(torch.cat(rounds)[:share])
+    rows = torch.cat(drawn)
+    return rows[torch.randperm(len(rows), generator=generator)]
 
 
 def evaluation_plan(corpus: Corpus, *, device: torch.device | str) -> list[Tensor]:

@@ -529,6 +529,8 @@ class TrainerConfig:
     """Share of the target spread evenly over all classes."""
     class_weight: str = key(choices=("none", "balanced"))
     """With balanced, reviews of rarer labels weigh more in the training loss, so that all labels weigh the same."""
+    sampling: str = key(choices=("uniform", "balanced"))
+    """With balanced, each label has the same share of an epoch's reviews."""
     early_stopping: Optional[int] = key(at_least=1)
     """Epochs without a better validation accuracy before training stops."""
     device: str = key(pattern=r"auto|cpu|cuda(:\d+)?", expected="auto, cpu, cuda or cuda:1")
@@ -543,6 +545,8 @@ class TrainerConfig:
     def problems(self) -> Iterator[str]:
         if self.batch_size is None and self.max_tokens is None:
             yield "trainer.batch_size=null: expected a number of reviews, or trainer.max_tokens"
+        if self.class_weight == self.sampling == "balanced":
+            yield "trainer.sampling=balanced: balances already; expected trainer.class_weight=none beside it"
 
 
 @dataclass
@@ -732,6 +736,8 @@ class Config:
     """How `-m` makes many jobs out of one configuration."""
 
     def problems(self) -> Iterator[str]:
+        if isinstance(self.model, NbNgramsConfig) and self.trainer.sampling == "balanced":
+            yield NO_SAMPLING
         known = (*METRICS, *(f"test/{name}" for name in self.evaluation.metrics))
         for metric in self.sweep.metrics:
             if metric not in known:
@@ -748,6 +754,9 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "schedule": (ConstantConfig, OneCycleConfig, CosineConfig, PlateauConfig),
     "tracking": (MlflowConfig, NoTrackingConfig),
 }
+
+NO_SAMPLING = "trainer.sampling=balanced: the model is solved at once; expected trainer.class_weight=balanced"
+"""Said of models that do not go through the reviews in epochs."""
 
 INTERVALS = ("step", "epoch")
 """When a schedule moves."""

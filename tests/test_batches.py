@@ -27,6 +27,11 @@ def of_lengths(lengths: torch.Tensor, width: int | None = None) -> Corpus:
     return Corpus(torch.zeros(int(offsets[-1]), dtype=torch.int32), offsets, torch.zeros_like(lengths), PAD, width)
 
 
+def of_labels(labels: torch.Tensor) -> Corpus:
+    """Return a corpus of one token per review."""
+    return Corpus(torch.zeros(len(labels), dtype=torch.int32), torch.arange(len(labels) + 1), labels, PAD)
+
+
 def offsets_of(lengths: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
 
@@ -71,6 +76,30 @@ def test_a_plan_is_a_function_of_seed_and_epoch(bucket, bounds):
     again = as_lists(plan(corpus, bucket=bucket, seed=1, epoch=2, **bounds))
     assert again == plans[1, 2]
     assert len({str(planned) for planned in plans.values()}) == len(plans)
+
+
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=1, max_size=150),
+    bucket=st.booleans(),
+    epoch=st.integers(1, 5),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_balanced_epoch_is_as_long_and_gives_each_label_the_same_share(labels, bucket, epoch):
+    labels = torch.tensor(labels)
+    planned = plan(of_labels(labels), batch_size=7, bucket=bucket, balanced=True, seed=1, epoch=epoch)
+    rows = torch.cat(planned)
+    assert len(rows) == len(labels)
+    shares = labels[rows].bincount()[labels.unique()]
+    assert int(shares.max() - shares.min()) <= 1
+    for label in labels.unique():
+        times = rows.bincount(minlength=len(labels))[labels == label]
+        assert int(times.max() - times.min()) <= 1
+
+
+def test_balanced_epochs_leave_out_other_reviews_of_the_common_label():
+    corpus = of_labels(torch.tensor([0] * 90 + [1] * 10))
+    first, second = (torch.cat(plan(corpus, batch_size=8, balanced=True, seed=0, epoch=epoch)) for epoch in (1, 2))
+    assert sorted(first.tolist()) != sorted(second.tolist())
 
 
 def test_near_places_give_unrelated_seeds():

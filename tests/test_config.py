@@ -149,6 +149,8 @@ def test_one_wrong_value_is_refused_with_key_value_and_expectation(override: str
         (["text.fix_length=50", "text.max_length=60"], ["text.fix_length=50", "text.max_length"]),
         (["text.init_token='<sos>'", "text.eos_token='<eos>'", "text.max_length=2"], ["text.max_length=2", "no room"]),
         (["trainer.batch_size=null", "trainer.max_tokens=null"], ["trainer.batch_size=null", "trainer.max_tokens"]),
+        (["trainer.class_weight=balanced", "trainer.sampling=balanced"], ["trainer.sampling", "class_weight=none"]),
+        (["model=nb_ngrams", "trainer.sampling=balanced"], ["trainer.sampling=balanced", "class_weight=balanced"]),
         (["embedding=glove", "embedding.dim=51"], ["embedding.dim=51", "50, 100, 200, 300"]),
         (["embedding=glove", "embedding.thaw_after=2"], ["embedding.thaw_after=2", "embedding.freeze=true"]),
         (["embedding=word2vec"], ["embedding.path", "needs a value"]),

@@ -27,7 +27,8 @@ class Classifier(Protocol):
     `num_classes` (C), with `unk_index` (the id of `<unk>`) if its signature names it, and with the other keys of the
     configuration's section `model`. A saved model is constructed in the same way, then given its state_dict.
 
-    A model that is not trained in epochs has a method `solve(train: Corpus) -> None`, which finds its weights.
+    A model that is not trained in epochs has a method `solve(train: Corpus, *, class_weights: Tensor | None) -> None`,
+    which finds its weights; `class_weights` [C] are those of trainer.class_weight.
 
     Several threads predict with one model at a time, so `forward` must not keep anything on it in evaluation mode.
 

@@ -87,18 +87,25 @@ class NbNgramsClassifier(nn.Module):
             logits = logits + torch.stack([(row[places] * known).sum(1) for row in self.weight], 1)
         return logits.squeeze(1) if self.num_classes == 2 else logits       # [B] or [B, C]
 
-    def solve(self, train: Corpus) -> None:
-        """Find the weights for the reviews of `train`, with their labels."""
+    def solve(self, train: Corpus, *, class_weights: Tensor | None = None) -> None:
+        """Find the weights for the reviews of `train`, with their labels.
+
+        With `class_weights` [C], logistic regression weighs each review by its class.
+        """
         features, keys = self._count(train)                                 # [N, F] of 0 and 1, [F]
         labels = train.labels.numpy()
         classes = [1] if self.num_classes == 2 else range(self.num_classes)
-        solved = [self._one_against_the_rest(features, labels == label) for label in classes]
+        weights = None if class_weights is None else class_weights.cpu().numpy()[labels]    # [N]
+        solved = [self._one_against_the_rest(features, labels == label, weights) for label in classes]
         self.keys = torch.from_numpy(keys).to(self.keys.device)
         self.weight = torch.from_numpy(np.stack([weight for weight, _ in solved])).float().to(self.weight.device)
         self.bias = torch.tensor([bias for _, bias in solved], device=self.bias.device)
 
-    def _one_against_the_rest(self, features: csr_matrix, truth: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return the weight of each n-gram [F] and the bias, from features [N, F] and truth, bool [N]."""
+    def _one_against_the_rest(
+        self, features: csr_matrix, truth: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, float]:
+        """Return the weight of each n-gram [F] and the bias, from features [N, F], truth, bool [N], and the weight of
+        each review [N]."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
@@ -112,7 +119,7 @@ class NbNgramsClassifier(nn.Module):
         solver = LogisticRegression(C=self.C, solver="liblinear", dual=True, random_state=self.seed, max_iter=1000)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", ConvergenceWarning)
-            solver.fit(weighted, truth)
+            solver.fit(weighted, truth, weights)
         if any(issubclass(warning.category, ConvergenceWarning) for warning in warned):
             log.warning("model: liblinear has not converged in %d rounds; a lower model.C helps", solver.max_iter)
         return solver.coef_[0] * ratio, float(solver.intercept_[0])

@@ -20,8 +20,9 @@ from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
 from sentexp.machine.heap import keep_heap
 from sentexp.model.contract import is_solved
+from sentexp.schema import NO_SAMPLING
 from sentexp.text.corpus import Corpus
-from sentexp.training.objective import balanced_weights, correct, loss_sum
+from sentexp.training.objective import class_weights, correct, loss_sum
 from sentexp.training.processes import Group, device_of, together
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
@@ -75,7 +76,7 @@ def fit(
     Training loss and accuracy are those seen while training: with dropout, and with the smoothed labels. `on_epoch` is
     called with each epoch's entry of the history and the epoch; what it raises ends the training.
 
-    A model with a method `solve(train)` is not trained in epochs: it is called once, and the history has one entry.
+    A model with a method `solve` is not trained in epochs: it is called once, and the history has one entry.
 
     The order of batches and the dropout depend on seed, epoch and step alone. With more than one process the model, the
     corpora and the recipe are pickled. Raises SentexpError for an empty corpus, TrainingDiverged for a loss that is not
@@ -155,8 +156,11 @@ def _solve(
     progress: TrainingProgress | None,
 ) -> FitResult:
     """Let the model find its weights by itself, then judge them."""
+    if recipe.trainer.sampling == "balanced":
+        raise SentexpError(NO_SAMPLING)
     began = time.perf_counter()
-    model.to(recipe.machine.device).solve(train)  # type: ignore[operator]
+    of_classes = class_weights(recipe.trainer.class_weight, train.labels)
+    model.to(recipe.machine.device).solve(train, class_weights=of_classes)  # type: ignore[operator]
     solved = time.perf_counter() - began
     group = Group()
     judged: Metrics = {}
@@ -252,7 +256,7 @@ def _train(
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     planned = recipe.plan(batches.corpus, state.epoch)
-    weights = balanced_weights(batches.corpus.labels) if trainer.class_weight == "balanced" else None
+    weights = class_weights(trainer.class_weight, batches.corpus.labels)
     if weights is not None:
         weights = weights.to(batches.device)
     means = _RunningMeans(state, recipe, STEPS_PER_FETCH[batches.device.type], progress)

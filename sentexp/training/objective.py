@@ -33,9 +33,14 @@ def loss_sum(
     return loss if class_weights is None else (loss * class_weights[labels]).sum()
 
 
-def balanced_weights(labels: Tensor) -> Tensor:
-    """Return a weight for each class, float32 [C], with which all classes together weigh the same; the mean over the
-    reviews, whose `labels` are int64 [N], is 1. As scikit-learn's class_weight="balanced"."""
+def class_weights(kind: str, labels: Tensor) -> Tensor | None:
+    """Return the weight of each class for trainer.class_weight, float32 [C], or None for `none`.
+
+    With `balanced` all classes weigh the same; the mean over the reviews, whose `labels` are int64 [N], is 1. As
+    scikit-learn's class_weight="balanced".
+    """
+    if kind == "none":
+        return None
     counts = labels.bincount()
     return (len(labels) / (len(counts) * counts)).float()
 

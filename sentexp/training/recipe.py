@@ -51,6 +51,7 @@ class Recipe:
             batch_size=trainer.batch_size,
             max_tokens=trainer.max_tokens,
             bucket=trainer.bucket,
+            balanced=trainer.sampling == "balanced" and epoch > 0,
             seed=self.seed,
             epoch=epoch,
         )

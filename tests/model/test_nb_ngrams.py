@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sentexp.embedding.table import OneHot
 from sentexp.model.nb_ngrams import NbNgramsClassifier
 from sentexp.text.corpus import Corpus
+from sentexp.training.objective import class_weights
 
 VOCABULARY = 6
 
@@ -91,6 +92,17 @@ def test_more_classes_and_one_that_no_review_has():
     assert logits.shape == (200, 4)
     assert (logits.argmax(1) == corpus.labels).float().mean() > 0.8
     assert not (logits.argmax(1) == 3).any()
+
+
+def test_balanced_weights_answer_a_rare_class_more_often():
+    corpus = random_corpus(200)
+    rare = corpus.select(np.flatnonzero((corpus.labels.numpy() == 0) | (np.arange(200) % 8 == 0)))
+    answers = []
+    for weights in (None, class_weights("balanced", rare.labels)):
+        model = NbNgramsClassifier(OneHot(VOCABULARY), 2, max_ngram=1)
+        model.solve(rare, class_weights=weights)
+        answers.append(int((model(*batch_of(corpus)) > 0).sum()))
+    assert answers[0] < answers[1]
 
 
 def test_rare_ngrams_can_be_left_out():

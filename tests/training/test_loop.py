@@ -185,14 +185,24 @@ def test_label_smoothing_raises_the_training_loss_alone():
     assert smooth["valid/loss"] == plain["valid/loss"]
 
 
-def test_balanced_weights_let_a_rare_class_count():
+@pytest.mark.parametrize("key", ["class_weight", "sampling"])
+def test_balanced_weights_and_samples_let_a_rare_class_count(key):
     some = corpus(400)
     rare = some.select(np.flatnonzero((some.labels.numpy() == 0) | (np.arange(400) % 10 == 0)))
     said = {}
-    for weight in ("none", "balanced"):
-        _, model = trained(train=rare, epochs=1, class_weight=weight)
-        said[weight] = int(predict(model, corpus(100, seed=1), machine=recipe().machine).answers.sum())
-    assert said["none"] < said["balanced"]
+    for changes in ({}, {key: "balanced"}):
+        _, model = trained(train=rare, epochs=1, **changes)
+        said[len(changes)] = int(predict(model, corpus(100, seed=1), machine=recipe().machine).answers.sum())
+    assert said[0] < said[1]
+
+
+def test_a_model_that_is_solved_has_no_samples_to_balance():
+    class Solved(TinyModel):
+        def solve(self, train, *, class_weights):
+            raise AssertionError("it is refused before")
+
+    with pytest.raises(SentexpError, match=r"^trainer\.sampling=balanced: .* expected trainer\.class_weight=balanced"):
+        trained(Solved(), sampling="balanced")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run():

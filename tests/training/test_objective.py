@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sentexp.training.objective import balanced_weights, correct, loss_sum, probabilities
+from sentexp.training.objective import class_weights, correct, loss_sum, probabilities
 
 
 def test_two_classes_by_hand():
@@ -43,7 +43,7 @@ def test_low_precision_logits_are_summed_in_float32():
 
 def test_with_balanced_weights_all_classes_weigh_the_same():
     labels = torch.tensor([0] * 90 + [1] * 9 + [2])
-    weights = balanced_weights(labels)
+    weights = class_weights("balanced", labels)
     totals = torch.zeros(3).index_add(0, labels, weights[labels])
     assert torch.allclose(totals, torch.full((3,), 100 / 3))
 

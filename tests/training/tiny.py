@@ -29,6 +29,7 @@ RECIPE = Recipe(
         clip_norm=0.0,
         label_smoothing=0.0,
         class_weight="none",
+        sampling="uniform",
         early_stopping=None,
         device="cpu",
         precision="fp32",
