@@ -104,8 +104,9 @@ def _main(composed: DictConfig) -> float | None:
         if single and rank() == 0 and not config.shapes:
             log.info("start: %s", " ".join(f"{group}={chosen.get(group)}" for group in SHOWN))
         with failure_explained(config):
-            from sentexp import runner  # torch and its like are imported only once the configuration is accepted
-            from sentexp.sweep import job_reporter
+            with terminal.status("loading PyTorch"):  # and its like, only once the configuration is accepted
+                from sentexp import runner
+                from sentexp.sweep import job_reporter
 
             if config.shapes:
                 print(runner.show_shapes(config))

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from sentexp import evaluation
-from sentexp.baseline import Baselines
 from sentexp.data.reviews import Reviews
 from sentexp.schema import METRICS
 from sentexp.text.scripts import foreign_script
@@ -71,23 +70,22 @@ def about_script(reviews: Reviews, tokenizer: Tokenizer) -> None:
         log.warning("text: %s", note)
 
 
-def at_the_end(
-    metrics: Mapping[str, float],
-    fitted: FitResult,
-    location: Location | None,
-    output_dir: Path,
-    f1_of: str,
-    baselines: Baselines | None,
-) -> None:
-    """Say how good the model is, what it is compared with, and where everything lies. `f1_of` says whose F1 it is."""
-    shown = [*SHOWN, *(name for name in metrics if name.startswith("test/") and name not in METRICS)]
+def about_training(fitted: FitResult) -> None:
+    """Say which epoch was the best."""
     log.info("")
     log.info("best epoch %d, validation accuracy %.4f", fitted.best_epoch, fitted.best_accuracy)
+
+
+def about_test(metrics: Mapping[str, float], f1_of: str) -> None:
+    """Say how good the model is; `f1_of` says whose F1 it is."""
+    shown = [*SHOWN, *(name for name in metrics if name.startswith("test/") and name not in METRICS)]
     values = {name: f"{name.replace('/', ' ')} {metrics[name]:.4f}" for name in shown if name in metrics}
     values["test/f1"] += f" ({f1_of})"
     log.info("  ".join(values.values()))
-    if baselines is not None:
-        log.info(baselines.compared(metrics["test/accuracy"]))
+
+
+def about_place(output_dir: Path, location: Location | None) -> None:
+    """Say where everything lies."""
     log.info("model and reports: %s", output_dir)
     if location is not None:
         log.info("run %s of experiment %s: %s", location.run_name, location.experiment, location.uri)

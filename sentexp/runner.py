@@ -136,13 +136,16 @@ def run(
             return None
         labels, model_folder = prepared.reviews.labels, output_dir / "model"
         TrainedModel(prepared.pipeline, model, labels, recorded).save(model_folder)
+        messages.about_training(fitted)
         with _kept(model_folder):
             predictions = _predict_test(model, prepared, recipe)
             metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
-            baselines = _baselines(prepared, recipe) if config.evaluation.baseline else None
-            with_texts = config.evaluation.texts
-            _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
-
+            f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
+            messages.about_test(metrics, f1_of)
+            baselines = None
+            if config.evaluation.baseline:
+                baselines = _baselines(prepared, recipe)
+                log.info(baselines.compared(metrics["test/accuracy"]))
             further = {f"test/{name}": value for name, value in evaluation.of_each_label(predictions, labels).items()}
             if baselines is not None:
                 further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
@@ -151,12 +154,14 @@ def run(
                 "model/parameters": count_parameters(model),
                 "model/vocabulary": len(prepared.pipeline.vocabulary),
             }
-            record.log_metrics({**metrics, **further})
-            record.log_folder(output_dir / "reports", "reports")
-            record.log_model(model_folder)
+            with terminal.status("writing reports"):
+                with_texts = config.evaluation.texts
+                _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
+                record.log_metrics({**metrics, **further})
+                record.log_folder(output_dir / "reports", "reports")
+                record.log_model(model_folder)
         location = record.location()
-        f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
-        messages.at_the_end(metrics, fitted, location, output_dir, f1_of, baselines)
+        messages.about_place(output_dir, location)
     return RunResult(metrics, fitted.history, model_folder, location, baselines)
 
 

@@ -89,6 +89,16 @@ def console() -> Console:
 
 
 @contextmanager
+def status(what: str) -> Iterator[None]:
+    """Show on a terminal that the block is at work on `what`, for a block that logs nothing; gone after it."""
+    if rank() > 0 or not console().is_terminal:
+        yield
+        return
+    with console().status(f"{what} ..."):
+        yield
+
+
+@contextmanager
 def bar() -> Iterator[ProgressCallback]:
     """Yield a callback that moves one bar per `what`; the bars are gone after the block."""
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn

@@ -63,3 +63,12 @@ def test_what_has_replaced_the_output_stays(monkeypatch):
     monkeypatch.setattr(sys, "stdout", screen)
     terminal.outlive_output(goes_on=True)
     assert sys.stdout is screen
+
+
+def test_what_is_going_on_is_shown_on_a_terminal_alone(monkeypatch):
+    for is_terminal in (True, False):
+        console = Console(file=io.StringIO(), force_terminal=is_terminal, width=80)
+        monkeypatch.setattr(terminal, "console", lambda console=console: console)
+        with terminal.status("opening the store"):
+            pass
+        assert ("opening the store ..." in console.file.getvalue()) is is_terminal

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sentexp import terminal
 from sentexp.errors import SentexpError
 from sentexp.machine.signals import interrupts_later
 from sentexp.redact import flatten, without_passwords
@@ -91,7 +92,8 @@ class MlflowTracker:
         An exception that fails the run is recorded as the tag `error` and the artifact traceback.txt. Raises
         SentexpError, within seconds, if the store cannot be used; see `open_store`.
         """
-        store = open_store(self._uri, self._experiment)
+        with terminal.status("opening the MLflow store"):
+            store = open_store(self._uri, self._experiment)
         tags = {"mlflow.user": _user(), "mlflow.source.name": program(), "mlflow.source.type": "LOCAL"}
         tags |= {name: str(value) for name, value in self._tags.items()}
         if parent_run_id is not None:
