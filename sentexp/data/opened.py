@@ -71,11 +71,15 @@ def _opened_zip(path: Path) -> Iterator[IO[bytes]]:
         raise SentexpError(f"{path}: not a zip file that can be read ({one_line(error)})") from error
 
 
-def text_lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield the lines of a text file with their ends. Raises SentexpError with the line of a byte not in `encoding`."""
+def text_lines(path: Path, encoding: str, *, keep_bytes: bool = False) -> Iterator[str]:
+    """Yield the lines of a text file with their ends. Raises SentexpError with the line of a byte not in `encoding`.
+
+    With `keep_bytes` such a byte becomes half of a surrogate pair instead, as Python's surrogateescape makes it.
+    """
     codec = _codec(encoding)
+    errors = "surrogateescape" if keep_bytes else "strict"
     try:
-        with opened(path) as file, io.TextIOWrapper(file, encoding=codec, newline="") as text:
+        with opened(path) as file, io.TextIOWrapper(file, encoding=codec, errors=errors, newline="") as text:
             yield from text
     except UnicodeError:
         line, byte = _undecodable(path, codec)

@@ -114,7 +114,7 @@ def batches(path: Path, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
 def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
     first: list[str] | None = None
     met: set[str] = set()
-    for value, line in _json_values(path, columns.encoding):
+    for value, line in json_values(path, columns.encoding):
         if not isinstance(value, dict):
             raise SentexpError(f"{path}:{line}: expected one JSON object per line, found {_json_kind(value)}")
         first = list(value) if first is None else first
@@ -134,7 +134,7 @@ def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
             raise no_column(key, column, first, f"{path} (first line)")
 
 
-def _json_values(path: Path, encoding: str) -> Iterator[tuple[Any, int]]:
+def json_values(path: Path, encoding: str) -> Iterator[tuple[Any, int]]:
     """Yield the values of a file, each with the line at which it begins: one per line, or those of one array."""
     lines = enumerate(text_lines(path, encoding), 1)
     first = next(((number, line) for number, line in lines if line.strip()), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import torch
 
 from sentexp.errors import did_you_mean
 from sentexp.terminal import ProgressCallback
-from sentexp.text import encoded_reviews, raw_tokens
+from sentexp.text import encoded_reviews, raw_tokens, workers
 from sentexp.text.cache import Cache, key_of
 from sentexp.text.chunk_tokenizer import SpanTokenizer, TokenizedChunk, WholeTextTokenizer, chunk_tokenizer
 from sentexp.text.cleaning import Cleaning
@@ -142,17 +142,30 @@ class TextPipeline:
         """
         if isinstance(texts, str):
             raise TypeError("encode takes a list of texts, not one text")
-        vocabulary, parts = self.vocabulary, []
+        starts = range(0, len(texts), TEXTS_PER_CHUNK)
+        return self._corpus([self._tokenize(texts[start : start + TEXTS_PER_CHUNK]) for start in starts])
+
+    def encode_chunks(self, chunks: Iterable[Sequence[str]], processes: int) -> Iterator[Corpus]:
+        """Encode each chunk of texts as `encode` does; `processes` tokenize the next ones meanwhile.
+
+        Raises SentexpError if one of these processes dies, and what the tokenizer raises. However the iteration ends,
+        so do the processes.
+        """
+        whole = (list(map(_without_half_pairs, texts)) for texts in chunks)
+        for chunk in workers.tokenize_chunks(whole, self.tokenizer, self.clean, processes):
+            yield self._corpus([chunk])
+
+    def _corpus(self, chunks: Sequence[TokenizedChunk]) -> Corpus:
+        """Encode tokenized chunks as one corpus in memory, without labels."""
+        vocabulary = self.vocabulary
         layout = self._layout(vocabulary)
-        for start in range(0, len(texts), TEXTS_PER_CHUNK):
-            chunk = self._tokenize([_without_half_pairs(text) for text in texts[start : start + TEXTS_PER_CHUNK]])
-            parts.append(layout.encode(chunk.ids, chunk.lengths, self._table(chunk.tokens, vocabulary)))
+        parts = [layout.encode(one.ids, one.lengths, self._table(one.tokens, vocabulary)) for one in chunks]
         ids = np.concatenate([np.empty(0, np.int32), *(part.ids for part in parts)])
         lengths = np.concatenate([np.empty(0, np.int64), *(part.lengths for part in parts)])
         return Corpus(
             ids=torch.from_numpy(ids),
             offsets=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])),
-            labels=torch.full((len(texts),), UNLABELLED, dtype=torch.int64),
+            labels=torch.full((len(lengths),), UNLABELLED, dtype=torch.int64),
             pad_index=vocabulary.pad_index,
             width=self.fix_length,
         )
@@ -217,7 +230,7 @@ class TextPipeline:
         with _one_at_a_time:
             if self._chunk_tokenizer is None:
                 self._chunk_tokenizer = chunk_tokenizer(self.tokenizer, self.clean)
-            return self._chunk_tokenizer.tokenize(texts)
+            return self._chunk_tokenizer.tokenize([_without_half_pairs(text) for text in texts])
 
     def _cleaned(self, tokens: list[str]) -> list[str | None]:
         return self.clean.tokens(tokens, language(self.tokenizer))
