@@ -27,11 +27,8 @@ OF_A_SWEEP = ("sweep", "hydra/sweeper", "hydra/launcher", "hydra.sweep", "hydra.
 """Groups and sections that a single run does not read."""
 
 NO_COMMANDS = {
-    "predict": "there is no such command yet; in Python, sentexp.load('OUTPUTS/model').predict(['a text'])",
-    "train": "needs no word; expected sentexp key=value ...",
     "run": "needs no word; expected sentexp key=value ...",
     "sweep": "needs no word; expected sentexp -m key=value,value ...",
-    "report": "no such command; expected python -m sentexp.report SWEEP",
 }
 """Words that people try, with the way out."""
 

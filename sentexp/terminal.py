@@ -103,7 +103,8 @@ def bar() -> Iterator[ProgressCallback]:
     """Yield a callback that moves one bar per `what`; the bars are gone after the block."""
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    share = TaskProgressColumn(text_format_no_percentage="[progress.percentage]{task.completed:,.0f}")
+    columns = (TextColumn("{task.description}"), BarColumn(), share, TimeRemainingColumn())
     tasks: dict[str, TaskID] = {}
     hidden = rank() > 0 or not console().is_terminal
     with Progress(*columns, console=console(), transient=True, disable=hidden) as shown:

@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
@@ -28,6 +28,7 @@ from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.redact import without_passwords
 from sentexp.schema import OPTIONS
+from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.vocabulary import Vocabulary
 
@@ -37,6 +38,13 @@ CONFIG, VOCABULARY, LABELS, WEIGHTS = "config.yaml", "vocab.txt", "labels.txt", 
 
 REVIEWS_PER_WORKER = 32
 """Reviews below which a further thread costs more than it brings."""
+
+
+class PredictedChunk(NamedTuple):
+    probabilities: Tensor
+    """float32 [N, C]."""
+    known_words: Tensor
+    """Share of each text's words that the model's vocabulary has, float32 [N]; 0 for a text without a word."""
 
 
 @dataclass(frozen=True)
@@ -113,15 +121,36 @@ class TrainedModel:
             raise TypeError("predict takes a list of texts, not one text")
         if not len(texts):
             return torch.empty(0, len(self.labels))
-        texts = as_texts(texts, range(len(texts)))
+        return self._probabilities(self.pipeline.encode(as_texts(texts, range(len(texts)))))
+
+    def predict_chunks(self, chunks: Iterable[Sequence[str]], processes: int = 1) -> Iterator[PredictedChunk]:
+        """Predict one chunk of texts after the other, while `processes` tokenize the next ones.
+
+        So the texts may be more than fit into memory, and all cores have work. Raises SentexpError if one of these
+        processes dies.
+        """
+        for corpus in self.pipeline.encode_chunks(chunks, processes):
+            yield PredictedChunk(self._probabilities(corpus), self._known_words(corpus))
+
+    def _probabilities(self, corpus: Corpus) -> Tensor:
         device = evaluation.device_of(self.model)
         cores, _ = available_cores()
         return evaluation.predict(
             self.model,
-            self.pipeline.encode(texts),
+            corpus,
             machine=Machine(device, torch.float32, processes=1, threads=1, reasons={}),
-            workers=max(1, min(cores, len(texts) // REVIEWS_PER_WORKER)),
+            workers=max(1, min(cores, len(corpus) // REVIEWS_PER_WORKER)),
         ).probabilities
+
+    def _known_words(self, corpus: Corpus) -> Tensor:
+        """Return the share of each review's words that the vocabulary has, float32 [N]; 0 without a word."""
+        vocabulary = self.pipeline.vocabulary
+        specials = torch.tensor([vocabulary.stoi[token] for token in self.pipeline.specials], dtype=corpus.ids.dtype)
+        special, unknown = torch.isin(corpus.ids, specials), corpus.ids == vocabulary.unk_index  # [N_tokens]
+        review = torch.repeat_interleave(torch.arange(len(corpus)), corpus.lengths)  # [N_tokens]
+        words = torch.zeros(len(corpus)).index_add_(0, review, (~special | unknown).float())
+        known = torch.zeros(len(corpus)).index_add_(0, review, (~special).float())
+        return known / words.clamp(min=1)
 
 
 def as_texts(values: Iterable[Any], rows: Iterable[Any]) -> list[str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sentexp.cli.commands import is_command
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -34,6 +36,10 @@ OFFLINE = ("data=hub", "data=imdb", "experiment=imdb")
 
 def sentexp_commands() -> list[str]:
     return [command for command in COMMANDS if command.startswith("sentexp ") and "-sc" not in command]
+
+
+def needs_a_run(command: str) -> bool:
+    return is_command(shlex.split(command)[1:])
 
 
 @pytest.fixture
@@ -71,7 +77,16 @@ def test_the_readme_has_its_two_commands_on_one_line_each() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", sentexp_commands())
+def test_each_command_works_on_the_newest_run(folder: Path) -> None:
+    trained = run_in(folder, "-m", "sentexp", *QUICK, "data.size=200")
+    assert trained.returncode == 0, trained.stderr
+    for command in filter(needs_a_run, sentexp_commands()):
+        done = run_in(folder, "-m", "sentexp", *shlex.split(command)[1:])
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for command in sentexp_commands() if not needs_a_run(command)])
 def test_each_example_runs(command: str, folder: Path) -> None:
     arguments = shlex.split(command)[1:]
     needs_network = any(word in arguments for word in OFFLINE)

@@ -37,7 +37,7 @@ def summary(results: SweepResults, location: Location | None, resume: str) -> li
             values.append(f"{name} {value:.4f}{spread}")
         lines.append(f"best: {str(best.point) or 'the only point'}: {', '.join(values)}")
     folder = _relative(results.folder)
-    lines.append(f"tables and plots: {folder}/report, made by {shlex.join(['python', '-m', 'sentexp.report', folder])}")
+    lines.append(f"tables and plots: {folder}/report, made by {shlex.join(['sentexp', 'report', folder])}")
     if best is not None:
         again = [program(), "--config-dir", folder, "experiment=best"]
         lines.append(f"run the best point: {shlex.join(again)}")

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
+FOLDER = "artifacts/model"
+"""Where the folder of TrainedModel lies in an MLflow model: `artifacts` and the name that `log_model` is given."""
+
 NAME = "model"
 """Name of the model in its run: runs:/RUN_ID/model."""
 

@@ -104,6 +104,29 @@ def open_store(uri: str | None, experiment: str) -> Store:
         return Store(uri, client, experiment_id, lock)
 
 
+def existing_client(uri: str | None) -> tuple[MlflowClient, str]:
+    """Return a client of a store that is there already, and the store's absolute address; nothing is created.
+
+    Raises SentexpError as `open_store` does, and for a sqlite database that is not there.
+    """
+    uri = absolute_uri(uri)
+    database = _sqlite_file(uri)
+    if database is not None and not database.is_file():
+        way_out = "expected the folder in which `sentexp` ran, or the address of a store"
+        raise SentexpError(f"tracking.uri={without_passwords(uri)}: there are no runs; {way_out}")
+    _import_mlflow_quietly()
+    from mlflow import MlflowClient
+
+    with explained(uri), brief_patience():
+        if database is not None:
+            _check_sqlite(database)
+        else:
+            _reach_database(uri)
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)  # a server that does not answer is told now
+    return client, uri
+
+
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Turn what MLflow and its database raise into a SentexpError that names the store and the way out."""

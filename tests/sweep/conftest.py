@@ -25,6 +25,7 @@ from pathlib import Path
 import hydra
 
 from sentexp import cli
+from sentexp.cli import training
 from sentexp.sweep import job_reporter
 
 
@@ -53,7 +54,7 @@ def task(config):
 
 
 if __name__ == "__main__":
-    cli._main = task
+    training._main = task
     cli.main()
 '''
 

@@ -1,16 +1,10 @@
-"""`sentexp` and `python -m sentexp`: from the command line to one run, or to one line that says what is wrong."""
+"""`sentexp key=value ...`: from overrides to one run or a sweep, by Hydra."""
 
 from __future__ import annotations
 
-import errno
-import gc
 import logging
-import os
-import signal
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +16,11 @@ from omegaconf import DictConfig, open_dict
 
 import sentexp
 from sentexp import terminal
+from sentexp.cli.exits import errors_as_one_line
 from sentexp.config import check, conf_dir
-from sentexp.errors import RunFailed, SentexpError, nearest_path
+from sentexp.errors import SentexpError, nearest_path
 from sentexp.explain import mistakes_explained, only_in_a_sweep, placed
 from sentexp.failures import failure_explained
-from sentexp.machine.signals import unwind_on_sigterm
 from sentexp.machine.torchrun import rank
 from sentexp.private_interfaces import list_groups_quickly, parsed
 
@@ -35,33 +29,9 @@ log = logging.getLogger(__name__)
 SHOWN = ("data", "tokenizer", "embedding", "model", "optimizer")
 """Groups whose choice the first line names."""
 
-DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.EIO)
-"""What the system answers where no other configuration would help: permissions, full devices."""
 
-
-def main() -> None:
-    """Run the command line.
-
-    The exit status is 0, 1 (the run failed), 2 (a mistake in what was asked), 130 (Ctrl-C), 143 (SIGTERM) or,
-    where only printing was asked for, 141 (nobody reads it).
-    """
-    asked_for_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands us its exceptions instead of printing them itself
-    try:
-        with _errors_as_one_line(tracebacks=asked_for_tracebacks):
-            try:
-                _run_command_line()
-            finally:
-                sys.stdout.flush()
-    finally:
-        gc.freeze()  # Python's last collection would visit every object of torch and mlflow, for seconds
-
-
-def _run_command_line() -> None:
-    unwind_on_sigterm()
-    if sys.argv[1:2] == ["help"]:
-        sys.argv[1] = "--help"
-    arguments = sys.argv[1:]
+def train(arguments: list[str]) -> None:
+    """Run Hydra on `arguments`: one run, a sweep, or what its options print."""
     wants_version = "--version" in arguments  # Hydra's parser would print its own and exit
     options = "" if wants_version else parsed(arguments)
     shows_help = not isinstance(options, str) and (options.help or options.hydra_help)
@@ -72,12 +42,11 @@ def _run_command_line() -> None:
         return
     if isinstance(options, str):
         raise SentexpError(_option_problem(options))
-    if not _folder_exists():
-        raise SentexpError("the current folder has been deleted; expected another one: cd FOLDER")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise SentexpError(f"--config-dir {options.config_dir}: no such folder{nearest_path(options.config_dir)}")
-    if rank() > 0:  # it trains along; rank 0 writes the output folder and prints
-        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none"]
+    further = rank() > 0  # it trains along; rank 0 writes the output folder and prints
+    silent = ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none"] if further else []
+    sys.argv = [sys.argv[0], *arguments, *silent]
     if shows_help:
         list_groups_quickly()
     with mistakes_explained(arguments):
@@ -98,7 +67,7 @@ def _main(composed: DictConfig) -> float | None:
     output_dir = Path(hydra_config.runtime.output_dir)
     single = hydra_config.mode == RunMode.RUN
     # a single run ends here, before Hydra adds its own lines; a job's error goes to its sweep
-    with _errors_as_one_line(log_file=output_dir / f"{hydra_config.job.name}.log") if single else nullcontext():
+    with errors_as_one_line(log_file=output_dir / f"{hydra_config.job.name}.log") if single else nullcontext():
         config = check(composed)
         chosen: dict[str, str | None] = dict(hydra_config.runtime.choices)
         if single and rank() == 0 and not config.shapes:
@@ -134,55 +103,8 @@ class CheckBeforeRun(Callback):
         without_hydra = config.copy()
         with open_dict(without_hydra):
             without_hydra.pop("hydra", None)
-        with _errors_as_one_line(), placed(arguments):
+        with errors_as_one_line(), placed(arguments):
             problem = only_in_a_sweep([*overrides.task, *overrides.hydra], arguments)
             if problem is not None:
                 raise SentexpError(problem)
             check(without_hydra)
-
-
-@contextmanager
-def _errors_as_one_line(*, tracebacks: bool = False, log_file: Path | None = None) -> Iterator[None]:
-    """End the program with one line and an exit status where the block raises SentexpError, or at Ctrl-C.
-
-    So do the system's refusals. With `tracebacks` the traceback stands above the line; that of a RunFailed goes to
-    `log_file`.
-    """
-    caught: BaseException
-    try:
-        yield
-        return
-    except SentexpError as error:
-        message, exit_status, caught = str(error), error.exit_status, error
-        if isinstance(error, RunFailed) and log_file is not None:
-            message += _traceback_kept(error, log_file)
-    except OSError as error:
-        if error.errno not in DENIED:
-            raise
-        file = "" if error.filename is None else f": {error.filename}"
-        message, exit_status, caught = f"{error.strerror}{file}", 1, error
-    except KeyboardInterrupt as error:
-        message, exit_status, caught = "interrupted", 128 + signal.SIGINT, error
-    sys.stdout.flush()
-    if tracebacks:
-        traceback.print_exception(caught)
-    print(f"sentexp: {message}", file=sys.stderr)
-    raise SystemExit(exit_status)
-
-
-def _traceback_kept(error: BaseException, log_file: Path) -> str:
-    """Append the traceback to the run's log; return the words that say so."""
-    try:
-        with log_file.open("a", encoding="utf-8") as file:
-            file.writelines(traceback.format_exception(error))
-    except OSError:
-        return ""
-    return f"; traceback: {log_file}"
-
-
-def _folder_exists() -> bool:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        return False
-    return True

@@ -11,33 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from sentexp.cli.commands import COMMANDS
 from sentexp.config import compose
 from sentexp.errors import SentexpError
 
 HEAVY = "{'torch', 'mlflow', 'datasets', 'spacy', 'numpy', 'pandas', 'matplotlib', 'optuna'}"
 
 TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.dim=8", "trainer.processes=1"]
-
-
-@pytest.fixture
-def sentexp(tmp_path: Path):
-    """Starts `python -m sentexp` in a folder of its own, with a cache of its own."""
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        package = str(Path(__file__).parents[1])
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "HYDRA"))}
-        environment["PYTHONPATH"] = os.pathsep.join([package, environment.get("PYTHONPATH", "")])
-        environment["SENTEXP_CACHE_DIR"] = str(tmp_path / "cache")
-        return subprocess.Popen(
-            [sys.executable, "-m", "sentexp", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    return start
 
 
 @pytest.mark.parametrize(
@@ -56,7 +36,7 @@ def sentexp(tmp_path: Path):
         (["model._target_=my.models.Conv"], ["model._target_=my.models.Conv", "cannot be imported"]),
         (["model.num_layers=1,2"], ["model.num_layers=1,2", "add -m: sentexp -m model.num_layers=1,2"]),
         (["epochs=3"], ["did you mean trainer.epochs=3?"]),
-        (["predict"], ["predict: there is no such command yet", "sentexp.load("]),
+        (["sweep"], ["sweep: needs no word", "sentexp -m"]),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2_and_a_notebook_gets_the_same_line(
@@ -106,7 +86,7 @@ def test_the_version_is_ours_first(sentexp) -> None:
 
 
 def in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "SENTEXP_CACHE_DIR": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "SENTEXP_CACHE_DIR": str(folder)}
     script = f'sentexp() {{ {sys.executable} -m sentexp "$@"; }}; {command}'
     return subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True, capture_output=True)
 
@@ -184,7 +164,8 @@ def test_help_lists_groups_options_and_examples_without_importing_anything_heavy
     program = sentexp("--help")
     output, _ = program.communicate(timeout=120)
     assert program.returncode == 0
-    for word in ("model: bag_of_words, gru, lstm, nb_ngrams", "hidden_size: 128", "sentexp shapes=true"):
+    commands = [f"sentexp {name} " for name in COMMANDS]
+    for word in ("model: bag_of_words, gru, lstm, nb_ngrams", "hidden_size: 128", "sentexp shapes=true", *commands):
         assert word in output
     heavy = f"import sys, sentexp.cli; print({HEAVY} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], text=True, capture_output=True, check=True).stdout == "set()\n"
@@ -192,10 +173,12 @@ def test_help_lists_groups_options_and_examples_without_importing_anything_heavy
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h", "model=gru"], ["--hydra-help"]])
 def test_the_help_is_hydras_own(arguments: list[str]) -> None:
-    start = f"import sys; sys.argv = {['sentexp', *arguments]}; from sentexp import cli; "
+    start = (
+        f"import sys; sys.argv = {['sentexp', *arguments]}; from sentexp import cli; from sentexp.cli import training; "
+    )
     quick, hydras = (
         subprocess.run([sys.executable, "-c", start + call], text=True, capture_output=True, check=True).stdout
-        for call in ("cli.main()", "cli._main()")
+        for call in ("cli.main()", "training._main()")
     )
     assert quick == hydras
     assert "model: bag_of_words, gru, lstm, nb_ngrams" in quick or "hydra/launcher: " in quick
@@ -234,3 +217,24 @@ def test_interrupted_run_is_recorded_as_killed(sentexp, tmp_path: Path) -> None:
     client = MlflowClient(f"sqlite:///{tmp_path}/runs.db")
     (run,) = client.search_runs([client.get_experiment_by_name("sentexp").experiment_id])  # type: ignore[union-attr]
     assert run.info.status == "KILLED"
+
+
+def test_train_is_the_word_for_what_happens_without_one(sentexp) -> None:
+    with_word, without = (sentexp(*words, "--cfg", "job", "seed=3") for words in (["train"], []))
+    assert with_word.communicate(timeout=60) == without.communicate(timeout=60)
+    assert with_word.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("sentexp pred", {"predict"}),
+        ("sentexp predict --inp", {"--input"}),
+        ("sentexp model.hidden", {"model.hidden_size="}),
+    ],
+)
+def test_tab_completes_commands_their_options_and_keys(sentexp, monkeypatch, line: str, words: set[str]) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    output, _ = sentexp("-sc", "query=bash").communicate(timeout=60)
+    assert words <= set(output.split())
+    assert ("model=" in output.split()) is False

@@ -1,0 +1,1 @@
+"""A trained model after its run: found again, and put to use."""

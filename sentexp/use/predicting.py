@@ -1,0 +1,120 @@
+"""Predicts texts in pieces, so that neither memory nor waiting grows with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentexp.data.columns import Columns
+from sentexp.errors import SentexpError
+from sentexp.trained_model import TrainedModel
+from sentexp.use.tables import OnBad, Rows, open_writer, read_rows
+
+# Shapes: N texts, C classes
+
+KNOWN_WORDS = "known_words"
+"""Column with the share of a text's words that the model's vocabulary has."""
+
+SMALL_BYTES = 5_000_000
+"""Size of a file up to which one process is done before others have started."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one text."""
+
+    label: str
+    """The likeliest label."""
+    probabilities: dict[str, float]
+    """By label."""
+    known_words: float
+    """Share of the text's words that the model's vocabulary has; 0: the answer says nothing about the text."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What `predict_file` has done."""
+
+    rows: int
+    """Rows written."""
+    bad: int
+    """Rows without a prediction, and rows that could not be parsed, which are not written."""
+    unknown: int
+    """Rows of which the model knows no word."""
+
+
+def predictions(
+    trained: TrainedModel, chunks: Iterable[Sequence[str]], processes: int = 1
+) -> Iterator[list[Prediction]]:
+    """Yield the predictions for each chunk of texts, in order, while `processes` tokenize the next chunks."""
+    for chunk in trained.predict_chunks(chunks, processes):
+        rows = zip(chunk.probabilities.tolist(), chunk.probabilities.argmax(1), chunk.known_words.tolist(), strict=True)
+        yield [
+            Prediction(trained.labels[best], dict(zip(trained.labels, probabilities, strict=True)), known)
+            for probabilities, best, known in rows
+        ]
+
+
+def predict_file(
+    trained: TrainedModel,
+    source: Path,
+    target: Path,
+    columns: Columns,
+    *,
+    processes: int = 1,
+    on_bad: OnBad,
+    on_rows: Callable[[int], object],
+) -> Counts:
+    """Predict all rows of a table, and write them to `target` with further columns; it appears whole or not at all.
+
+    These are label, probability_LABEL and known_words; if the table has one of this name, they begin with `predicted_`.
+    A row without a text that can be predicted keeps its place, with these columns empty; `on_bad` is told of it.
+    `on_rows` is called with the number of rows in each piece that is done.
+
+    Raises SentexpError for a file, a format or a column that cannot be used.
+    """
+    bad = rows = unknown = 0
+
+    def tell(problem: str) -> None:
+        nonlocal bad
+        bad += 1
+        on_bad(problem)
+
+    pieces: list[Rows] = []
+
+    def chunks() -> Iterator[list[str]]:
+        for piece in read_rows(source, columns, tell):
+            pieces.append(piece)
+            yield [text for text in piece.texts if text is not None]
+
+    names: list[str] = []
+    with open_writer(target) as write:
+        for predicted in predictions(trained, chunks(), processes):
+            piece = pieces.pop(0)
+            names = names or _new_columns(trained.labels, list(piece.records[0]), target)
+            answers = iter(predicted)
+            for record, text in zip(piece.records, piece.texts, strict=True):
+                record.update(zip(names, _values(next(answers) if text is not None else None, names), strict=True))
+            write(piece.records)
+            rows += len(piece.records)
+            unknown += sum(answer.known_words == 0 for answer in predicted)
+            on_rows(len(piece.records))
+    return Counts(rows, bad, unknown)
+
+
+def _values(prediction: Prediction | None, names: Sequence[str]) -> Sequence[Any]:
+    if prediction is None:
+        return [None] * len(names)
+    return [prediction.label, *prediction.probabilities.values(), prediction.known_words]
+
+
+def _new_columns(labels: Sequence[str], present: Sequence[str], target: Path) -> list[str]:
+    names = ["label", *(f"probability_{label}" for label in labels), KNOWN_WORDS]
+    if set(names) & set(present):
+        names = [f"predicted_{name}" for name in names]
+    if set(names) & set(present):
+        both = ", ".join(sorted(set(names) & set(present)))
+        raise SentexpError(f"--output {target}: the input has the columns {both} already; expected it without them")
+    return names
