@@ -30,7 +30,6 @@ from sentexp.explain import mistakes_explained, only_in_a_sweep, with_m
         ("model.lr=0.1", r"model\.lr=0\.1: no such key; did you mean optimizer\.lr=0\.1\?"),
         ("hidden_size=64", r"hidden_size=64: no such key; did you mean model\.hidden_size=64\?"),
         ("path=a.csv", r"path=a\.csv: .* data\.path=a\.csv or .*embedding\.path=a\.csv.*"),
-        ("predict", r"predict: there is no such command yet; .*sentexp\.load\(.*"),
         ("trainer.epochs", r"trainer\.epochs: no value; expected trainer\.epochs=\.\.\..*"),
         ("tracking.run_name=it's", r".*, or 'tracking\.run_name=\"it'\"'\"'s\"' around a text"),
     ],
