@@ -7,7 +7,7 @@
     result    = fit(model, prepared.corpora["train"], prepared.corpora["valid"], recipe)
     metrics   = evaluate(model, prepared.corpora["test"])  loss, accuracy, f1, roc_auc
 
-`run(config)` does all of it, records the run and writes reports and the trained model; `load(folder)` brings that model
+`run(config)` does all of it, records the run and writes reports and the trained model; `load(RUN)` brings that model
 back. Each part can be replaced by your own: any torch module in place of `model`, any optimizer in the recipe.
 
 One notebook, from words to predictions:
@@ -33,7 +33,6 @@ imports nothing heavy; what each of these names needs is imported when it is fir
 
 from __future__ import annotations
 
-import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +41,8 @@ if TYPE_CHECKING:
     from sentexp.evaluation import evaluate
     from sentexp.instantiate import build_recipe
     from sentexp.runner import build_model, prepare, run
-    from sentexp.trained_model import TrainedModel
     from sentexp.training import Recipe, fit
-
-    load = TrainedModel.load
+    from sentexp.use.runs import load
 
 __version__ = "0.1.0"
 
@@ -58,7 +55,7 @@ _PLACES = {
     "compose": ("sentexp.config", "compose"),
     "evaluate": ("sentexp.evaluation", "evaluate"),
     "fit": ("sentexp.training.loop", "fit"),
-    "load": ("sentexp.trained_model", "TrainedModel.load"),
+    "load": ("sentexp.use.runs", "load"),
     "prepare": ("sentexp.runner", "prepare"),
     "run": ("sentexp.runner", "run"),
 }
@@ -68,8 +65,8 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, path = _PLACES[name]
-    found = functools.reduce(getattr, path.split("."), importlib.import_module(module))
+    module, name_there = _PLACES[name]
+    found = getattr(importlib.import_module(module), name_there)
     globals()[name] = found  # the next time Python finds it here
     return found
 

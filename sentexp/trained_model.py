@@ -4,6 +4,10 @@
 - vocab.txt: the vocabulary, one token per line
 - labels.txt: the labels, one per line, in the order of the model's classes
 - weights.pt: the model's state_dict; loaded without unpickling anything but tensors
+- model.json: version of this format, and the SHA-256 of the other files
+
+A folder may come from anyone: what it says is checked, and code outside of this package that it names is run only if
+the caller trusts it.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+import sentexp
 from sentexp import evaluation
 from sentexp.atomic import whole_file
+from sentexp.checksums import altered, read_checksums, write_checksums
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.errors import SentexpError, one_line
 from sentexp.instantiate import build, build_pipeline
@@ -27,7 +33,7 @@ from sentexp.lines import from_lines, to_lines
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.redact import without_passwords
-from sentexp.schema import OPTIONS
+from sentexp.schema import OPTIONS, CallableTokenizerConfig
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.vocabulary import Vocabulary
@@ -35,6 +41,10 @@ from sentexp.text.vocabulary import Vocabulary
 # Shapes: N reviews, C classes, V tokens in the vocabulary, E embedding.dim
 
 CONFIG, VOCABULARY, LABELS, WEIGHTS = "config.yaml", "vocab.txt", "labels.txt", "weights.pt"
+FACTS = "model.json"
+
+FORMAT = 1
+"""Version of the folder's format: raised when an older version of this package could no longer read it."""
 
 REVIEWS_PER_WORKER = 32
 """Reviews below which a further thread costs more than it brings."""
@@ -59,7 +69,7 @@ class TrainedModel:
     """The composed configuration as plain values."""
 
     def save(self, folder: Path | str) -> None:
-        """Write the four files over those of an earlier model. Each appears whole or not at all."""
+        """Write the files over those of an earlier model. Each appears whole or not at all, the checksums last."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         config = yaml.safe_dump(without_passwords(self.config), sort_keys=False, allow_unicode=True)
@@ -71,32 +81,45 @@ class TrainedModel:
             unfinished.write_bytes(to_lines(self.labels))
         with whole_file(folder / WEIGHTS) as unfinished, unfinished.open("wb") as file:
             torch.save(weights, file)
+        written = (CONFIG, VOCABULARY, LABELS, WEIGHTS)
+        write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
 
     @staticmethod
-    def load(folder: Path | str, device: str = "cpu") -> TrainedModel:
+    def load(folder: Path | str, device: str = "cpu", *, trust: bool = False) -> TrainedModel:
         """Load the model that a run or `save` wrote to `folder`, on `device`, ready to predict.
 
-        >>> from sentexp import compose, load, run
+        With `trust` the folder may name code outside of this package, such as a model class of your own, which is then
+        imported and run.
+
+        >>> from sentexp import compose, run
         >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-        >>> trained = load(result.model_folder)
+        >>> trained = TrainedModel.load(result.model_folder)
         >>> trained.labels
         ['negative', 'positive']
         >>> trained.predict(["a good film", "a bad film"]).shape  # [N, C]
         torch.Size([2, 2])
 
-        Raises SentexpError that names the file if one is missing, damaged or does not fit the others.
+        Raises SentexpError that names the file if one is missing, altered, damaged or does not fit the others, for the
+        format of a newer version, and without `trust` for code outside of this package.
         """
         folder = Path(folder)
         missing = [name for name in (CONFIG, VOCABULARY, LABELS, WEIGHTS) if not (folder / name).is_file()]
         if missing:
             raise SentexpError(f"{folder}: not a trained model; expected {', '.join(missing)} in it")
+        _check_files(folder)
         config = _read_config(folder / CONFIG)
+        if not trust:
+            for key, path in _foreign(config):
+                raise SentexpError(
+                    f"{folder / CONFIG}: {key}={path}: code outside of sentexp, which loading would run; expected "
+                    "--trust (trust=True in Python) if the folder is from somebody you trust"
+                )
         labels = read_labels(folder / LABELS)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         weights = _read_weights(folder / WEIGHTS)
         try:
             pipeline = build_pipeline(config, vocabulary)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise SentexpError(f"{folder / CONFIG}: does not fit {VOCABULARY}: {error}") from error
         embedding = _empty_embedding(config, weights, vocabulary)
         if getattr(embedding, "num_embeddings", len(vocabulary)) != len(vocabulary):
@@ -195,6 +218,50 @@ def _empty_embedding(config: Mapping[str, Any], weights: Mapping[str, Tensor], v
         return build(node, vocabulary=vocabulary, cache_dir=cache_dir, seed=seed, progress=None)
     table = weights.get("embedding.weight")  # [V, E]
     return Embedding(torch.empty_like(table)) if table is not None else OneHot(len(vocabulary))
+
+
+def _check_files(folder: Path) -> None:
+    """Raise SentexpError if a file is not what `save` wrote. A model of an earlier version has no checksums."""
+    path = folder / FACTS
+    if not path.is_file():
+        return
+    try:
+        facts = read_checksums(path)
+    except ValueError as error:
+        raise SentexpError(f"{path}: damaged: {one_line(error)}") from error
+    if facts.get("format") != FORMAT:
+        made_by, known = facts.get("sentexp"), f"version {sentexp.__version__}, which knows format {FORMAT}"
+        raise SentexpError(f"{path}: format {facts.get('format')}, of sentexp {made_by}; this is {known}")
+    for name in altered(folder, facts["sha256"]):
+        raise SentexpError(f"{folder / name}: altered or damaged since the model was saved: its SHA-256 is another one")
+
+
+def _foreign(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a recorded configuration under which it names code outside of this package, with what is there.
+
+    Those are the sections of which a loaded model is built.
+    """
+    for group in ("text", "tokenizer", "vocab", "embedding", "model"):
+        section = config.get(group)
+        known = {option._target_ for option in OPTIONS.get(group, ())}  # type: ignore[attr-defined]
+        for key, value in _special_keys(group, section):
+            if key != f"{group}._target_" or value not in known:
+                yield key, value
+    tokenizer = config["tokenizer"]
+    if tokenizer.get("_target_") == CallableTokenizerConfig._target_:
+        yield "tokenizer.path", tokenizer.get("path")
+
+
+def _special_keys(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each key that Hydra does not merely pass on, such as `_target_`, however deep it stands."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if str(name).startswith("_"):
+                yield f"{key}.{name}", inner
+            yield from _special_keys(f"{key}.{name}", inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _special_keys(f"{key}[{number}]", inner)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 import sentexp
 from sentexp.config import compose
 from sentexp.runner import RunResult, build_model, prepare, run
-from sentexp.trained_model import TrainedModel
+from sentexp.use.runs import load
 
 HEAVY = {"torch", "mlflow", "datasets", "spacy", "hydra", "omegaconf", "numpy", "pandas", "matplotlib", "optuna"}
 SLOW = {"sentexp", "fit", "load", "run"}
@@ -36,7 +36,7 @@ def test_listing_its_names_imports_nothing_heavy_either() -> None:
 
 def test_the_names_are_those_of_the_modules() -> None:
     assert (sentexp.compose, sentexp.run, sentexp.prepare, sentexp.build_model) == (compose, run, prepare, build_model)
-    assert sentexp.load is TrainedModel.load
+    assert sentexp.load is load
     assert sorted(sentexp.__all__) == list(sentexp.__all__)
     for name in sentexp.__all__:
         assert getattr(sentexp, name).__doc__

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made_up_model import BAG_OF_WORDS, RECURRENT, trained
 
 from sentexp.errors import SentexpError
@@ -43,9 +45,10 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(model: TrainedModel, tmp
     torch.testing.assert_close(loaded.predict(TEXTS).sum(1), torch.ones(len(TEXTS)))
 
 
-def test_four_readable_files_are_saved_and_no_password(tmp_path: Path) -> None:
+def test_readable_files_are_saved_and_no_password(tmp_path: Path) -> None:
     trained().save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "labels.txt", "vocab.txt", "weights.pt"]
+    files = ["config.yaml", "labels.txt", "model.json", "vocab.txt", "weights.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert (tmp_path / "labels.txt").read_text() == "neg\npos\n"
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["tracking"] == {"uri": "mysql://a:***@b/runs"}
 
@@ -75,6 +78,7 @@ def test_a_model_of_an_older_version_loads_without_the_keys_that_came_later(tmp_
     del config["vocab"]["min_freq"], config["model"]["ignore_padding"], config["seed"]
     config["section_that_has_gone_since"] = {"key": 1}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "model.json").unlink()
     assert torch.equal(TrainedModel.load(tmp_path).predict(TEXTS), model.predict(TEXTS))
 
 
@@ -98,7 +102,9 @@ def test_an_embedding_of_the_users_own_loads(tmp_path: Path) -> None:
     network = build(RECURRENT, embedding=embedding, num_classes=2, unk_index=vocabulary.unk_index)
     own = TrainedModel(model.pipeline, network, model.labels, {**model.config, "embedding": node})
     own.save(tmp_path)
-    assert torch.equal(TrainedModel.load(tmp_path).predict(TEXTS), own.predict(TEXTS))
+    with pytest.raises(SentexpError, match=r"embedding\._target_=.*Doubled: code outside of sentexp.*trust=True"):
+        TrainedModel.load(tmp_path)
+    assert torch.equal(TrainedModel.load(tmp_path, trust=True).predict(TEXTS), own.predict(TEXTS))
 
 
 def test_saving_again_takes_the_place_of_the_earlier_model(tmp_path: Path) -> None:
@@ -173,10 +179,68 @@ def test_a_folder_that_is_damaged_is_refused_in_one_line_with_the_file(
 ) -> None:
     trained().save(tmp_path)
     damage(tmp_path)
+    (tmp_path / "model.json").unlink()  # as in models of earlier versions; with it, all of them are altered files
     with pytest.raises(SentexpError, match=message) as refusal:
         TrainedModel.load(tmp_path)
     assert str(refusal.value).startswith(str(tmp_path))
     assert "\n" not in str(refusal.value)
+
+
+@given(
+    name=st.sampled_from(["config.yaml", "labels.txt", "vocab.txt", "weights.pt"]),
+    place=st.floats(0, 1),
+    bit=st.integers(0, 7),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bit_of_a_file_can_flip_unnoticed(tmp_path: Path, name: str, place: float, bit: int) -> None:
+    trained().save(tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1 << bit
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SentexpError, match=rf"{name}: altered or damaged since the model was saved"):
+        TrainedModel.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            '{"format": 2, "sentexp": "9.0", "sha256": {}}',
+            r"format 2, of sentexp 9\.0; this is version .* knows format 1",
+        ),
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"format": 1, "sha256": {"absent.bin": "0"}}', "absent.bin: altered or damaged"),
+    ],
+)
+def test_a_model_of_a_newer_version_says_so(tmp_path: Path, content: str, message: str) -> None:
+    trained().save(tmp_path)
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(SentexpError, match=message):
+        TrainedModel.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("group", "node"),
+    [
+        ("model", {"_target_": "os.system", "command": "touch RAN"}),
+        ("model", {**RECURRENT, "pooling": {"_target_": "pathlib.Path.touch", "self": "RAN"}}),
+        ("model", {**RECURRENT, "_args_": [{"_target_": "shutil.copy", "src": "a", "dst": "RAN"}]}),
+        ("tokenizer", {"_target_": "sentexp.text.tokenizers.CallableTokenizer", "path": "os.system"}),
+        ("tokenizer", {"_target_": "sentexp.text.tokenizers.SpacyTokenizer", "language": [{"_target_": "os.abort"}]}),
+        ("embedding", {"_target_": "pandas.read_pickle", "filepath_or_buffer": "a.pkl"}),
+        ("text", {**trained().config["text"], "clean": {"html": {"_target_": "os.abort"}}}),
+        ("vocab", {"max_size": {"_target_": "os.abort"}}),
+        ("model", {"_target_": "sentexp.runner.run", "config": {}}),
+    ],
+)
+def test_a_folder_from_elsewhere_runs_no_code_of_its_choice(tmp_path: Path, monkeypatch, group: str, node: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = trained()
+    TrainedModel(model.pipeline, model.model, model.labels, {**model.config, group: node}).save(tmp_path / "model")
+    with pytest.raises(SentexpError, match=rf"config\.yaml: {group}\.\S+=.*: code outside of sentexp"):
+        TrainedModel.load(tmp_path / "model")
+    assert not (tmp_path / "RAN").exists()
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

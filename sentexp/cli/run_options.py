@@ -16,8 +16,11 @@ RUN_HELP = """RUN is the id of an MLflow run or its beginning, a run's name, run
 
 
 def run_options(function: Function) -> Function:
-    """Give a command the options --tracking-uri, --experiment and --metric."""
+    """Give a command the options --tracking-uri, --experiment, --metric and --trust."""
     for option in (
+        click.option(
+            "--trust", is_flag=True, help="Run code outside of sentexp that RUN names, such as your own model."
+        ),
         click.option("--metric", metavar="NAME", default="best/valid_accuracy", help="By what `best` chooses."),
         click.option("--experiment", metavar="NAME", help="Look for RUN in this experiment only."),
         click.option("--tracking-uri", metavar="URI", help="MLflow's store; else MLFLOW_TRACKING_URI or mlflow.db."),
@@ -26,11 +29,9 @@ def run_options(function: Function) -> Function:
     return function
 
 
-def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str) -> Any:
+def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str, trust: bool) -> Any:
     """Return the TrainedModel of RUN."""
     with terminal.status("loading the model"):
-        from sentexp.trained_model import TrainedModel
-        from sentexp.use.runs import find_run
+        from sentexp.use import runs
 
-        found = find_run(run, tracking_uri=tracking_uri, experiment=experiment, metric=metric)
-        return TrainedModel.load(found.folder)
+        return runs.load(run, tracking_uri=tracking_uri, experiment=experiment, metric=metric, trust=trust)

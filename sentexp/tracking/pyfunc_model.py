@@ -16,7 +16,8 @@ class SentimentModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         from sentexp.trained_model import TrainedModel
 
-        self._trained = TrainedModel.load(Path(context.artifacts["model"]))
+        # whoever loads an MLflow model runs the code that came with it, such as this file
+        self._trained = TrainedModel.load(Path(context.artifacts["model"]), trust=True)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
