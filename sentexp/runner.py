@@ -111,6 +111,7 @@ def run(
     with tracker.run(
         parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
         name=name or run_name(overrides, chosen),
+        folder=output_dir,
         log_file=environment.log_file(output_dir),
     ) as record:
         if on_start is not None:

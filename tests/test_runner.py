@@ -20,8 +20,11 @@ from sentexp import runner
 from sentexp.config import compose, plain
 from sentexp.errors import Pruned, SentexpError
 from sentexp.instantiate import build_recipe
+from sentexp.tracking.journal import record_folder
+from sentexp.tracking.mlflow_tracker import MlflowTracker
 from sentexp.trained_model import TrainedModel
 from sentexp.training import choose_machine, fit
+from sentexp.use.runs import find_run
 
 TINY = ["data.size=300", "tracking=none", "trainer.processes=1", "trainer.precision=fp32", "trainer.device=cpu"]
 TINY += ["model.hidden_size=16", "embedding.dim=16"]
@@ -206,7 +209,7 @@ def test_parts_of_the_users_own_train_are_saved_and_load(own, tmp_path: Path) ->
     config = own("trainer.epochs=2", "model.filters=3")
     result = runner.run(config, output_dir=tmp_path / "out")
     assert [entry["lr"] for entry in result.history] == [0.01, 0.005]
-    loaded = TrainedModel.load(result.model_folder)
+    loaded = TrainedModel.load(result.model_folder, trust=True)
     assert isinstance(loaded.model, Conv)
     assert isinstance(loaded.model.inner, nn.ReLU)
     assert loaded.model.conv.out_channels == 3
@@ -311,17 +314,30 @@ def test_without_logging_a_run_prints_its_lines_and_has_a_folder_of_its_own(tmp_
     assert {path.name for path in tmp_path.iterdir()} == {"cache", "outputs"}
 
 
-def test_a_store_that_fails_at_the_end_does_not_cost_the_model(
-    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_store_that_fails_costs_neither_the_model_nor_its_record(
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise SentexpError("tracking.uri=sqlite:///runs.db: disk full")
 
-    monkeypatch.setattr("sentexp.tracking.mlflow_tracker.MlflowRun.log_folder", fail)
-    config = tiny("trainer.epochs=1", "tracking=mlflow", f"tracking.uri='sqlite:///{tmp_path / 'runs.db'}'")
-    with pytest.raises(SentexpError, match=r"disk full; the trained model is in .*/out/model$"):
-        runner.run(config, output_dir=tmp_path / "out")
-    assert TrainedModel.load(tmp_path / "out/model").predict(["good"]).shape == (1, 2)
+    uri, output = f"sqlite:///{tmp_path / 'runs.db'}", tmp_path / "out"
+    config = tiny("trainer.epochs=2", "tracking=mlflow", f"tracking.uri='{uri}'")
+    with monkeypatch.context() as away:
+        away.setattr("sentexp.tracking.mlflow_tracker.MlflowRun.log_metrics", fail)
+        result = runner.run(config, output_dir=output)
+    assert TrainedModel.load(output / "model").predict(["good"]).shape == (1, 2)
+    assert "disk full; the run goes on, and keeps its records in" in caplog.text
+    assert f"record them with: sentexp record {output}" in caplog.text
+
+    location = record_folder(output, MlflowTracker)
+    assert (location.uri, location.run_id) == (uri, result.location.run_id)
+    run = MlflowClient(uri).get_run(location.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["test/accuracy"] == pytest.approx(result.metrics["test/accuracy"])
+    points = MlflowClient(uri).get_metric_history(location.run_id, "train/loss")
+    assert [point.step for point in points] == [1, 2]
+    assert find_run(location.run_id, tracking_uri=uri).recorded is not None
+    assert not (output / "unrecorded.jsonl").exists()
 
 
 def test_the_linear_baseline_is_run_saved_and_recorded_like_any_model(

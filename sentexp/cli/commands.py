@@ -15,6 +15,7 @@ from sentexp.errors import SentexpError
 COMMANDS = {
     "predict": "label new reviews",
     "report": "rebuild a sweep's report",
+    "record": "record a run whose store was away",
 }
 """What each command does. Its module in this package has the click command `command`."""
 

@@ -56,8 +56,11 @@ class Run(Protocol):
     def log_environment(self, environment: Mapping[str, Any]) -> None:
         """Record the result of `sentexp.tracking.environment.describe` as tags and as environment.json."""
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Record all metrics of an epoch in one call; `step` is the epoch, from 1, or None for those of the run."""
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None, at: int | None = None) -> None:
+        """Record all metrics of an epoch in one call; `step` is the epoch, from 1, or None for those of the run.
+
+        `at` is when they were measured, in milliseconds since 1970; None is now.
+        """
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags, such as counts and reasons in words; those of the same name are replaced."""
@@ -100,10 +103,14 @@ class Tracker(Protocol):
         parent_run_id: str | None = None,
         name: str | None = None,
         key: str | None = None,
+        folder: Path | None = None,
         log_file: Path | None = None,
     ) -> AbstractContextManager[Run]:
         """Start a run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit.
 
         With a `key`, the run that was started with the same key before is continued, if there is one. `name` is the
         run's name if the configuration gives none. `log_file` is recorded at the end, however the run ends.
+
+        With a `folder`, the run's own, a store that fails after the start does not fail the run: what it has not taken
+        is kept there, and sent when it answers again, or by `sentexp record FOLDER`.
         """

@@ -17,6 +17,7 @@ import shutil
 import sys
 import time
 import traceback
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from sentexp.machine.signals import interrupts_later
 from sentexp.redact import flatten, without_passwords
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import NOT_PARAMETERS, Location
+from sentexp.tracking.journal import JournaledRun
 from sentexp.tracking.store import Store, brief_patience, explained, open_store
 
 if TYPE_CHECKING:
@@ -85,13 +87,27 @@ class MlflowTracker:
         parent_run_id: str | None = None,
         name: str | None = None,
         key: str | None = None,
+        folder: Path | None = None,
         log_file: Path | None = None,
-    ) -> Iterator[MlflowRun]:
+    ) -> Iterator[MlflowRun | JournaledRun]:
         """Start a run that ends with the block; see `Tracker.run`.
 
         An exception that fails the run is recorded as the tag `error` and the artifact traceback.txt. Raises
         SentexpError, within seconds, if the store cannot be used; see `open_store`.
         """
+        if folder is not None:
+            key = key or uuid.uuid4().hex
+        run = self.start(parent_run_id=parent_run_id, name=name, key=key)
+        record = run if folder is None else JournaledRun(run, folder, self._begun(run, parent_run_id, name, key))
+        try:
+            yield record
+        except BaseException as error:
+            _end_with(record, error, log_file)
+            raise
+        record.end("FINISHED", log_file)
+
+    def start(self, *, parent_run_id: str | None = None, name: str | None = None, key: str | None = None) -> MlflowRun:
+        """Start a run, or continue the one that was started with `key`; the caller ends it."""
         with terminal.status("opening the MLflow store"):
             store = open_store(self._uri, self._experiment)
         tags = {"mlflow.user": _user(), "mlflow.source.name": program(), "mlflow.source.type": "LOCAL"}
@@ -105,15 +121,15 @@ class MlflowTracker:
                 entity = store.client.create_run(
                     store.experiment_id, tags=tags, run_name=_run_name(self._run_name or name)
                 )
-        run = MlflowRun(store, self._experiment, entity, self._log_model)
-        try:
-            yield run
-        except BaseException as error:
-            run._end_with(error, log_file)
-            raise
-        with _writing(store.uri):
-            store.client.set_terminated(entity.info.run_id, "FINISHED")
-            run._log_file(log_file)
+        return MlflowRun(store, self._experiment, entity, self._log_model)
+
+    def _begun(
+        self, run: MlflowRun, parent_run_id: str | None, name: str | None, key: str | None
+    ) -> dict[str, dict[str, Any]]:
+        """Return what `start` and the constructor need to continue the run, or to start it anew in another store."""
+        tracker: dict[str, Any] = {"uri": run.uri, "experiment": self._experiment, "run_name": self._run_name}
+        tracker |= {"log_model": self._log_model, "tags": self._tags}
+        return {"tracker": tracker, "run": {"parent_run_id": parent_run_id, "name": name, "key": key}}
 
 
 def _reopened(store: Store, key: str) -> Entity | None:
@@ -139,6 +155,8 @@ class MlflowRun:
         self._keep_model = keep_model
         self._params: dict[str, str] = {}
         self.run_id: str = entity.info.run_id
+        self.uri = store.uri
+        """Absolute address of the store, with its password."""
 
     def log_config(
         self, config: Mapping[str, Any], overrides: Sequence[str] = (), choices: Mapping[str, str] | None = None
@@ -186,10 +204,10 @@ class MlflowRun:
             self.set_tags({"mlflow.source.git.commit": commit})
         self.log_text(_json(environment, indent=2) + "\n", "environment.json")
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None, at: int | None = None) -> None:
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = at if at is not None else int(time.time() * 1000)
         # why 0: MLflow's pages draw a bar for a metric that has no step beyond it, and else a line, here of one point
         points = [Metric(_name(name), float(value), now, step or 0) for name, value in metrics.items()]
         with _writing(self._store.uri):
@@ -222,6 +240,19 @@ class MlflowRun:
 
         with _writing(self._store.uri):
             return log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
+
+    def has_model(self) -> bool:
+        """Return True if the run has recorded a model."""
+        with _writing(self._store.uri):
+            outputs = self._client.get_run(self.run_id).outputs
+        return outputs is not None and bool(outputs.model_outputs)
+
+    def end(self, status: str, log_file: Path | None) -> None:
+        """Set the run's final status, FINISHED, FAILED or KILLED, and record the file with its log."""
+        with _writing(self._store.uri):
+            self._client.set_terminated(self.run_id, status)
+            if log_file is not None and log_file.is_file():
+                self._client.log_artifact(self.run_id, str(log_file))
 
     def end_child(self, run_id: str, reason: str) -> None:
         from mlflow.entities import RunStatus
@@ -261,23 +292,18 @@ class MlflowRun:
             page=page(self._store.uri, info.experiment_id, info.run_id),
         )
 
-    def _log_file(self, file: Path | None) -> None:
-        if file is not None and file.is_file():
-            self._client.log_artifact(self.run_id, str(file))
 
-    def _end_with(self, error: BaseException, log_file: Path | None) -> None:
-        """Record why the run ended. A failure of this must not hide `error`, so it is only logged."""
-        killed = isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
-        try:
-            with brief_patience():
-                if not killed:
-                    self.set_tags({"error": str(error) or type(error).__name__})
-                    self.log_text(without_passwords("".join(traceback.format_exception(error))), "traceback.txt")
-                with _writing(self._store.uri):
-                    self._client.set_terminated(self.run_id, "KILLED" if killed else "FAILED")
-                    self._log_file(log_file)
-        except SentexpError as second:
-            log.warning("run %s may look unfinished: %s", self.run_id, second)
+def _end_with(run: MlflowRun | JournaledRun, error: BaseException, log_file: Path | None) -> None:
+    """Record why the run ended. A failure of this must not hide `error`, so it is only logged."""
+    killed = isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))
+    try:
+        with brief_patience():
+            if not killed:
+                run.set_tags({"error": str(error) or type(error).__name__})
+                run.log_text(without_passwords("".join(traceback.format_exception(error))), "traceback.txt")
+            run.end("KILLED" if killed else "FAILED", log_file)
+    except SentexpError as second:
+        log.warning("the run may look unfinished: %s", second)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class NoRun:
 
     def log_environment(self, environment: Mapping[str, Any]) -> None: ...
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None, at: int | None = None) -> None: ...
 
     def set_tags(self, tags: Mapping[str, Any]) -> None: ...
 
@@ -50,6 +50,7 @@ class NoTracking:
         parent_run_id: str | None = None,
         name: str | None = None,
         key: str | None = None,
+        folder: Path | None = None,
         log_file: Path | None = None,
     ) -> Iterator[NoRun]:
         """Yield a run that records nothing."""

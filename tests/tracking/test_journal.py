@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mlflow import MlflowClient
+
+from sentexp.errors import SentexpError
+from sentexp.tracking import journal
+from sentexp.tracking.journal import FILE, JournaledRun, record_folder
+from sentexp.tracking.mlflow_tracker import MlflowTracker
+
+
+class Store:
+    """A run in a store that can be away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.attempts = 0
+        self.taken: list[tuple[str, Any]] = []
+
+    def __getattr__(self, call: str) -> Any:
+        def take(**arguments: Any) -> None:
+            self.attempts += 1
+            if self.away:
+                raise SentexpError("tracking.uri=x: no answer from the server")
+            self.taken.append((call, arguments.get("step", arguments.get("status"))))
+
+        return take
+
+
+@given(away=st.lists(st.booleans(), min_size=1, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_each_record_arrives_once_and_in_order_whenever_the_store_was_away(tmp_path_factory, away: list[bool]) -> None:
+    store, folder = Store(), tmp_path_factory.mktemp("run")
+    run = JournaledRun(store, folder, {})
+    for step, is_away in enumerate(away):
+        store.away = is_away
+        run._next_attempt = 0.0  # as if time had passed
+        run.log_metrics({"loss": 1.0}, step=step)
+    store.away = False
+    run.end("FINISHED", None)
+    assert store.taken == [*(("log_metrics", step) for step in range(len(away))), ("end", "FINISHED")]
+    assert not (folder / FILE).exists()
+
+
+def test_a_store_that_is_away_is_seldom_asked_and_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store()
+    store.away = True
+    run = JournaledRun(store, tmp_path, {})
+    for step in range(100):
+        run.log_metrics({"loss": 1.0}, step=step)
+    assert store.attempts == 1
+    assert len(caplog.records) == 1
+    run.end("FINISHED", None)
+    assert store.attempts == 2
+    assert f"101 records wait; record them with: sentexp record {tmp_path}" in caplog.text
+
+
+def test_the_wait_after_an_attempt_grows_with_what_it_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(journal.time, "monotonic", lambda: clock[0])
+    store = Store()
+    store.away = True
+    monkeypatch.setattr(journal, "_replay", lambda *_: clock.__setitem__(0, clock[0] + 30) or store.log_metrics())
+    run = JournaledRun(store, tmp_path, {})
+    run.log_metrics({"loss": 1.0})
+    clock[0] += 30 * journal.WAIT_SHARE - 1
+    run.log_metrics({"loss": 1.0})
+    assert store.attempts == 1
+    clock[0] += 2
+    run.log_metrics({"loss": 1.0})
+    assert store.attempts == 2
+
+
+def test_a_journal_that_cannot_be_written_does_not_cost_the_records(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    store = Store()
+    run = JournaledRun(store, tmp_path / "file" / "run", {})
+    run.log_metrics({"loss": 1.0}, step=1)
+    run.end("FINISHED", None)
+    assert store.taken == [("log_metrics", 1), ("end", "FINISHED")]
+    assert caplog.text.count("no journal is kept") == 1
+
+
+HALFWAY: list[Any] = []
+"""Runs that have begun and not ended; Python would end those that nobody holds."""
+
+
+def interrupted(uri: str, folder: Path) -> str:
+    """Record a run halfway, as one that is killed does; return its id."""
+    tracker = MlflowTracker(uri, "journal")
+    run = tracker.run(name="halfway", folder=folder)
+    HALFWAY.append(run)
+    record = run.__enter__()
+    record.log_config({"seed": 3, "tracking": {"uri": "mysql://a:secret@b"}}, ["seed=3"])
+    record.log_metrics({"train/loss": 0.5}, step=1)
+    record.set_tags({"labels": ["neg", "pos"]})
+    return record.location().run_id
+
+
+def test_what_a_killed_run_had_recorded_is_completed_without_anything_twice(store_uri: str, tmp_path: Path) -> None:
+    run_id = interrupted(store_uri, tmp_path)
+    assert "secret" not in (tmp_path / FILE).read_text()
+    with (tmp_path / FILE).open("a") as file:
+        file.write(json.dumps({"call": "log_metrics", "metrics": {"train/loss": 0.4}, "step": 2, "at": 5}) + "\n")
+        file.write('{"call": "log_metr')  # where the power went
+    location = record_folder(tmp_path, MlflowTracker)
+    assert location is not None
+    assert location.run_id == run_id
+    client = MlflowClient(store_uri)
+    assert [(p.step, p.value) for p in client.get_metric_history(run_id, "train/loss")] == [(2, 0.4), (1, 0.5)]
+    assert client.get_run(run_id).info.status == "KILLED"
+    assert not (tmp_path / FILE).exists()
+
+
+def test_another_store_gets_the_run_anew(store_uri: str, tmp_path: Path) -> None:
+    run_id = interrupted(store_uri, tmp_path / "run")
+    other = f"sqlite:///{tmp_path}/other.db"
+    location = record_folder(tmp_path / "run", MlflowTracker, other)
+    assert location is not None
+    assert (location.run_name, location.experiment, location.uri) == ("halfway", "journal", other)
+    assert location.run_id != run_id
+    run = MlflowClient(other).get_run(location.run_id)
+    assert run.data.params == {"seed": "3"}
+    assert run.data.tags["labels"] == '["neg", "pos"]'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"unrecorded\.jsonl: no such file; expected the output folder"),
+        ("{}\n", r"unrecorded\.jsonl:1: damaged \(KeyError"),
+        ('{"tracker": {"uris": "x"}, "run": {}}\n', r":1: damaged \(TypeError"),
+        ('BEGUN\n{"call": "__init__"}\n', r":2: damaged \(ValueError: __init__\)"),
+        ("BEGUN\n[]\n", r":2: damaged"),
+        ("BEGUN\n{", None),
+    ],
+)
+def test_a_damaged_journal_is_told_with_its_line(
+    store_uri: str, tmp_path: Path, content: str | None, message: str | None
+) -> None:
+    begun = {"tracker": {"uri": store_uri, "experiment": "journal"}, "run": {"name": "x", "key": str(tmp_path)}}
+    if content is not None:
+        (tmp_path / FILE).write_text(content.replace("BEGUN", json.dumps(begun)))
+    if message is None:
+        record_folder(tmp_path, MlflowTracker)
+        return
+    with pytest.raises(SentexpError, match=message):
+        record_folder(tmp_path, MlflowTracker)
