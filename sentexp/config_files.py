@@ -35,6 +35,28 @@ def options_of(group: str, folders: Sequence[Path]) -> list[str]:
     return sorted({path.stem for folder in (conf_dir(), *folders) for path in (folder / group).glob("*.yaml")})
 
 
+def options_with(key: str, folders: Sequence[Path]) -> list[str]:
+    """Return the names of the options of a key's group that have the key; none if it is in no group."""
+    group, _, name = key.partition(".")
+    options = options_of(group, folders) if name else []
+    return [option for option in options if name.partition(".")[0] in _keys_of(group, option, folders)]
+
+
+def _keys_of(group: str, option: str, folders: Sequence[Path]) -> set[str]:
+    """Return the uppermost keys of an option, those of the options that it builds on among them."""
+    keys: set[str] = set()
+    waiting, seen = [option], set()
+    while waiting:
+        name = waiting.pop()
+        paths = [folder / group / f"{name}.yaml" for folder in (conf_dir(), *folders)]
+        for path in [path for path in paths if path.is_file() and name not in seen][:1]:
+            seen.add(name)
+            file = OwnFile(path, group)
+            keys.update(file.keys)
+            waiting += [base.removeprefix(f"/{group}/") for words, base, _ in file.defaults() if not words]
+    return keys - {"defaults"}
+
+
 def own_folders(arguments: Sequence[str]) -> list[Path]:
     """Return the folders that --config-dir and hydra.searchpath name among the words of a command line."""
     found = []

@@ -17,7 +17,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from sentexp.config_files import chosen_files, ignored, options_of, own_folders, shown
+from sentexp.config_files import chosen_files, ignored, options_of, options_with, own_folders, shown
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.schema import OPTIONS, Config
 
@@ -100,7 +100,7 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         full_key, parent = str(cause.full_key), cause.parent_node
         siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
         composed = parent if "." not in full_key and isinstance(parent, DictConfig) else None
-        return no_such_key(full_key, given.get(full_key), siblings, composed)
+        return no_such_key(full_key, given.get(full_key), siblings, composed, own_folders(arguments))
     if isinstance(error, OverrideParseException):
         return _no_override(error.override)
     if "No match in the defaults list" in message:
@@ -142,30 +142,59 @@ def with_m(arguments: Sequence[str]) -> str:
     return shlex.join(["sentexp", "-m", *arguments])
 
 
-def no_such_key(full_key: str, value: str | None, siblings: Sequence[str], composed: DictConfig | None = None) -> str:
-    """Return the line that refuses a key: with the nearest name beside it, or the full key of one elsewhere.
+def no_such_key(
+    full_key: str,
+    value: str | None,
+    siblings: Sequence[str],
+    composed: DictConfig | None = None,
+    folders: Sequence[Path] = (),
+) -> str:
+    """Return the line that refuses a key.
 
-    `composed` is the whole configuration, if it is at hand; the keys of an option of the user's own are known from it.
+    It names the options that have the key, or the nearest name beside it, or the full key of one elsewhere. `composed`
+    is the whole configuration, if it is at hand; the keys of an option of the user's own are known from it and from
+    their `folders`.
     """
-    given = full_key if value is None else f"{full_key}={value}"
-    parent, _, name = full_key.rpartition(".")
+    given = _set(full_key, value)
+    name = full_key.rpartition(".")[2]
     siblings = sorted(sibling for sibling in siblings if not sibling.startswith("_") and sibling != "hydra")
-    elsewhere = _elsewhere(name, siblings, parent, composed)
-    if elsewhere:
-        keys = [key if value is None else f"{key}={value}" for key in elsewhere]
-        return f"{given}: no such key; did you mean {' or '.join(keys)}?"
     there_are = f" (there are {', '.join(siblings)})" if siblings else f"; expected +{full_key}=... to add it"
+    having = options_with(full_key, folders)
+    if having:
+        return f"{given}: no such key; expected {_one_of(full_key, having)} beside it{there_are}"
+    there = set(_flat("", OmegaConf.to_container(composed, resolve=False))) if composed is not None else set()
+    elsewhere = _elsewhere(name, siblings, there)
+    if elsewhere:
+        keys = [f"{_set(key, value)}{'' if key in there else _beside(key, folders)}" for key in elsewhere]
+        return f"{given}: no such key; did you mean {' or '.join(keys)}?"
     return f"{given}: no such key{did_you_mean(name, siblings)}{there_are}"
 
 
-def _elsewhere(name: str, siblings: Sequence[str], parent: str, composed: DictConfig | None) -> list[str]:
-    """Return the full keys, in other sections, whose last part is `name`, or nearer to it than any sibling is."""
-    there = _flat("", OmegaConf.to_container(composed, resolve=False)) if composed is not None else ()
+def _set(key: str, value: str | None) -> str:
+    return key if value is None else f"{key}={value}"
+
+
+def _one_of(key: str, options: Sequence[str]) -> str:
+    """Return the override that chooses one of some options of a key's group, such as `model=gru or lstm`."""
+    *others, last = options
+    return f"{key.partition('.')[0]}=" + (f"{', '.join(others)} or {last}" if others else last)
+
+
+def _beside(key: str, folders: Sequence[Path]) -> str:
+    """Return which options a key needs, in brackets, unless it is there with all of them."""
+    having = options_with(key, folders)
+    needs = having and having != options_of(key.partition(".")[0], folders)
+    return f" (with {_one_of(key, having)})" if needs else ""
+
+
+def _elsewhere(name: str, siblings: Sequence[str], there: Iterable[str]) -> list[str]:
+    """Return the full keys whose last part is `name`, or nearer to it than any sibling is.
+
+    They are those of the schema, and of `there`, the keys of the composed configuration.
+    """
     leaves = {**_by_last_part(_schema_keys()), **_by_last_part(key for key in there if not key.startswith("hydra."))}
     near = difflib.get_close_matches(name, [*leaves, *siblings], n=1, cutoff=0.75)
-    if not near or near[0] in siblings:
-        return []
-    return [key for key in leaves[near[0]] if key.rpartition(".")[0] != parent]
+    return leaves[near[0]] if near and near[0] not in siblings else []
 
 
 def _by_last_part(keys: Iterable[str]) -> dict[str, list[str]]:

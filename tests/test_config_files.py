@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentexp.config import compose, conf_dir
-from sentexp.config_files import own_folders
+from sentexp.config_files import options_with, own_folders
 from sentexp.errors import SentexpError
 
 
@@ -120,3 +120,17 @@ def test_a_copy_of_a_built_in_file_is_not_worth_a_word(mine, caplog: pytest.LogC
 )
 def test_the_users_folders_are_found_among_the_arguments(arguments: list[str], tmp_path: Path) -> None:
     assert own_folders([argument.format(tmp_path) for argument in arguments]) == [tmp_path]
+
+
+def test_the_options_that_have_a_key_are_known_with_what_they_build_on(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    for name, content in {
+        "a": "defaults: [b]\n",
+        "b": "defaults: [a, gru, _self_]\nwidth: 3\n",
+        "c": "_target_: x\n",
+    }.items():
+        (tmp_path / "model" / f"{name}.yaml").write_text(content)
+    assert options_with("model.width", [tmp_path]) == ["a", "b"]
+    assert options_with("model.cell", [tmp_path]) == ["a", "b", "gru", "lstm"]
+    assert options_with("optimizer.momentum", []) == ["rmsprop", "sgd"]
+    assert options_with("model.defaults", [tmp_path]) == options_with("seed", []) == options_with("a.b", []) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sentexp.config import compose
@@ -29,7 +31,19 @@ from sentexp.explain import mistakes_explained, only_in_a_sweep, with_m
         ("lr=0.1", r"lr=0\.1: no such key; did you mean optimizer\.lr=0\.1\?"),
         ("model.lr=0.1", r"model\.lr=0\.1: no such key; did you mean optimizer\.lr=0\.1\?"),
         ("hidden_size=64", r"hidden_size=64: no such key; did you mean model\.hidden_size=64\?"),
-        ("path=a.csv", r"path=a\.csv: .* data\.path=a\.csv or .*embedding\.path=a\.csv.*"),
+        (
+            "path=a.csv",
+            r"path=a\.csv: no such key; did you mean data\.path=a\.csv \(with data=files, hub or imdb\) or "
+            r"tokenizer\.path=.* or embedding\.path=a\.csv \(with embedding=fasttext, glove or word2vec\)\?",
+        ),
+        ("momentum=0.9", r"momentum=0\.9: .* mean optimizer\.momentum=0\.9 \(with optimizer=rmsprop or sgd\)\?"),
+        ("optimizer.momentun=0.9", r"optimizer\.momentun=0\.9: .* optimizer\.momentum=0\.9 \(with optimizer=.*\)\?"),
+        (
+            "optimizer.momentum=3",
+            r"optimizer\.momentum=3: no such key; expected optimizer=rmsprop or sgd beside it \(there are betas, .*\)",
+        ),
+        ("+optimizer.momentum=3", r"optimizer\.momentum=3: .*; expected optimizer=rmsprop or sgd beside it .*"),
+        ("embedding.path=a", r"embedding\.path=a: .*; expected embedding=fasttext, glove or word2vec beside it .*"),
         ("trainer.epochs", r"trainer\.epochs: no value; expected trainer\.epochs=\.\.\..*"),
         ("tracking.run_name=it's", r".*, or 'tracking\.run_name=\"it'\"'\"'s\"' around a text"),
     ],
@@ -52,3 +66,21 @@ def test_what_only_a_sweep_reads_is_refused_in_a_single_run_with_the_command_tha
 def test_an_error_that_is_no_mistake_of_the_users_stays_as_it_is() -> None:
     with pytest.raises(ValueError, match="ours"), mistakes_explained(["model=lstm"]):
         raise ValueError("ours")
+
+
+def test_a_key_that_the_chosen_option_lacks_is_refused_with_those_that_have_it() -> None:
+    with pytest.raises(
+        SentexpError, match=r"^model\.hidden_size=16: no such key; expected model=gru or lstm beside it"
+    ):
+        compose("model.hidden_size=16", "model=bag_of_words")
+    with pytest.raises(SentexpError, match=r"^momentum=0\.9: no such key; did you mean optimizer\.momentum=0\.9\?$"):
+        compose("momentum=0.9", "optimizer=sgd")
+
+
+def test_an_option_of_the_users_own_has_keys_too(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("defaults: [lstm]\nwidth: 3\n")
+    with pytest.raises(SentexpError, match=r"^model\.width=4: no such key; expected model=mine beside it"):
+        compose(f"hydra.searchpath=[file://{tmp_path}]", "model.width=4")
+    with pytest.raises(SentexpError, match=r"expected model=gru, lstm or mine beside it"):
+        compose(f"hydra.searchpath=[file://{tmp_path}]", "model.cell=gru", "model=bag_of_words")
