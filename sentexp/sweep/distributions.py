@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from sentexp.errors import SentexpError
 from sentexp.sweep.plan import Plan, listed
-from sentexp.sweep.point import Point
+from sentexp.sweep.point import Point, number
 
 
 def search_distributions(plan: Plan) -> dict[str, BaseDistribution]:
@@ -74,20 +73,8 @@ class GridParameters:
 def _grid_values(axis: Override) -> dict[str, int | float | str]:
     """Return the value of each text."""
     texts = [override.partition("=")[2] for override in listed(axis)]
-    numbers = [_number(text) for text in texts]
+    numbers = [number(text) for text in texts]
     return dict(zip(texts, texts if None in numbers else numbers, strict=True))  # type: ignore[arg-type]
-
-
-def _number(text: str) -> int | float | None:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _grid_distribution(values: list[Any], *, is_range: bool) -> BaseDistribution:

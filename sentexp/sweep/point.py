@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sentexp.tracking.interface import NOT_PARAMETERS
+
+LONGEST_NUMBER = 8
+"""Characters of a fraction that is shown whole."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,22 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     """Return the last part of each key, or the whole key where two have the same last part."""
     ends = Counter(key.rpartition(".")[2] for key in keys)
     return {key: key.rpartition(".")[2] if ends[key.rpartition(".")[2]] == 1 else key for key in keys}
+
+
+def short_text(text: str) -> str:
+    """Return the first four digits of a long fraction, and any other text of a value as it is."""
+    value = number(text)
+    return f"{value:.4g}" if isinstance(value, float) and len(text) > LONGEST_NUMBER else text
+
+
+def number(text: str) -> int | float | None:
+    """Return the finite number that a text stands for; None if it stands for none."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

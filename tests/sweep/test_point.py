@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sentexp.sweep.point import Point, run_name, short_names
+from sentexp.sweep.point import Point, run_name, short_names, short_text
 
 
 def test_a_point_has_a_text_per_key() -> None:
@@ -38,3 +40,27 @@ def test_a_short_name_is_the_last_part_of_a_key_unless_two_share_it() -> None:
         "data.seed": "data.seed",
         "lr": "lr",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("0.0018410729205738696", "0.001841"),
+        ("1.8410729205738696e-05", "1.841e-05"),
+        ("-0.123456789", "-0.1235"),
+        ("0.001234", "0.001234"),  # no longer than what is shown whole
+        ("1234567890123", "1234567890123"),  # no fraction
+        ("'0.0018410729205738696'", "'0.0018410729205738696'"),  # a text
+        ("bag_of_words", "bag_of_words"),
+        ("[0.123456789,0.5]", "[0.123456789,0.5]"),
+        ("inf", "inf"),
+        ("", ""),
+    ],
+)
+def test_a_long_fraction_is_shown_with_four_digits(text: str, short: str) -> None:
+    assert short_text(text) == short
+
+
+@given(st.floats(-1e300, 1e300).filter(lambda value: value == 0 or abs(value) > 1e-300))
+def test_a_short_text_is_the_number_to_within_half_of_its_fourth_digit(value: float) -> None:
+    assert float(short_text(repr(value))) == pytest.approx(value, rel=5.1e-4, abs=0)

@@ -84,7 +84,8 @@ def sample_points(points: list[PointResult]) -> list[PointResult]:
 def importances(keys: Sequence[Parameter], values: np.ndarray) -> np.ndarray:
     """Return the importance of each key, [K], adding up to 1, from the keys and one metric, `values` [P].
 
-    Computed by fANOVA (Hutter et al., 2014), as Optuna implements it.
+    Computed by fANOVA (Hutter et al., 2014), as Optuna implements it. A point that leaves a key out counts as if it had
+    the key's middle value, so that what the chosen option explains is not told of its keys.
     """
     import optuna
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -95,15 +96,22 @@ def importances(keys: Sequence[Parameter], values: np.ndarray) -> np.ndarray:
         if key.scale == "categorical":
             axes[key.key] = CategoricalDistribution(range(len(key.categories)))
         else:
-            axes[key.key] = FloatDistribution(key.positions.min(), key.positions.max(), log=key.scale == "log")
+            low, high = np.nanmin(key.positions), np.nanmax(key.positions)
+            axes[key.key] = FloatDistribution(low, high, log=key.scale == "log")
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # or it logs that the study below was created
     try:
         study = optuna.create_study()
     finally:
         optuna.logging.set_verbosity(verbosity)
+    filled = [np.where(key.is_set, key.positions, _middle(key)).astype(key.positions.dtype) for key in keys]  # K * [P]
     for row, value in enumerate(values):
-        params = {key.key: key.positions[row].item() for key in keys}
+        params = {key.key: positions[row].item() for key, positions in zip(keys, filled, strict=True)}
         study.add_trial(optuna.create_trial(params=params, distributions=axes, value=value))
     shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=0))
     return np.array([shares[key.key] for key in keys])
+
+
+def _middle(key: Parameter) -> float:
+    """Return the lower median of the positions of a key where it is set."""
+    return float(np.quantile(key.positions[key.is_set], 0.5, method="lower"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sentexp.report.page import SORTING, html_table, picture, web_page
-from sentexp.report.sweep.points import count_states, describe_point, parsed_values, short_text
+from sentexp.report.sweep.points import count_states, describe_point, value_texts
 from sentexp.report.sweep.tables import (
     Columns,
     format_mean_and_deviation,
@@ -17,6 +17,7 @@ from sentexp.report.sweep.tables import (
     over_seeds,
     ranked_points,
 )
+from sentexp.sweep.point import short_text
 from sentexp.sweep.results import PointResult, SweepResults
 
 STYLE = """
@@ -68,9 +69,9 @@ def _points(results: SweepResults, best: PointResult | None) -> str:
     heads = ["rank", *results.swept, "n", *results.metrics, *further, "states"]
     rows = []
     for place, point in enumerate(ranked_points(results), 1):
-        given = parsed_values(point)
+        given = value_texts(point)
         cells = [_cell("number", str(place) if point.values else "")]
-        cells += [_cell("key", short_text(*given[key]) if key in given else "") for key in results.swept]
+        cells += [_cell("key", short_text(given.get(key, ""))) for key in results.swept]
         cells += [_cell("number", str(point.n))]
         cells += [_cell("number", format_mean_and_deviation(point, index)) for index in range(len(results.metrics))]
         cells += [_cell("number", format_over_seeds(*over_seeds(point, metric))) for metric in further]
@@ -82,7 +83,6 @@ def _points(results: SweepResults, best: PointResult | None) -> str:
 def _jobs(results: SweepResults, best: PointResult | None) -> str:
     frame = jobs_table(results)
     key_of = {name: key for key, name in Columns.of(results).keys.items()}
-    given = {job.number: parsed_values(point) for point in results.points() for job in point.jobs}
     histories = {job.number: job.history for job in results.jobs}
     of_best = {job.number for job in best.jobs if job.state == "finished"} if best is not None else set()
     rows = []
@@ -90,8 +90,7 @@ def _jobs(results: SweepResults, best: PointResult | None) -> str:
         cells = []
         for name, value in row.items():
             if name in key_of:
-                pair = given[row["number"]].get(key_of[name], ("", ""))
-                cells.append(_cell("key", short_text(*pair)))
+                cells.append(_cell("key", short_text(value)))
             elif name == "state" and value == "pruned":
                 cells.append(_cell("state", pruned_at(histories[row["number"]])))
             elif name in TEXT_COLUMNS:

@@ -5,31 +5,25 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sentexp.sweep.point import short_names
+from sentexp.sweep.point import short_names, short_text
 from sentexp.sweep.results import PointResult, SweepResults
 
 STATES = ("finished", "pruned", "failed", "running", "waiting")
 """The states of a job, in the order in which they are listed."""
 
 
-def parsed_values(point: PointResult) -> dict[str, tuple[Any, str]]:
-    """Return the value of each key that makes the point, and its text as on the command line."""
-    return {key: (value, text) for key, value, text in map(_parsed, point.overrides)}
+def value_texts(point: PointResult) -> dict[str, str]:
+    """Return the value of each key that makes the point as on the command line, without Hydra's + and ~."""
+    return dict(map(_parsed, point.overrides))
 
 
 def describe_point(point: PointResult, swept: Sequence[str]) -> str:
     """Return the point in few words, such as `num_layers=2, lr=0.001`; a key stands by its end where that is clear."""
-    given = parsed_values(point)
-    return ", ".join(f"{name}={short_text(*given[key])}" for key, name in short_names(swept).items() if key in given)
-
-
-def short_text(value: Any, text: str) -> str:
-    """Return the first four digits of a long fraction, and anything else as on the command line."""
-    return f"{value:.4g}" if isinstance(value, float) and len(text) > 8 else text
+    given = value_texts(point)
+    return ", ".join(f"{name}={short_text(given[key])}" for key, name in short_names(swept).items() if key in given)
 
 
 def count_states(states: Iterable[str]) -> str:
@@ -54,10 +48,9 @@ def _parser() -> OverridesParser:
 
 
 @functools.lru_cache(maxsize=100_000)
-def _parsed(override: str) -> tuple[str, Any, str]:
+def _parsed(override: str) -> tuple[str, str]:
     parsed = _parser().parse_override(override)
     value = parsed.value()
     if value is None:  # null, or ~key
-        return parsed.key_or_group, None, "null" if "=" in override else "deleted"
-    text = str(value).lower() if isinstance(value, bool) else parsed.get_value_element_as_str()
-    return parsed.key_or_group, value, text
+        return parsed.key_or_group, "null" if "=" in override else "deleted"
+    return parsed.key_or_group, str(value).lower() if isinstance(value, bool) else parsed.get_value_element_as_str()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sentexp.report.sweep.points import count_states, parsed_values
+from sentexp.report.sweep.points import count_states, value_texts
 from sentexp.sweep.results import PointResult, SweepResults
 
 FIXED = ("number", "seed", "state", "seconds", "error", "run_id", "n", "states", "jobs")
@@ -43,8 +43,8 @@ class Columns:
 
     def key_cells(self, point: PointResult) -> dict[str, str]:
         """Return the text of each swept key by its column."""
-        given = parsed_values(point)
-        return {name: given[key][1] if key in given else "" for key, name in self.keys.items()}
+        given = value_texts(point)
+        return {name: given.get(key, "") for key, name in self.keys.items()}
 
 
 def jobs_table(results: SweepResults) -> pd.DataFrame:

@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from sentexp.report.sweep.points import count_states, parsed_values, short_text
+from sentexp.report.sweep.points import count_states, value_texts
 from sentexp.report.sweep.tables import format_mean_and_deviation, ranked_points
-from sentexp.sweep.point import short_names
+from sentexp.sweep.point import short_names, short_text
 from sentexp.sweep.results import SweepResults
 
 MOST_SHOWN = 30
@@ -34,9 +34,9 @@ def print_points(results: SweepResults, console: Console) -> None:
     table.add_column("state")
     table.add_column("jobs")
     for point in points[:MOST_SHOWN]:
-        given = parsed_values(point)
+        given = value_texts(point)
         is_best = best is not None and point.overrides == best.overrides
-        keys = [short_text(*given[key]) if key in given else "" for key in results.swept]
+        keys = [short_text(given.get(key, "")) for key in results.swept]
         metrics = [format_mean_and_deviation(point, index) for index in range(len(results.metrics))]
         state = point.states[0] if len(point.states) == 1 else count_states(point.states)
         row = ["best" if is_best else "", *keys, *metrics, state, " ".join(str(job.number) for job in point.jobs)]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import made_up_sweeps as made_up
 import numpy as np
 import pytest
 
@@ -49,3 +52,28 @@ def test_many_categories_have_few_ticks() -> None:
 def test_a_key_that_a_point_leaves_out_is_said_to_be_not_set() -> None:
     points = [PointResult(Point((override,)), (0.5,), None, 1, ("finished",), ()) for override in ("a=1", "b=2")]
     assert [parameter.texts for parameter in parameters(["a", "b"], points)] == [["1", "not set"], ["not set", "2"]]
+
+
+def test_points_that_leave_a_key_out_have_a_place_of_their_own(tmp_path: Path) -> None:
+    results = made_up.left_out(tmp_path)
+    keys = {parameter.key: parameter for parameter in parameters(results.swept, results.points())}
+    has_rate = np.array(["optimizer.lr" in point.point.values for point in results.points()])
+    for key, scale in (("optimizer.lr", "log"), ("optimizer.amsgrad", "categorical")):
+        parameter = keys[key]
+        assert parameter.scale == scale
+        np.testing.assert_array_equal(parameter.is_set, has_rate)
+        assert parameter.varies
+        fractions = parameter.fractions()
+        assert fractions[~has_rate].max() < fractions[has_rate].min()
+        assert fractions.max() <= 1
+        (place, text), *_ = sorted(parameter.ticks())
+        assert text == "not set"
+        assert np.allclose(fractions[~has_rate], place)
+    assert keys["model.hidden_size"].scale == "linear"
+    assert keys["model"].is_set.all()
+
+
+def test_a_key_with_one_value_that_some_points_leave_out_does_not_vary() -> None:
+    points = [PointResult(Point(overrides), (0.5,), None, 1, ("finished",), ()) for overrides in (("a=1",), ())]
+    (parameter,) = parameters(["a"], points)
+    assert (parameter.varies, parameter.categories) == (False, ["not set", "1"])

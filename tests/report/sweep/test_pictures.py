@@ -70,6 +70,20 @@ def test_importance_finds_the_key_that_matters(tmp_path: Path) -> None:
     assert axes.patches[-1].get_width() > 0.9
 
 
+def test_importance_tells_what_an_option_explains_from_its_keys(tmp_path: Path) -> None:
+    (axes,) = parameter_importance(made_up.left_out(tmp_path)).axes
+    assert [label.get_text() for label in axes.get_yticklabels()][-1] == "model"
+    assert axes.patches[-1].get_width() > 0.9
+
+
+def test_the_metric_is_drawn_over_a_key_at_the_points_that_set_it(tmp_path: Path) -> None:
+    results = made_up.left_out(tmp_path)
+    axes = metric_by_parameter(results).axes[list(results.swept).index("model.hidden_size")]
+    assert axes.get_xlabel() == "model.hidden_size"
+    marks = [x for container in axes.containers for x in container[0].get_xdata() if np.isfinite(x)]
+    assert len(marks) == sum("model.hidden_size" in point.point.values for point in results.points())
+
+
 def test_importance_says_when_it_is_a_guess(tmp_path: Path) -> None:
     assert "too few for more than a rough guess" in words(parameter_importance(made_up.grid(tmp_path)))
     assert "rough" not in words(parameter_importance(made_up.search(tmp_path, count=60)))

@@ -85,3 +85,10 @@ def test_a_metric_that_is_called_like_a_column_has_one_of_its_own(tmp_path: Path
     assert table.loc[0, "seconds"] == 12.345
     assert table.loc[0, "metric seconds"] == results.jobs[0].values[1]  # type: ignore[index]
     assert "metric seconds sd" in points_table(results)
+
+
+def test_a_key_that_a_point_leaves_out_is_an_empty_cell(tmp_path: Path) -> None:
+    results = made_up.left_out(tmp_path)
+    for table in (jobs_table(results), points_table(results)):
+        assert ((table["optimizer.lr"] == "") == (table["optimizer"] == "sgd")).all()
+        assert ((table["model.hidden_size"] == "") == (table["model"] == "bag_of_words")).all()

@@ -44,3 +44,12 @@ def test_every_shape_of_sweep_can_be_shown_on_a_narrow_terminal(shape: type, tmp
 
 def test_of_many_points_the_best_are_shown(tmp_path: Path) -> None:
     assert "70 more points in points.csv" in shown(made_up.search(tmp_path, count=100))
+
+
+def test_a_long_fraction_has_four_digits_and_a_key_that_is_left_out_an_empty_cell(tmp_path: Path) -> None:
+    jobs = [made_up.job(0, ["a=0.0018410729205738696", "b=3"], 0.5), made_up.job(1, ["b=12345678901"], 0.4)]
+    lines = shown(made_up.sweep(tmp_path, ["a", "b"], jobs)).splitlines()
+    assert [line.split()[:-2] for line in lines[-2:]] == [
+        ["best", "0.001841", "3", "0.5000"],
+        ["12345678901", "0.4000"],
+    ]
