@@ -16,6 +16,7 @@ from sentexp.private_interfaces import runs_in_this_process
 from sentexp.sweep.final_states import NO_RESULT, FinalStates
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.live_display import live_display
+from sentexp.sweep.point import short_override
 from sentexp.sweep.progress import SweepProgress, ended_line
 from sentexp.sweep.request import SweepRequest
 from sentexp.sweep.storage import SweepStorage
@@ -163,7 +164,7 @@ class Dispatcher:
 
     def _announce(self, job: JobRecord) -> None:
         now = self._progress()
-        parts = [f"[{now.ended + 1}/{now.total}]", f"job {job.number}", *job.point.overrides]
+        parts = [f"[{now.ended + 1}/{now.total}]", f"job {job.number}", *map(short_override, job.point.overrides)]
         parts += [part for part in (now.best_so_far(), now.time_left(1)) if part]
         log.info("")
         log.info("  ".join(parts))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sentexp.sweep.point import Point, short_names
+from sentexp.sweep.point import Point, short_names, short_text
 
 STATES = ("waiting", "running", "finished", "failed", "pruned")
 
@@ -68,7 +68,7 @@ class JobRecord:
         """
         varying = self.point.values | ({} if self.seed is None else {"seed": str(self.seed)})
         names = short_names(list(varying))
-        return " ".join([str(self.number), *(f"{names[key]}={text}" for key, text in varying.items())])
+        return " ".join([str(self.number), *(f"{names[key]}={short_text(text)}" for key, text in varying.items())])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is stored: every field that has a value, apart from TOLD_BY_TRIAL."""

@@ -24,6 +24,11 @@ class Point:
         return " ".join(self.overrides)
 
     @property
+    def short(self) -> str:
+        """The point as it is shown, with numbers of a few digits."""
+        return " ".join(short_override(override) for override in self.overrides)
+
+    @property
     def values(self) -> dict[str, str]:
         """The text of each value by its key."""
         return {key: text for key, _, text in (override.partition("=") for override in self.overrides)}
@@ -37,7 +42,7 @@ def run_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str | None
     values = Point(tuple(override.lstrip("+") for override in overrides)).values
     values = {key: text for key, text in values.items() if key.split(".")[0] not in NOT_PARAMETERS}
     names = short_names(list(values))
-    changed = [f"{names[key]}={text}" if text else key for key, text in values.items()]
+    changed = [f"{names[key]}={short_text(text)}" if text else key for key, text in values.items()]
     return " ".join(changed or [choices[group] for group in ("data", "model") if group in choices]) or None
 
 
@@ -45,6 +50,12 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     """Return the last part of each key, or the whole key where two have the same last part."""
     ends = Counter(key.rpartition(".")[2] for key in keys)
     return {key: key.rpartition(".")[2] if ends[key.rpartition(".")[2]] == 1 else key for key in keys}
+
+
+def short_override(override: str) -> str:
+    """Return an override with the short text of its value."""
+    key, equals, text = override.partition("=")
+    return f"{key}{equals}{short_text(text)}"
 
 
 def short_text(text: str) -> str:

@@ -73,7 +73,9 @@ class SweepProgress:
         return ", ".join(counts)
 
     def best_so_far(self) -> str:
-        return "" if self.best is None else f"best so far {self.best:.4f} ({str(self.best_point) or 'no override'})"
+        if self.best is None or self.best_point is None:
+            return ""
+        return f"best so far {self.best:.4f} ({self.best_point.short or 'no override'})"
 
     def time_left(self, side_by_side: int) -> str:
         """Estimate the time that is left, from the mean duration of a job; `side_by_side` jobs run at a time."""
@@ -92,7 +94,7 @@ def duration(seconds: float) -> str:
 
 def ended_line(job: JobRecord) -> str:
     """Return the line that tells how a job ended: `job 3  model.num_layers=2  finished 0.8712  12 s`."""
-    parts = [f"job {job.number}", str(job.point), job.state]
+    parts = [f"job {job.number}", job.point.short, job.state]
     if job.values is not None:
         parts[-1] += " " + " ".join(f"{value:.4f}" for value in job.values)
     elif job.state == "failed":

@@ -25,9 +25,9 @@ def summary(results: SweepResults, location: Location | None, resume: str) -> li
     if failed:
         rows = [("job", "overrides", "why", "log")]
         for job in failed:
-            overrides = [*job.point.overrides, *([f"seed={job.seed}"] if job.seed is not None else [])]
+            seed = f"seed={job.seed}" if job.seed is not None else ""
             log = _log_of(results.folder / job.folder)
-            rows.append((str(job.number), " ".join(overrides), _shortened(job.error or ""), log))
+            rows.append((str(job.number), f"{job.point.short} {seed}".strip(), _shortened(job.error or ""), log))
         lines += ["", *_table(rows), ""]
     best = results.best()
     if best is not None and best.values is not None:
@@ -35,7 +35,7 @@ def summary(results: SweepResults, location: Location | None, resume: str) -> li
         for index, (name, value) in enumerate(zip(results.metrics, best.values, strict=True)):
             spread = f" ± {best.deviations[index]:.4f} (n={best.n})" if best.deviations is not None else ""
             values.append(f"{name} {value:.4f}{spread}")
-        lines.append(f"best: {str(best.point) or 'the only point'}: {', '.join(values)}")
+        lines.append(f"best: {best.point.short or 'the only point'}: {', '.join(values)}")
     folder = _relative(results.folder)
     lines.append(f"tables and plots: {folder}/report, made by {shlex.join(['sentexp', 'report', folder])}")
     if best is not None:

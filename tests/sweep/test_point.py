@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.point import Point, run_name, short_names, short_text
+from sentexp.sweep.progress import ended_line
 
 
 def test_a_point_has_a_text_per_key() -> None:
@@ -59,8 +61,17 @@ def test_a_short_name_is_the_last_part_of_a_key_unless_two_share_it() -> None:
 )
 def test_a_long_fraction_is_shown_with_four_digits(text: str, short: str) -> None:
     assert short_text(text) == short
+    assert Point((f"a.b={text}", "c=1")).short == f"a.b={short} c=1"
+    assert str(Point((f"a.b={text}",))) == f"a.b={text}"
 
 
 @given(st.floats(-1e300, 1e300).filter(lambda value: value == 0 or abs(value) > 1e-300))
 def test_a_short_text_is_the_number_to_within_half_of_its_fourth_digit(value: float) -> None:
     assert float(short_text(repr(value))) == pytest.approx(value, rel=5.1e-4, abs=0)
+
+
+def test_a_name_and_a_line_show_four_digits() -> None:
+    job = JobRecord(3, Point(("optimizer.lr=0.0018410729205738696", "~x")), None, "finished", "3", values=(0.5,))
+    assert job.run_name == "3 lr=0.001841 ~x="
+    assert ended_line(job) == "job 3  optimizer.lr=0.001841 ~x  finished 0.5000"
+    assert run_name(["optimizer.lr=0.0018410729205738696"], {}) == "lr=0.001841"
