@@ -654,7 +654,7 @@ class SweepConfig:
     resume: Optional[str] = key()
     """Folder of an interrupted sweep to continue, or latest."""
     space: Any = key(resolve=False)  # a reference in it is each job's own
-    """Hydra's sweep syntax for each key that varies."""
+    """Hydra's sweep syntax for each key that varies; tag(OPTION,...) leaves it out where other options are chosen."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def test_each_example_runs(command: str, folder: Path) -> None:
     if not needs_network:
         small = next(words for part, words in SMALL.items() if part in command)
         arguments += [] if small is None else [*QUICK, *small]
-        if "model=nb_ngrams" in arguments:
+        if "model=nb_ngrams" in arguments or any(word.startswith("model.hidden_size=tag") for word in arguments):
             arguments.remove("model.hidden_size=8")
     arguments = [argument for argument in arguments if not argument.startswith("data.path=FOLDER")]
     done = run_in(folder, "-m", "sentexp", *arguments)

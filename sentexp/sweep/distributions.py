@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import optuna
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -46,9 +47,33 @@ def _search_distribution(axis: Override) -> BaseDistribution:
         raise SentexpError(f"{axis.input_line}: {error}") from error
 
 
-def drawn_point(parameters: Mapping[str, object]) -> Point:
-    """Return the point at which a sampler drew these parameters from `search_distributions`."""
-    return Point(tuple(f"{key}={value}" for key, value in parameters.items()))
+def draw(study: optuna.Study, plan: Plan, distributions: Mapping[str, BaseDistribution]) -> tuple[int, Point]:
+    """Create a trial at a point that the sampler of `study` draws. Return the trial's number and the point.
+
+    The `distributions` are those of `search_distributions`. A marked key is drawn only where the options that were
+    drawn before let the point have it.
+    """
+    trial = study.ask({key: one for key, one in distributions.items() if key not in plan.marks})
+    left_out = plan.left_out(_overrides(trial.params))
+    for key in plan.marks:
+        if key not in left_out:
+            _suggest(trial, key, distributions[key])
+    drawn = _overrides(trial.params)
+    return trial.number, Point(tuple(drawn[key] for key in distributions if key in drawn))
+
+
+def _overrides(parameters: Mapping[str, object]) -> dict[str, str]:
+    return {key: f"{key}={value}" for key, value in parameters.items()}
+
+
+def _suggest(trial: optuna.Trial, key: str, distribution: BaseDistribution) -> None:
+    match distribution:
+        case CategoricalDistribution():
+            trial.suggest_categorical(key, distribution.choices)
+        case IntDistribution():
+            trial.suggest_int(key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+        case FloatDistribution():
+            trial.suggest_float(key, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
 class GridParameters:
@@ -60,14 +85,15 @@ class GridParameters:
 
     def __init__(self, plan: Plan) -> None:
         self._values = {key: _grid_values(axis) for key, axis in plan.axes.items()}
-        self.distributions = {
+        self._distributions = {
             key: _grid_distribution(list(self._values[key].values()), is_range=axis.is_range_sweep())
             for key, axis in plan.axes.items()
         }
 
-    def at(self, point: Point) -> dict[str, Any]:
-        """Return the value of each parameter at a point of the plan."""
-        return {key: self._values[key][text] for key, text in point.values.items()}
+    def at(self, point: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+        """Return the value and the distribution of each parameter that a point of the plan has."""
+        values = {key: self._values[key][text] for key, text in point.values.items()}
+        return values, {key: self._distributions[key] for key in values}
 
 
 def _grid_values(axis: Override) -> dict[str, int | float | str]:

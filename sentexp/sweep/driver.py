@@ -50,10 +50,13 @@ def sweep(
     """
     request = sweep_request(arguments, config, context.config_loader)
     if request.settings.is_search:
-        for note in search.notes(request.settings, search_distributions(request.plan)):
+        for note in search.notes(request.settings, search_distributions(request.plan), request.plan.sometimes):
             log.info(note)
     else:
         request.plan.points()  # refuses an interval
+    for key, mark in request.plan.marks.items():
+        if key in request.plan.never:
+            log.info("%s: left out of all points; none has an option of its tag: %s", key, ", ".join(sorted(mark)))
     check_points(request, context.config_loader, checker)
     launcher = _launcher(request, context, task_function)
     side_by_side = getattr(launcher, "width", 1)  # this early, for it may mean to connect, and to be refused

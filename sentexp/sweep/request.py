@@ -54,7 +54,7 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
     folder = Path(config.hydra.sweep.dir).absolute()
     if (folder / "sweep.yaml").exists():
         raise SentexpError(f"hydra.sweep.dir={folder}: holds a sweep; expected another one, or sweep.resume={folder}")
-    plan = Plan.of(arguments, settings.space, loader)
+    plan = Plan.of(arguments, settings.space, config, loader)
     manifest = _manifest(folder, arguments, config, settings, plan)
     return SweepRequest(folder, _with_folder(config, folder), settings, plan, manifest, resumed=False)
 
@@ -72,9 +72,9 @@ def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: 
         run_mode=RunMode.MULTIRUN,
     )
     settings = typed_section(now.sweep, SweepConfig, "sweep.")
-    plan = Plan.of(arguments, settings.space, loader)
+    plan = Plan.of(arguments, settings.space, now, loader)
     # what varies is not in the composed configuration, so it is compared as text
-    then = {**manifest.config, **_varying(Plan.of(manifest.arguments, manifest.config["sweep"]["space"], loader))}
+    then = {**manifest.config, **_varying(Plan.of(manifest.arguments, manifest.config["sweep"]["space"], now, loader))}
     changed = differences(then, {**_recorded(now), **_varying(plan)})
     if changed:
         raise SentexpError(f"sweep.resume={resume}: the configuration has changed: {'; '.join(changed)}")

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from sentexp.errors import SentexpError
-from sentexp.sweep.distributions import GridParameters, drawn_point, search_distributions
+from sentexp.sweep.distributions import GridParameters, draw, search_distributions
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.point import Point
 from sentexp.sweep.recorded_task import JOB_VARIABLE
@@ -94,16 +94,15 @@ class TrialQueue:
         """Create a trial at a point of the grid."""
         assert self._grid is not None
         jobs = self._new_jobs(point, range(len(self._seeds)))
-        number = self._storage.add(self._driver, point, jobs, self._grid.at(point), self._grid.distributions)
+        number = self._storage.add(self._driver, point, jobs, *self._grid.at(point))
         return [replace(job, trial=number) for job in jobs]
 
     def _draw(self) -> list[JobRecord]:
         """Create a trial at a point that the sampler chooses."""
-        trial = self._storage.study.ask(self._distributions)
-        point = drawn_point(trial.params)
+        number, point = draw(self._storage.study, self._request.plan, self._distributions)
         jobs = self._new_jobs(point, range(len(self._seeds)))
-        self._storage.claim(trial.number, self._driver, point, jobs)
-        return [replace(job, trial=trial.number) for job in jobs]
+        self._storage.claim(number, self._driver, point, jobs)
+        return [replace(job, trial=number) for job in jobs]
 
     def _retry(self, trial: FrozenTrial) -> list[JobRecord]:
         """Create a trial that supersedes another. Return its new jobs."""
@@ -112,7 +111,7 @@ class TrialQueue:
         jobs = sorted([*(job for job in before if job.is_done), *new], key=lambda job: job.index)
         parameters, distributions = trial.params, trial.distributions
         if self._grid is not None:  # a grid that an earlier version began has none yet
-            parameters, distributions = self._grid.at(point), self._grid.distributions
+            parameters, distributions = self._grid.at(point)
         history = {"retry_of": trial.number, "tries": _tries(trial)}
         number = self._storage.add(self._driver, point, jobs, parameters, distributions, **history)
         self._storage.fail(trial.number)

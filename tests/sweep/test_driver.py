@@ -51,6 +51,28 @@ def test_failures_are_listed_and_resume_runs_nothing_else(app, fates) -> None:
     assert set(get_param_importances(app.study)) == {"x", "y"}
 
 
+def test_a_key_of_one_option_is_left_out_beside_the_others_also_after_a_resume(app, fates) -> None:
+    for name, content in {"small": "{}", "large": "depth: 0"}.items():
+        path = app.folder / "conf" / "kind" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    ended = app("x=1,2", "kind.depth=tag(large,choice(3,4))", "+kind=small,large", "sweep.seeds=2", fates(x2="raise"))
+    assert ended.status == 1
+    kinds = ["+kind=small", "kind.depth=3 +kind=large", "kind.depth=4 +kind=large"]
+    assert [str(point.point) for point in app.results.points()] == [f"x={x} {kind}" for x in (1, 2) for kind in kinds]
+    assert len(app.ran) == 12
+    assert "[1/12]  job 0" in ended.said
+
+    app.mend()
+    ended = app("sweep.resume=latest")
+    assert ended.status == 0, ended.refused
+    assert len(app.ran) == 18
+    assert {point.states for point in app.results.points()} == {("finished", "finished")}
+    assert set(get_param_importances(app.study)) <= {"x", "+kind", "kind.depth"}
+    table = (app.sweep / "report" / "points.csv").read_text().splitlines()
+    assert table[1].startswith("1,,small,2,")
+
+
 @pytest.mark.slow
 def test_a_grid_runs_in_the_order_of_hydras_basic_sweeper(app) -> None:
     app("x=range(0,3)", "y=choice(b,a)", "seed=7", "pair=false", "y=2,1")

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException
+
+from sentexp.config import conf_dir
+from sentexp.errors import SentexpError
+from sentexp.sweep.plan import Plan
+from sentexp.sweep.request import check_points
 
 
 @pytest.mark.slow
@@ -29,6 +40,7 @@ def test_a_changed_sweep_is_refused_with_the_difference(app) -> None:
         (["x=interval(0,1)"], "sweep.sampler=grid"),
         (["sweep.sampler=tpe"], "nothing to search"),
         (["x=1,2", "sweep.seeds=1,2"], "one value"),
+        (["x=tag(small,choice(1,2))"], "x is no key of a group"),
         (["x=1,2", "z=3"], "z=3: no such key"),
         (["x=1", "sweep.resume=nowhere"], "sweep.resume=nowhere: no sweep"),
         (["x=1", "sweep.resume=latest"], "there is no sweep under"),
@@ -40,3 +52,22 @@ def test_mistakes_end_with_one_line_before_anything_is_left_behind(app, argument
     assert len(ended.refused.splitlines()) == 1
     assert words in ended.refused
     assert not (app.folder / "multirun").exists()
+
+
+def checked(*arguments: str, **space: str) -> None:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = compose("config", return_hydra_config=True)
+        plan = Plan.of(arguments, space, config, loader)
+        request: Any = SimpleNamespace(config=config, plan=plan, added_folders=list)
+        check_points(request, loader, "sentexp.config.check")
+
+
+def test_a_wrong_value_of_a_marked_key_is_refused_before_the_first_job() -> None:
+    checked("model=bag_of_words,lstm", "model.hidden_size=tag(lstm,choice(16,32))")
+    with pytest.raises(SentexpError, match=r"^model\.hidden_size=-1: "):
+        checked("model=bag_of_words,lstm", "model.hidden_size=tag(lstm,choice(16,-1))")
+    with pytest.raises(SentexpError, match=r"^model\.pooling=last: "):  # which only one of its options has
+        checked("model=bag_of_words,lstm", "model.pooling=tag(lstm,bag_of_words,choice(mean,last))")
+    with pytest.raises(ConfigCompositionException):
+        checked("model=lstm,bag_of_words", "model.hidden_size=tag(lstm,bag_of_words,choice(4,8))")

@@ -34,8 +34,8 @@ def storage(tmp_path: Path) -> SweepStorage:
 
 def queue(storage: SweepStorage, *arguments: str) -> TrialQueue:
     """Return the queue of one more start of the driver."""
-    plan = Plan.of(arguments, {}, GlobalHydra.instance().config_loader())
-    config = compose("config", overrides=[text for text in arguments if text.startswith("sweep.")])
+    config = compose("config", [text for text in arguments if text.startswith("sweep.")], return_hydra_config=True)
+    plan = Plan.of(arguments, {}, config, GlobalHydra.instance().config_loader())
     settings = typed_section(config.sweep, SweepConfig, "sweep.")
     request: Any = SimpleNamespace(settings=settings, plan=plan, config=config, manifest=SimpleNamespace(id="me"))
     return TrialQueue(request, storage, None)
@@ -87,6 +87,33 @@ def test_a_search_draws_what_is_left_of_its_trials(storage: SweepStorage) -> Non
     points = {job.point for jobs in left.missing() for job in jobs}
     assert len(points) == 2
     assert first.point not in points
+
+
+def test_a_point_that_leaves_a_key_out_is_run_once_and_retried(storage: SweepStorage) -> None:
+    arguments = ["model.hidden_size=tag(lstm,choice(16,32))", "model=lstm,bag_of_words", "sweep.seeds=2"]
+    first = queue(storage, *arguments)
+    assert first.total == 6
+    jobs = [job for jobs in first.missing() for job in jobs]
+    points = ["model.hidden_size=16 model=lstm", "model=bag_of_words", "model.hidden_size=32 model=lstm"]
+    assert [str(job.point) for job in jobs] == [point for point in points for _ in range(2)]
+    assert first.overrides_of(jobs[2])[:2] == ["model=bag_of_words", "seed=0"]
+    for job in jobs:
+        end(storage, job, "failed" if job.point == jobs[2].point else "finished")
+    again = queue(storage, *arguments)
+    (retried,) = again.missing()
+    assert [str(job.point) for job in retried] == ["model=bag_of_words"] * 2
+    assert (again.total, storage.trial(retried[0].trial).params) == (6, {"model": "bag_of_words"})
+
+
+def test_a_search_retries_the_parameters_that_a_point_has(storage: SweepStorage) -> None:
+    arguments = ["model=choice(bag_of_words)", "model.hidden_size=tag(lstm,range(1,9))", "model.pooling=max,mean"]
+    arguments += ["sweep.sampler=tpe", "sweep.n_trials=1"]
+    ((job,),) = queue(storage, *arguments).missing()
+    end(storage, job, "failed")
+    ((retried,),) = queue(storage, *arguments).missing()
+    assert retried.point == job.point
+    assert storage.trial(retried.trial).params == job.point.values
+    assert set(job.point.values) == {"model", "model.pooling"}
 
 
 def test_a_trial_of_a_search_that_no_driver_claimed_is_failed(storage: SweepStorage) -> None:
