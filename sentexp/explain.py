@@ -7,12 +7,14 @@ import difflib
 import logging
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Sweep
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -96,11 +98,15 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
         key, _, values = several[1].partition("=")
         as_list = f" ({key}=[{values}] would be one list)" if "." in key and "(" not in values else ""
         return f"{several[1]}: several values{as_list}; to run each, add -m: {with_m(arguments)}"
-    if isinstance(error, ConfigCompositionException) and isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
-        full_key, parent = str(cause.full_key), cause.parent_node
+    full_key = missing_key(error)
+    if full_key is not None:
+        parent = cause.parent_node  # type: ignore[union-attr]
         siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
         composed = parent if "." not in full_key and isinstance(parent, DictConfig) else None
-        return no_such_key(full_key, given.get(full_key), siblings, composed, own_folders(arguments))
+        folders = own_folders(arguments)
+        return _not_with_every_option(full_key, given, folders) or no_such_key(
+            full_key, given.get(full_key), siblings, composed, folders
+        )
     if isinstance(error, OverrideParseException):
         return _no_override(error.override)
     if "No match in the defaults list" in message:
@@ -140,6 +146,13 @@ def only_in_a_sweep(overrides: Sequence[str], arguments: Sequence[str]) -> str |
 def with_m(arguments: Sequence[str]) -> str:
     """Return the command line that makes a sweep of the arguments."""
     return shlex.join(["sentexp", "-m", *arguments])
+
+
+def missing_key(error: Exception) -> str | None:
+    """Return the full key that Hydra did not find, if that is what its exception says."""
+    cause = error.__cause__
+    known = isinstance(error, ConfigCompositionException) and isinstance(cause, (ConfigKeyError, ConfigAttributeError))
+    return str(cause.full_key) if known else None  # type: ignore[union-attr]
 
 
 def no_such_key(
@@ -185,6 +198,45 @@ def _beside(key: str, folders: Sequence[Path]) -> str:
     having = options_with(key, folders)
     needs = having and having != options_of(key.partition(".")[0], folders)
     return f" (with {_one_of(key, having)})" if needs else ""
+
+
+def _not_with_every_option(key: str, given: Mapping[str, str], folders: Sequence[Path]) -> str | None:
+    """Return the line that refuses a key of a sweep which some options lack that the sweep tries; None if all do."""
+    group = key.partition(".")[0]
+    tried, with_key = _listed(f"{group}={given.get(group, '')}"), options_with(key, folders)
+    having = [option for option in tried if option in with_key]
+    lacking = [option for option in tried if option not in having]
+    tag = _tag(f"{key}={given.get(key, '')}", having) if having and lacking else None
+    if tag is None:
+        return None
+    without = f"no such key with {_one_of(key, lacking)}"
+    return f"{_set(key, given.get(key))}: {without}; to leave it out there: {shlex.quote(tag)}"
+
+
+def _listed(override: str) -> list[str]:
+    """Return the values of a sweep over a choice; none of anything else."""
+    try:
+        value = OverridesParser.create().parse_override(override).value()
+        return list(map(str, value.list)) if isinstance(value, ChoiceSweep) else []
+    except HydraException:
+        return []
+
+
+def _tag(override: str, options: Sequence[str]) -> str | None:
+    """Return an override with the values that it has, marked with options; None if Hydra has no syntax for that."""
+    parser = OverridesParser.create()
+    try:
+        parsed = parser.parse_override(override)
+        value, text = parsed.value(), str(parsed.get_value_string())
+        if not isinstance(value, Sweep) or (isinstance(value, ChoiceSweep) and value.simple_form):
+            text = f"choice({text})"
+        inside = re.sub(r"^tag\((?:[^(),]+,)*(.*)\)$", r"\1", text)
+        log = ["log"] if isinstance(value, Sweep) and "log" in value.tags else []
+        tagged = f"{parsed.get_key_element()}=tag({','.join([*options, *log, inside])})"
+        parser.parse_override(tagged)
+    except HydraException:  # null is no value of a choice(...)
+        return None
+    return tagged
 
 
 def _elsewhere(name: str, siblings: Sequence[str], there: Iterable[str]) -> list[str]:

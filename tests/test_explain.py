@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hydra.errors import ConfigCompositionException
+from omegaconf.errors import ConfigKeyError
 
 from sentexp.config import compose
 from sentexp.errors import SentexpError
-from sentexp.explain import mistakes_explained, only_in_a_sweep, with_m
+from sentexp.explain import explain, mistakes_explained, only_in_a_sweep, with_m
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,41 @@ def test_an_option_of_the_users_own_has_keys_too(tmp_path: Path) -> None:
         compose(f"hydra.searchpath=[file://{tmp_path}]", "model.width=4")
     with pytest.raises(SentexpError, match=r"expected model=gru, lstm or mine beside it"):
         compose(f"hydra.searchpath=[file://{tmp_path}]", "model.cell=gru", "model=bag_of_words")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end"),
+    [
+        (
+            ["model=lstm,bag_of_words", "model.hidden_size=16,32"],
+            "model=bag_of_words; to leave it out there: 'model.hidden_size=tag(lstm,choice(16,32))'",
+        ),
+        (
+            ["model=choice(nb_ngrams,gru,bag_of_words,lstm)", "model.hidden_size=16"],
+            "model=nb_ngrams or bag_of_words; to leave it out there: 'model.hidden_size=tag(gru,lstm,choice(16))'",
+        ),
+        (
+            ["model=lstm,bag_of_words", "model.hidden_size=tag(log,int(interval(4,9)))"],
+            "model=bag_of_words; to leave it out there: 'model.hidden_size=tag(lstm,log,int(interval(4,9)))'",
+        ),
+        (
+            ["model=lstm,bag_of_words", "model.hidden_size=tag(lstm,bag_of_words,range(4,9))"],
+            "model=bag_of_words; to leave it out there: 'model.hidden_size=tag(lstm,range(4,9))'",
+        ),
+    ],
+)
+def test_a_key_that_some_options_of_a_sweep_lack_is_refused_with_the_mark_to_leave_it_out(
+    arguments: list[str], end: str
+) -> None:
+    error = ConfigCompositionException("could not override")
+    error.__cause__ = ConfigKeyError("no such key")
+    error.__cause__.full_key, error.__cause__.parent_node = "model.hidden_size", None
+    assert explain(error, arguments) == f"{arguments[1]}: no such key with {end}"
+
+
+def test_there_is_no_mark_for_values_that_hydra_has_no_tag_for() -> None:
+    error = ConfigCompositionException("could not override")
+    error.__cause__ = ConfigKeyError("no such key")
+    error.__cause__.full_key, error.__cause__.parent_node = "embedding.thaw_after", None
+    said = explain(error, ["embedding=glove,random", "embedding.thaw_after=null,2"])
+    assert said.startswith("embedding.thaw_after=null,2: no such key; expected embedding=fasttext, glove or word2vec ")

@@ -69,6 +69,11 @@ class Plan:
         return {key: override for key, override in self.overrides.items() if override.is_sweep_override()}
 
     @property
+    def lines(self) -> list[str]:
+        """All overrides as they were given, on the command line or in the space."""
+        return [str(override.input_line) for override in self.overrides.values()]
+
+    @property
     def swept(self) -> tuple[str, ...]:
         """The keys that vary, without Hydra's + and ~."""
         return tuple(key.lstrip("+~") for key in self.axes)

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sentexp.config import typed_section
 from sentexp.errors import SentexpError
+from sentexp.explain import explain, missing_key
 from sentexp.redact import without_passwords
 from sentexp.schema import SweepConfig
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
@@ -38,9 +39,12 @@ class SweepRequest:
 
     def resume_command(self) -> str:
         """Return the command line that goes on with this sweep."""
+        return shlex.join([program(), "-m", *self.added_folders(), f"sweep.resume={self.folder}"])
+
+    def added_folders(self) -> list[str]:
+        """Return the words of the command line that add the user's folder of options."""
         sources = self.config.hydra.runtime.config_sources
-        added = [part for one in sources if one.provider == "command-line" for part in ("--config-dir", one.path)]
-        return shlex.join([program(), "-m", *added, f"sweep.resume={self.folder}"])
+        return [part for one in sources if one.provider == "command-line" for part in ("--config-dir", one.path)]
 
 
 def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) -> SweepRequest:
@@ -106,6 +110,8 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
     for beside_first, beside_last in request.plan.points_to_check():
         error = mistake(beside_first)
         if error is not None and mistake(beside_last) is not None:
+            if missing_key(error) is not None:  # sweep.space may have the key, or the options that lack it
+                raise SentexpError(explain(error, [*request.added_folders(), *request.plan.lines])) from error
             raise error
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException
 
 from sentexp.config import conf_dir
 from sentexp.errors import SentexpError
@@ -69,5 +68,12 @@ def test_a_wrong_value_of_a_marked_key_is_refused_before_the_first_job() -> None
         checked("model=bag_of_words,lstm", "model.hidden_size=tag(lstm,choice(16,-1))")
     with pytest.raises(SentexpError, match=r"^model\.pooling=last: "):  # which only one of its options has
         checked("model=bag_of_words,lstm", "model.pooling=tag(lstm,bag_of_words,choice(mean,last))")
-    with pytest.raises(ConfigCompositionException):
+    with pytest.raises(SentexpError, match=r": no such key with model=bag_of_words; .*=tag\(lstm,choice\(4,8\)\)'$"):
         checked("model=lstm,bag_of_words", "model.hidden_size=tag(lstm,bag_of_words,choice(4,8))")
+
+
+def test_a_key_that_an_option_lacks_is_refused_with_the_mark_also_in_the_space() -> None:
+    space = {"model": "choice(lstm,bag_of_words)", "model.hidden_size": "choice(16,32)"}
+    mark = r"'model\.hidden_size=tag\(lstm,choice\(16,32\)\)'"
+    with pytest.raises(SentexpError, match=rf"no such key with model=bag_of_words; to leave it out there: {mark}$"):
+        checked(**space)
