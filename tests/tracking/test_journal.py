@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ def test_a_journal_that_cannot_be_written_does_not_cost_the_records(
 
 HALFWAY: list[Any] = []
 """Runs that have begun and not ended; Python would end those that nobody holds."""
+
+
+@pytest.fixture(autouse=True)
+def _ended() -> Iterator[None]:
+    yield
+    HALFWAY.clear()
 
 
 def interrupted(uri: str, folder: Path) -> str:
