@@ -160,6 +160,7 @@ def _import_mlflow_quietly() -> None:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it tells of each retry
 
 
 def _sqlite_file(uri: str) -> Path | None:
