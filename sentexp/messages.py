@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sentexp import evaluation
+from sentexp.baseline import Baselines
 from sentexp.data.reviews import Reviews
 from sentexp.schema import METRICS
 from sentexp.text.scripts import foreign_script
@@ -82,6 +83,27 @@ def about_test(metrics: Mapping[str, float], f1_of: str) -> None:
     values = {name: f"{name.replace('/', ' ')} {metrics[name]:.4f}" for name in shown if name in metrics}
     values["test/f1"] += f" ({f1_of})"
     log.info("  ".join(values.values()))
+
+
+def described(
+    metrics: Mapping[str, float],
+    fitted: FitResult,
+    f1_of: str,
+    baselines: Baselines | None,
+    reviews: Reviews,
+    sizes: Mapping[str, float],
+) -> str:
+    """Return what stands at the head of the run's page in MLflow, in Markdown; `sizes` are those of the model."""
+    rows = ", ".join(f"{len(split):,} {name}" for name, split in reviews.splits.items())
+    lines = [
+        f"**test accuracy {metrics['test/accuracy']:.4f}**, f1 {metrics['test/f1']:.4f} ({f1_of}), validation accuracy "
+        f"{fitted.best_accuracy:.4f} in epoch {fitted.best_epoch} of {len(fitted.history)}",
+        f"{reviews.source}: {rows} reviews",
+        f"{sizes['model/parameters']:,.0f} parameters, {sizes['model/vocabulary']:,.0f} words in the vocabulary",
+    ]
+    if baselines is not None:
+        lines.insert(1, baselines.compared(metrics["test/accuracy"]))
+    return "\n\n".join(lines)
 
 
 def about_place(output_dir: Path, location: Location | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ from sentexp.training import FitResult, Recipe, TrainingProgress, fit
 # Shapes: V tokens in the vocabulary, B reviews in a batch, T tokens in the longest of them, C classes
 
 log = logging.getLogger(__name__)
+
+STEP_LOSSES_WAIT = 10_000
+"""Milliseconds for which losses of steps may wait, to be recorded together; each call costs a server's answer."""
 
 EpochCallback = Callable[[dict[str, float], int], object]
 """Called with an epoch's entry of the history and the epoch."""
@@ -158,9 +162,10 @@ def run(
             with terminal.status("writing reports"):
                 with_texts = config.evaluation.texts
                 _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
+                record.log_model(model_folder)  # first, so that the figures are linked to it
                 record.log_metrics({**metrics, **further})
                 record.log_folder(output_dir / "reports", "reports")
-                record.log_model(model_folder)
+                record.describe(messages.described(metrics, fitted, f1_of, baselines, prepared.reviews, further))
         location = record.location()
         messages.about_place(output_dir, location)
     return RunResult(metrics, fitted.history, model_folder, location, baselines)
@@ -268,7 +273,20 @@ def _recorded(config: Config) -> dict[str, Any]:
 
 
 def _fit(model: nn.Module, prepared: Prepared, recipe: Recipe, record: Run, tell: EpochCallback | None) -> FitResult:
+    waiting: list[tuple[int, float, int]] = []  # step, loss, when
+
+    def on_steps(step: int, loss: float) -> None:
+        waiting.append((step, loss, int(time.time() * 1000)))
+        if waiting[-1][2] - waiting[0][2] > STEP_LOSSES_WAIT:
+            send()
+
+    def send() -> None:
+        record.log_points("train/step_loss", list(waiting))
+        waiting.clear()
+
     def on_epoch(metrics: dict[str, float], epoch: int) -> None:
+        if waiting:
+            send()
         record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
         if tell is not None:
             tell(metrics, epoch)
@@ -279,6 +297,7 @@ def _fit(model: nn.Module, prepared: Prepared, recipe: Recipe, record: Run, tell
         prepared.corpora["valid"],
         recipe,
         on_epoch=on_epoch,
+        on_steps=on_steps,
         progress=TrainingProgress(log.info, terminal.console()) if rank() == 0 else None,
     )
 

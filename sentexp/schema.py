@@ -529,6 +529,8 @@ class TrainerConfig:
     """Share of the target spread evenly over all classes."""
     class_weight: str = key(choices=("none", "balanced"))
     """With balanced, reviews of rarer labels weigh more in the training loss, so that all labels weigh the same."""
+    log_every: int = key(at_least=0)
+    """Steps between two points of train/step_loss; 0 records none."""
     sampling: str = key(choices=("uniform", "balanced"))
     """With balanced, each label has the same share of an epoch's reviews."""
     early_stopping: Optional[int] = key(at_least=1)
@@ -600,8 +602,16 @@ class MlflowConfig:
     """Name of the MLflow experiment that holds the run."""
     run_name: Optional[str] = key()
     """Name of the run."""
+    register: Optional[str] = key(pattern=r"[^@/:]+(@[A-Za-z][\w.-]*)?", expected="NAME or NAME@ALIAS")
+    """Registered model that the trained model becomes a version of."""
+    system_metrics: bool = key()
+    """Record CPU, memory and GPU over time."""
     log_model: bool = key()
     """Record the trained model with the run."""
+
+    def problems(self) -> Iterator[str]:
+        if self.register is not None and not self.log_model:
+            yield f"tracking.register={self.register}: expected tracking.log_model=true beside it"
 
 
 @dataclass

@@ -62,6 +62,12 @@ class Run(Protocol):
         `at` is when they were measured, in milliseconds since 1970; None is now.
         """
 
+    def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
+        """Record several points of one metric: step, value, and when, in milliseconds since 1970."""
+
+    def describe(self, text: str) -> None:
+        """Set what stands at the head of the run's page, in Markdown."""
+
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags, such as counts and reasons in words; those of the same name are replaced."""
 

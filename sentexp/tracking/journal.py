@@ -83,6 +83,12 @@ class JournaledRun:
         numbers = {name: float(value) for name, value in metrics.items()}
         self._add("log_metrics", metrics=numbers, step=step, at=at or int(time.time() * 1000))
 
+    def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
+        self._add("log_points", name=name, points=[list(point) for point in points])
+
+    def describe(self, text: str) -> None:
+        self._add("describe", text=text)
+
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         self._add("set_tags", tags=tags)
 
@@ -212,7 +218,8 @@ def _read(path: Path) -> Iterator[Record]:
 
 
 CALLS = (
-    "log_config", "log_params", "log_dataset", "log_environment", "log_metrics", "set_tags", "log_text", "log_folder",
+    "log_config", "log_params", "log_dataset", "log_environment", "log_metrics", "log_points",
+    "describe", "set_tags", "log_text", "log_folder",
     "log_model", "end",
 )  # fmt: skip
 """Methods of StoredRun that a journal may name."""

@@ -95,6 +95,27 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
     return f"models:/{logged.model_id}"
 
 
+def register(client: MlflowClient, uri: str, name: str, model_id: str, run_id: str) -> None:
+    """Add a recorded model as the next version of the registered model `NAME` or `NAME@ALIAS`, and point the alias,
+    which is ALIAS or else `newest`, to it. The store at `uri` is the registry as well."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    name, _, alias = name.partition("@")
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)  # a client looks the model up there, whatever its own address is
+    try:
+        version = client.create_model_version(name, f"models:/{model_id}", run_id=run_id, model_id=model_id)
+    finally:
+        mlflow.set_tracking_uri(before)
+    client.set_registered_model_alias(name, alias or "newest", version.version)
+
+
 def signature(labels: list[str]) -> ModelSignature:
     """Return the columns that the model takes and returns."""
     from mlflow.models import ModelSignature

@@ -19,7 +19,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +33,10 @@ from sentexp.tracking.environment import program
 from sentexp.tracking.interface import NOT_PARAMETERS, Location
 from sentexp.tracking.journal import JournaledRun
 from sentexp.tracking.store import Store, brief_patience, explained, open_store
+from sentexp.tracking.system_metrics import system_metrics
 
 if TYPE_CHECKING:
+    from mlflow.entities import Metric
     from mlflow.entities import Run as Entity
 
 log = logging.getLogger(__name__)
@@ -72,12 +74,16 @@ class MlflowTracker:
         experiment: str = "sentexp",
         run_name: str | None = None,
         log_model: bool = True,
+        register: str | None = None,
+        system_metrics: bool = True,
         tags: Mapping[str, Any] | None = None,
     ) -> None:
         self._uri = uri
         self._experiment = experiment
         self._run_name = run_name
         self._log_model = log_model
+        self._register = register
+        self._system_metrics = system_metrics
         self._tags = dict(tags or {})
 
     @contextmanager
@@ -99,8 +105,10 @@ class MlflowTracker:
             key = key or uuid.uuid4().hex
         run = self.start(parent_run_id=parent_run_id, name=name, key=key)
         record = run if folder is None else JournaledRun(run, folder, self._begun(run, parent_run_id, name, key))
+        measured = system_metrics(run.uri, run.run_id) if folder is not None and self._system_metrics else nullcontext()
         try:
-            yield record
+            with measured:
+                yield record
         except BaseException as error:
             _end_with(record, error, log_file)
             raise
@@ -121,14 +129,14 @@ class MlflowTracker:
                 entity = store.client.create_run(
                     store.experiment_id, tags=tags, run_name=_run_name(self._run_name or name)
                 )
-        return MlflowRun(store, self._experiment, entity, self._log_model)
+        return MlflowRun(store, self._experiment, entity, self._log_model, self._register)
 
     def _begun(
         self, run: MlflowRun, parent_run_id: str | None, name: str | None, key: str | None
     ) -> dict[str, dict[str, Any]]:
         """Return what `start` and the constructor need to continue the run, or to start it anew in another store."""
         tracker: dict[str, Any] = {"uri": run.uri, "experiment": self._experiment, "run_name": self._run_name}
-        tracker |= {"log_model": self._log_model, "tags": self._tags}
+        tracker |= {"log_model": self._log_model, "register": self._register, "tags": self._tags}
         return {"tracker": tracker, "run": {"parent_run_id": parent_run_id, "name": name, "key": key}}
 
 
@@ -147,13 +155,18 @@ def _reopened(store: Store, key: str) -> Entity | None:
 class MlflowRun:
     """A run that has been started. Its methods raise SentexpError if the store refuses what they record."""
 
-    def __init__(self, store: Store, experiment: str, entity: Entity, keep_model: bool) -> None:
+    def __init__(
+        self, store: Store, experiment: str, entity: Entity, keep_model: bool, register: str | None = None
+    ) -> None:
         self._store = store
         self._client = store.client
         self._experiment = experiment
         self._entity = entity
         self._keep_model = keep_model
+        self._register = register
         self._params: dict[str, str] = {}
+        self._datasets: dict[str, tuple[str, str]] = {}
+        self._model_id: str | None = None
         self.run_id: str = entity.info.run_id
         self.uri = store.uri
         """Absolute address of the store, with its password."""
@@ -185,6 +198,7 @@ class MlflowRun:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         described = _json({"split": split, "rows": rows, "digest": digest})
+        self._datasets[split] = (name, digest[:LONGEST_DIGEST])
         dataset = Dataset(
             name=name,
             digest=digest[:LONGEST_DIGEST],
@@ -208,11 +222,27 @@ class MlflowRun:
         from mlflow.entities import Metric
 
         now = at if at is not None else int(time.time() * 1000)
-        # why 0: MLflow's pages draw a bar for a metric that has no step beyond it, and else a line, here of one point
-        points = [Metric(_name(name), float(value), now, step or 0) for name, value in metrics.items()]
+        model_id = self._model_id if step is None else None  # the model's own page shows the final figures as well
+
+        def point(name: str, value: float) -> Metric:
+            dataset, digest = self._datasets.get(name.split("/")[0], (None, None)) if model_id else (None, None)
+            # why 0: MLflow's pages draw a bar for a metric without a step beyond it, and else a line, here of one point
+            return Metric(_name(name), float(value), now, step or 0, model_id, dataset, digest)
+
+        self._log_points([point(name, value) for name, value in metrics.items()])
+
+    def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
+        from mlflow.entities import Metric
+
+        self._log_points([Metric(_name(name), value, at, step) for step, value, at in points])
+
+    def _log_points(self, points: list[Metric]) -> None:
         with _writing(self._store.uri):
             for some in _chunks(points, METRICS_PER_CALL):
                 self._client.log_batch(self.run_id, metrics=some)
+
+    def describe(self, text: str) -> None:
+        self.set_tags({"mlflow.note.content": text})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         from mlflow.entities import RunTag
@@ -236,16 +266,23 @@ class MlflowRun:
         """Record the model as `sentexp.tracking.logged_model` does; MLflow finds it as runs:/RUN_ID/model too."""
         if not self._keep_model:
             return None
-        from sentexp.tracking.logged_model import log_model
+        from sentexp.tracking.logged_model import log_model, register
 
         with _writing(self._store.uri):
-            return log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
+            uri = log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
+            self._model_id = uri.removeprefix("models:/")
+            if self._register is not None:
+                register(self._client, self._store.uri, self._register, self._model_id, self.run_id)
+            return uri
 
     def has_model(self) -> bool:
         """Return True if the run has recorded a model."""
         with _writing(self._store.uri):
             outputs = self._client.get_run(self.run_id).outputs
-        return outputs is not None and bool(outputs.model_outputs)
+        if outputs is None or not outputs.model_outputs:
+            return False
+        self._model_id = outputs.model_outputs[0].model_id
+        return True
 
     def end(self, status: str, log_file: Path | None) -> None:
         """Set the run's final status, FINISHED, FAILED or KILLED, and record the file with its log."""

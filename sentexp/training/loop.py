@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -59,6 +60,15 @@ class FitResult:
     """Seconds of the whole training."""
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What is told of the training as it goes on; nothing in a further process."""
+
+    on_epoch: Callable[[Metrics, int], object] | None = None
+    on_steps: Callable[[int, float], object] | None = None
+    progress: TrainingProgress | None = None
+
+
 def fit(
     model: nn.Module,
     train: Corpus,
@@ -66,6 +76,7 @@ def fit(
     recipe: Recipe,
     *,
     on_epoch: Callable[[Metrics, int], object] | None = None,
+    on_steps: Callable[[int, float], object] | None = None,
     progress: TrainingProgress | None = None,
 ) -> FitResult:
     """Train `model` in place and leave it with the weights of its best epoch, on `recipe.machine.device`.
@@ -74,7 +85,8 @@ def fit(
     validation accuracy, among equals of the lowest loss; training stops `trainer.early_stopping` epochs after it.
 
     Training loss and accuracy are those seen while training: with dropout, and with the smoothed labels. `on_epoch` is
-    called with each epoch's entry of the history and the epoch; what it raises ends the training.
+    called with each epoch's entry of the history and the epoch; what it raises ends the training. `on_steps` is called
+    every `trainer.log_every` steps with the step and the mean loss of the reviews since the last call.
 
     A model with a method `solve` is not trained in epochs: it is called once, and the history has one entry.
 
@@ -98,12 +110,12 @@ def fit(
         return _solve(model, train, valid, recipe, on_epoch, progress)
     machine = recipe.machine
     with together(machine.processes, machine.device, _follow, model, train, valid, recipe) as group:
-        return _fit(group, model, train, valid, recipe, on_epoch, progress)
+        return _fit(group, model, train, valid, recipe, _Told(on_epoch, on_steps, progress))
 
 
 def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe) -> None:
     """Run the same training in a further process, silently."""
-    _fit(group, model, train, valid, recipe, None, None)
+    _fit(group, model, train, valid, recipe, _Told())
 
 
 def _fit(
@@ -112,8 +124,7 @@ def _fit(
     train: Corpus,
     valid: Corpus,
     recipe: Recipe,
-    on_epoch: Callable[[Metrics, int], object] | None,
-    progress: TrainingProgress | None,
+    told: _Told,
 ) -> FitResult:
     began = time.perf_counter()
     epochs = recipe.trainer.epochs
@@ -127,12 +138,12 @@ def _fit(
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
             state = _begin(model.to(device), train, recipe)
             while state.epoch < epochs and not _out_of_patience(state, recipe):
-                metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, progress)
-                if on_epoch is not None and group.rank == 0:
-                    on_epoch(metrics, state.epoch)
+                metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, told)
+                if told.on_epoch is not None:
+                    told.on_epoch(metrics, state.epoch)
     finally:
-        if progress is not None:
-            progress.close()
+        if told.progress is not None:
+            told.progress.close()
     best = state.best
     assert best is not None
     model.load_state_dict(best.weights)
@@ -215,12 +226,12 @@ def _one_epoch(
     valid: Batches,
     group: Group,
     recipe: Recipe,
-    progress: TrainingProgress | None,
+    told: _Told,
 ) -> Metrics:
     """Train and validate once, and add to the state's history."""
     began = time.perf_counter()
     state.epoch += 1
-    train_loss, train_accuracy = _train(state, train, group, recipe, progress)
+    train_loss, train_accuracy = _train(state, train, group, recipe, told)
     trained = time.perf_counter() - began
     rate = state.last_rate
     valid_loss, valid_accuracy = _validate(state, valid, group, recipe)
@@ -241,14 +252,12 @@ def _one_epoch(
         "tokens_per_second": int(train.corpus.lengths.sum()) / trained,
     }
     state.history.append(metrics)
-    if progress is not None:
-        progress.end_epoch(state.epoch, recipe.trainer.epochs, metrics)
+    if told.progress is not None:
+        told.progress.end_epoch(state.epoch, recipe.trainer.epochs, metrics)
     return metrics
 
 
-def _train(
-    state: TrainState, batches: Batches, group: Group, recipe: Recipe, progress: TrainingProgress | None
-) -> tuple[float, float]:
+def _train(state: TrainState, batches: Batches, group: Group, recipe: Recipe, told: _Told) -> tuple[float, float]:
     """Take the steps of one epoch. Returns the mean loss and the accuracy over its reviews, as seen on the way."""
     model, optimizer, trainer = state.model, state.optimizer, recipe.trainer
     model.train()
@@ -259,9 +268,9 @@ def _train(
     weights = class_weights(trainer.class_weight, batches.corpus.labels)
     if weights is not None:
         weights = weights.to(batches.device)
-    means = _RunningMeans(state, recipe, STEPS_PER_FETCH[batches.device.type], progress)
-    if progress is not None:
-        progress.start_epoch(state.epoch, trainer.epochs, len(batches), state.steps - state.step)
+    means = _RunningMeans(state, recipe, STEPS_PER_FETCH[batches.device.type], told)
+    if told.progress is not None:
+        told.progress.start_epoch(state.epoch, trainer.epochs, len(batches), state.steps - state.step)
     for rows, batch in zip(planned, batches.of(planned, rank=group.rank, size=group.size), strict=True):
         _reseed(batches.device, seed_of(recipe.seed, state.epoch, state.step, group.rank))
         optimizer.zero_grad(set_to_none=True)
@@ -321,16 +330,15 @@ def _judge(model: nn.Module, batches: Batches, group: Group, recipe: Recipe) -> 
 class _RunningMeans:
     """Mean loss and accuracy of an epoch so far, fetched from the device every few steps."""
 
-    def __init__(
-        self, state: TrainState, recipe: Recipe, steps_per_fetch: int, progress: TrainingProgress | None
-    ) -> None:
+    def __init__(self, state: TrainState, recipe: Recipe, steps_per_fetch: int, told: _Told) -> None:
         self._state = state
         self._recipe = recipe
         self._steps_per_fetch = steps_per_fetch
-        self._progress = progress
+        self._told = told
         self._waiting: list[tuple[Tensor, int]] = []
         self._loss = self._correct = 0.0
         self._reviews = 0
+        self._since = (0.0, 0)  # loss and reviews since the last call of on_steps
 
     def add(self, sums: Tensor, reviews: int) -> None:
         """Add one step: `sums` [2] are the sum of losses and the count of correct answers over its `reviews`."""
@@ -347,16 +355,27 @@ class _RunningMeans:
             return
         first_step = self._state.step - len(self._waiting) + 1
         fetched = torch.stack([sums for sums, _ in self._waiting]).tolist()
-        new_reviews = sum(reviews for _, reviews in self._waiting)
+        sizes = [reviews for _, reviews in self._waiting]
         self._waiting.clear()
-        for step, (loss, right) in enumerate(fetched, start=first_step):
+        for step, reviews, (loss, right) in zip(itertools.count(first_step), sizes, fetched, strict=False):
             if not math.isfinite(loss):
                 raise _diverged("training loss", loss, self._state, self._recipe, step)
             self._loss += loss
             self._correct += right
-        self._reviews += new_reviews
-        if self._progress is not None:
-            self._progress.step(len(fetched), new_reviews, self._loss / self._reviews, self._correct / self._reviews)
+            self._tell_of(step, loss, reviews)
+        self._reviews += sum(sizes)
+        if self._told.progress is not None:
+            means = self._loss / self._reviews, self._correct / self._reviews
+            self._told.progress.step(len(sizes), sum(sizes), *means)
+
+    def _tell_of(self, step: int, loss: float, reviews: int) -> None:
+        every = self._recipe.trainer.log_every
+        if self._told.on_steps is None or not every:
+            return
+        self._since = self._since[0] + loss, self._since[1] + reviews
+        if step % every == 0:
+            self._told.on_steps(step, self._since[0] / self._since[1])
+            self._since = (0.0, 0)
 
 
 def _diverged(what: str, value: float, state: TrainState, recipe: Recipe, step: int | None = None) -> TrainingDiverged:

@@ -7,17 +7,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
 import yaml
+from made_up_model import trained
 
 from sentexp.errors import SentexpError
 from sentexp.tracking import mlflow_tracker
 from sentexp.tracking.interface import Location
 from sentexp.tracking.mlflow_tracker import MlflowRun, MlflowTracker, page, ui_command
+from sentexp.tracking.system_metrics import system_metrics
 
 
 @pytest.fixture
@@ -352,3 +355,54 @@ def test_importing_the_tracker_imports_no_mlflow() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_points_and_a_description_are_recorded(tracker: MlflowTracker) -> None:
+    with tracker.run() as run:
+        run.log_points("train/step_loss", [(10, 0.7, 1000), (20, 0.6, 2000)])
+        run.describe("**test accuracy 0.9**")
+    history = run._client.get_metric_history(run.run_id, "train/step_loss")
+    assert sorted((point.step, point.value, point.timestamp) for point in history) == [(10, 0.7, 1000), (20, 0.6, 2000)]
+    assert recorded(run).data.tags["mlflow.note.content"] == "**test accuracy 0.9**"
+
+
+def test_final_figures_stand_on_the_models_page_with_the_data_that_they_are_of(store_uri: str, tmp_path: Path) -> None:
+    trained().save(tmp_path / "model")
+    tracker = MlflowTracker(store_uri, "tests", register="film judge@champion")
+    before = mlflow.get_tracking_uri()
+    for loss in (0.5, 0.25):
+        with tracker.run() as run:
+            run.log_dataset("films", "test", "c" * 36, "films.csv", 100)
+            run.log_metrics({"train/loss": 0.75}, step=1)
+            run.log_model(tmp_path / "model")
+            run.log_metrics({"test/loss": loss, "best/epoch": 1})
+    assert mlflow.get_tracking_uri() == before
+    (output,) = recorded(run).outputs.model_outputs
+    metrics = {one.key: one for one in run._client.get_logged_model(output.model_id).metrics}
+    assert {name: one.value for name, one in metrics.items()} == {"test/loss": 0.25, "best/epoch": 1}
+    assert (metrics["test/loss"].dataset_name, metrics["test/loss"].dataset_digest) == ("films", "c" * 36)
+    champion = run._client.get_model_version_by_alias("film judge", "champion")
+    assert (int(champion.version), champion.run_id) == (2, run.run_id)
+
+
+def test_a_run_in_a_folder_of_its_own_has_system_metrics(
+    store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
+    for wanted in (True, False):
+        with MlflowTracker(store_uri, "tests", system_metrics=wanted).run(folder=tmp_path) as run:
+            run_id = run.location().run_id
+            time.sleep(0.5 if wanted else 0.2)
+        metrics = mlflow.MlflowClient(store_uri).get_run(run_id).data.metrics
+        assert ("system/cpu_utilization_percentage" in metrics) is wanted
+
+
+def test_a_monitor_that_waits_for_its_server_does_not_hold_the_run_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentexp.tracking.system_metrics.PATIENCE", 0.1)
+    monitor = "mlflow.system_metrics.system_metrics_monitor.SystemMetricsMonitor"
+    monkeypatch.setattr(f"{monitor}.start", lambda self: None)
+    monkeypatch.setattr(f"{monitor}.finish", lambda self: time.sleep(60))
+    began = time.monotonic()
+    with system_metrics("sqlite:///nowhere.db", "0"):
+        pass
+    assert time.monotonic() - began < 30

@@ -308,3 +308,26 @@ def test_the_fused_kernel_is_taken_where_it_pays(factory, fused):
     optimizer = build_optimizer(factory, TinyModel(), torch.device("cpu"))
     assert optimizer.defaults.get("fused") == fused
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 3
+
+
+@pytest.mark.parametrize("every", [1, 3, 100])
+def test_the_loss_of_some_steps_is_the_mean_since_those_told_before(every):
+    def told(log_every: int) -> list[tuple[int, float]]:
+        found = []
+        some = recipe(epochs=2, log_every=log_every, batch_size=10)
+        fit(fresh(), corpus(60), corpus(20, seed=1), some, on_steps=lambda *one: found.append(one))
+        return found
+
+    each = [loss for _, loss in told(1)]
+    assert len(each) == 12
+    expected = [(step, sum(each[step - every : step]) / every) for step in range(every, 13, every)]
+    assert told(every) == [(step, pytest.approx(loss)) for step, loss in expected]
+
+
+def test_the_mean_loss_of_all_steps_is_the_epochs_loss():
+    told = []
+    trained_with = recipe(epochs=1, log_every=7)
+    result = fit(TinyModel(), corpus(7 * trained_with.trainer.batch_size), corpus(20), trained_with,
+                 on_steps=lambda *one: told.append(one))  # fmt: skip
+    assert [step for step, _ in told] == [7]
+    assert told[0][1] == pytest.approx(result.history[0]["train/loss"])

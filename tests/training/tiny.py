@@ -30,6 +30,7 @@ RECIPE = Recipe(
         label_smoothing=0.0,
         class_weight="none",
         sampling="uniform",
+        log_every=0,
         early_stopping=None,
         device="cpu",
         precision="fp32",
