@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -19,19 +20,27 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: 
 """CSS of all pages."""
 
 
-SORTING = """
+SORTING = r"""
+const number = text =>
+  /^[-+]?([\d,]+\.?\d*|\.\d+)(e[-+]?\d+)?( ± .*)?$/i.test(text) ? parseFloat(text.replaceAll(",", "")) : NaN;
+const order = (a, b) => {
+  const x = number(a), y = number(b);
+  return isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) || a.localeCompare(b, undefined, {numeric: true}) : x - y;
+};
 document.querySelectorAll("th").forEach(head => head.addEventListener("click", () => {
-  const table = head.closest("table"), column = [...head.parentNode.children].indexOf(head);
-  const up = head.dataset.up !== "yes", body = table.tBodies[0];
+  const heads = [...head.parentNode.children], column = heads.indexOf(head), body = head.closest("table").tBodies[0];
+  const up = head.getAttribute("aria-sort") !== "ascending";
   const key = row => row.children[column].textContent;
-  const order = (a, b) => a !== "" && b !== "" && !isNaN(parseFloat(a)) && !isNaN(parseFloat(b))
-    ? parseFloat(a.replaceAll(",", "")) - parseFloat(b.replaceAll(",", "")) : a.localeCompare(b);
   [...body.rows].sort((a, b) => (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * order(key(a), key(b)))
     .forEach(row => body.append(row));
-  head.dataset.up = up ? "yes" : "no";
+  heads.forEach(one => one.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", up ? "ascending" : "descending");
 }));
 """
-"""JavaScript that sorts a table by the column whose name is clicked; empty cells stay at the end."""
+"""JavaScript that sorts a table by the column whose name is clicked, and by a second click the other way round.
+
+Numbers, such as 1,024 and 0.8712 ± 0.0103, stand in the order of their values, before texts; empty cells stay at the
+end."""
 
 
 def web_page(title: str, summary: str, body: str, style: str = "", script: str = "") -> str:
@@ -57,6 +66,11 @@ def html_table(heads: Sequence[str], rows: Iterable[str], numbers: Collection[st
     `numbers` are the columns whose names are aligned to the right.
     """
     classes = {head: ' class="number"' if head in numbers else "" for head in heads}
-    shown = "".join(f"<th{classes[head]}>{html.escape(head)}</th>" for head in heads)
+    shown = "".join(f"<th{classes[head]}>{_breakable(head)}</th>" for head in heads)
     body = "\n".join(rows)
     return f"<table>\n<thead><tr>{shown}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _breakable(key: str) -> str:
+    """Return a name as HTML that may go on in the next line after each of its parts, such as best/ valid_ accuracy."""
+    return re.sub(r"(?<=[./_])(?=[^./_])", "<wbr>", html.escape(key))

@@ -88,8 +88,8 @@ def _launcher(request: SweepRequest, context: HydraContext, task_function: TaskF
 
 def _run(request: SweepRequest, storage: SweepStorage, parent: Run, launcher: Launcher, side_by_side: int) -> None:
     location, manifest = parent.location(), request.manifest
-    if location is not None and manifest.parent_run_id is None:
-        manifest = manifest.with_parent(location.run_id)
+    if location is not None:
+        manifest = manifest.with_parent(location)
         manifest.write(request.folder)
     if request.resumed:
         parent.end_children("the sweep was interrupted")

@@ -50,6 +50,8 @@ class JobRecord:
     """Why it failed or was interrupted, in one line."""
     run_id: str | None = None
     """MLflow's id of the recorded run."""
+    page: str | None = None
+    """Address of the recorded run's page; see `Location.page`."""
 
     @property
     def has_ended(self) -> bool:

@@ -51,7 +51,7 @@ class JobReporter:
     def begin(self, location: Location | None) -> None:
         """Store where the run is recorded."""
         if location is not None:
-            self.update(run_id=location.run_id)
+            self.update(run_id=location.run_id, page=location.page)
 
     def epoch(self, metrics: Mapping[str, float], epoch: int) -> None:
         """Report the metrics of an epoch, counted from 1. Raises Pruned if the pruner stops the run."""

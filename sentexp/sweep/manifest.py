@@ -12,6 +12,7 @@ import yaml
 from sentexp.atomic import whole_file
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
+from sentexp.tracking.interface import Location
 
 FILE = "sweep.yaml"
 JOURNAL = "study.journal"
@@ -44,6 +45,10 @@ class Manifest:
     study: str
     parent_run_id: str | None = None
     """MLflow's id of the run that records the whole sweep."""
+    page: str | None = None
+    """Address of that run's page; see `Location.page`."""
+    ui_command: str | None = None
+    """Shell command that opens MLflow's pages; see `Location.ui_command`."""
 
     def write(self, folder: Path) -> None:
         """Write the file, whole or not at all."""
@@ -56,7 +61,8 @@ class Manifest:
         """Read the file of a sweep's folder. Raises SentexpError if there is none."""
         try:
             found = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
-            return Manifest(**{field.name: found[field.name] for field in fields(Manifest)})
+            # a sweep that an earlier version began lacks fields that have come since
+            return Manifest(**{field.name: found[field.name] for field in fields(Manifest) if field.name in found})
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise SentexpError(f"{folder}: no sweep; expected a folder that holds {FILE} and {JOURNAL}") from error
 
@@ -64,8 +70,9 @@ class Manifest:
         """Return the journal file or database URL in which the study lies."""
         return self.storage or str(folder / JOURNAL)
 
-    def with_parent(self, run_id: str | None) -> Manifest:
-        return replace(self, parent_run_id=run_id)
+    def with_parent(self, parent: Location) -> Manifest:
+        """Return the manifest with where the run is that records the whole sweep."""
+        return replace(self, parent_run_id=parent.run_id, page=parent.page, ui_command=parent.ui_command)
 
 
 def find(given: str, root: Path, key: str = "") -> Path:

@@ -66,6 +66,10 @@ class SweepResults:
     """The option chosen in each group, such as model: lstm."""
     launcher: str
     parent_run_id: str | None
+    page: str | None = None
+    """Address of the page of the run that records the sweep; None if it is not recorded, or by an earlier version."""
+    ui_command: str | None = None
+    """Shell command that opens MLflow's pages; None as above."""
 
     @staticmethod
     def load(folder: Path) -> SweepResults:
@@ -91,6 +95,8 @@ class SweepResults:
             choices=manifest.choices,
             launcher=manifest.launcher,
             parent_run_id=manifest.parent_run_id,
+            page=manifest.page,
+            ui_command=manifest.ui_command,
         )
 
     def points(self) -> list[PointResult]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -253,6 +254,12 @@ def test_mlflow_has_one_parent_run_with_a_child_per_job(tmp_path: Path) -> None:
         "3 num_layers=2 dropout=0.5": "FINISHED",
     }
     assert runs() == ("FAILED", expected)
+    (page,) = tmp_path.glob("multirun/*/*/report/jobs.html")
+    links = set(re.findall(r'href="([^"]*)"', page.read_text()))
+    recorded = client.search_runs([client.get_experiment_by_name("sentexp").experiment_id])  # type: ignore[union-attr]
+    address = "http://127.0.0.1:5000/#/experiments/{0.experiment_id}/runs/{0.run_id}"
+    assert links == {address.format(run.info) for run in recorded if run.info.run_name[:2] != "1 "}  # refused at once
+    assert f"ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in page.read_text()
     typo = sentexp(*TINY, "model.pooling=max,maen")
     assert (typo.returncode, typo.stderr.count("\n")) == (2, 1)
     assert "model.pooling=maen" in typo.stderr

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sentexp.errors import SentexpError
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
+from sentexp.tracking.interface import Location
 
 ONE = Manifest(
     id="x", name="a/b", arguments=["a=1,2"], hydra_arguments=[], cwd="/", config={"a": None}, choices={"model": "lstm"},
@@ -20,6 +23,15 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Manifest.read(tmp_path / "new") == ONE
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["sweep.yaml"]
     assert ONE.storage_of(tmp_path) == str(tmp_path / "study.journal")
+
+
+def test_it_tells_where_the_sweep_is_recorded_and_one_of_an_earlier_version_is_read_without(tmp_path: Path) -> None:
+    place = Location("sqlite:////a.db", "tests", "7", "a run", "abc", "mlflow ui", "http://127.0.0.1:5000/#/a")
+    told = ONE.with_parent(place)
+    assert (told.parent_run_id, told.page, told.ui_command) == ("abc", place.page, "mlflow ui")
+    earlier = {name: value for name, value in asdict(told).items() if name not in ("page", "ui_command")}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(earlier))
+    assert Manifest.read(tmp_path) == replace(told, page=None, ui_command=None)
 
 
 @pytest.mark.parametrize("text", [None, "", "id: 3", "{"])

@@ -28,11 +28,17 @@ th, td { padding: .3rem .6rem; }
 img { max-width: 100%; }
 th { cursor: pointer; white-space: normal; vertical-align: bottom; min-width: 3rem; }
 th.number { text-align: right; }
-td.key { max-width: 24rem; overflow-wrap: anywhere; }
-td.error { min-width: 16rem; max-width: 40rem; overflow-wrap: anywhere; color: #a84800; }
-td.run_id { font: 12px ui-monospace, monospace; color: #666; }
+th[aria-sort=ascending]::after { content: " ▲"; }
+th[aria-sort=descending]::after { content: " ▼"; }
+code { overflow-wrap: anywhere; }
+td.key { max-width: 24rem; overflow-wrap: break-word; }
+td.error:not(:empty) { min-width: 12rem; }
+td.error { max-width: 40rem; overflow-wrap: anywhere; color: #a84800; }
+td.run_id { font: 12px/1.875 ui-monospace, monospace; color: #666; }
+td.run_id { max-width: 6rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; user-select: all; }
 tr.best { background: #fdf0e0; font-weight: 600; }
 tr.failed .state { color: #a84800; font-weight: 600; }
+tr.pruned .state { min-width: 11rem; }
 tr.pruned, tr.waiting, tr.running { color: #777; }
 """
 
@@ -47,17 +53,29 @@ def jobs_page(results: SweepResults, pictures: Mapping[str, Path] | None = None)
     """Return a web page of all jobs by number; if points have several seeds, the points come first, the best on top.
 
     `pictures` are PNG files by their name, which are put into the page. A click on the name of a column sorts by it.
+    The number of a job links to the page of its run in MLflow, if that was recorded.
     """
     best = results.best()
     summary = f"{len(results.jobs):,} jobs: {count_states(job.state for job in results.jobs) or 'none'}."
     if best is not None:
         summary += f" Best: {html.escape(describe_point(best, results.swept) or 'the only point')}."
+    summary += _in_mlflow(results)
     body = _section("Jobs", _jobs(results, best))
     if Columns.of(results).seeds:
         body = _section("Points, mean ± standard deviation over seeds", _points(results, best)) + body
     if pictures:
         body += _section("Pictures", "".join(picture(name, file) for name, file in pictures.items()))
     return web_page(f"Sweep {results.name}", summary, body, STYLE, SORTING)
+
+
+def _in_mlflow(results: SweepResults) -> str:
+    """Return the line that says where the links of the page lead, and how to start what they need."""
+    if results.page is None:
+        return ""
+    line = f"<br>{_link('The sweep in MLflow', results.page)}, and each job by its number"
+    if results.ui_command is not None and results.page not in results.ui_command:  # no server that runs already
+        line += f"; both once this runs: <code>{html.escape(results.ui_command)}</code>"
+    return line
 
 
 def _section(title: str, content: str) -> str:
@@ -84,12 +102,15 @@ def _jobs(results: SweepResults, best: PointResult | None) -> str:
     frame = jobs_table(results)
     key_of = {name: key for key, name in Columns.of(results).keys.items()}
     histories = {job.number: job.history for job in results.jobs}
+    pages = {job.number: job.page for job in results.jobs}
     of_best = {job.number for job in best.jobs if job.state == "finished"} if best is not None else set()
     rows = []
     for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
         cells = []
         for name, value in row.items():
-            if name in key_of:
+            if name == "number":
+                cells.append(_cell("number", f"{value:.0f}", pages[value]))
+            elif name in key_of:
                 cells.append(_cell("key", short_text(value)))
             elif name == "state" and value == "pruned":
                 cells.append(_cell("state", pruned_at(histories[row["number"]])))
@@ -115,7 +136,7 @@ def pruned_at(history: Sequence[Mapping[str, float]] | None) -> str:
 def _format_number(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    if name in ("number", "seed") or name.endswith("/epoch"):
+    if name == "seed" or name.endswith("/epoch"):
         return f"{value:.0f}"
     return f"{value:.1f}" if name == "seconds" else format_metric(value)
 
@@ -124,5 +145,9 @@ def _row(kind: str, cells: list[str]) -> str:
     return f'<tr class="{kind}">{"".join(cells)}</tr>'
 
 
-def _cell(kind: str, text: str) -> str:
-    return f'<td class="{kind}">{html.escape(text)}</td>'
+def _cell(kind: str, text: str, page: str | None = None) -> str:
+    return f'<td class="{kind}">{html.escape(text) if page is None else _link(text, page)}</td>'
+
+
+def _link(text: str, page: str) -> str:
+    return f'<a href="{html.escape(page)}">{html.escape(text)}</a>'
