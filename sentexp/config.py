@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from sentexp import signature
 from sentexp.config_files import conf_dir
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.redact import shown
-from sentexp.schema import OPTIONS, Config
+from sentexp.schema import OPTIONS, Composition, Config
 
 Section = TypeVar("Section")
 
@@ -33,7 +33,7 @@ def compose(*overrides: str) -> Config:
     ('gru', 64, 6)
 
     The result is made of the dataclasses in `sentexp.schema`, where each key has its type, range and meaning. Only a
-    group whose `_target_` is your own is a dict.
+    group whose `_target_` is your own is a dict. It carries the overrides and the chosen options, which `run` records.
 
     Raises SentexpError with the one line that the command line would print:
 
@@ -48,16 +48,36 @@ cell, dropout, embedding_dropout, hidden_size, ignore_padding, num_layers, outpu
     from sentexp.explain import mistakes_explained
 
     with mistakes_explained(overrides), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"):
-        return check(hydra_compose("config", overrides=list(overrides)))
+        composed = hydra_compose("config", overrides=list(overrides), return_hydra_config=True)
+        with open_dict(composed):
+            hydra = composed.pop("hydra")
+        return check(composed, hydra)
 
 
-def check(composed: DictConfig) -> Config:
+def check(composed: DictConfig, hydra: Any = None) -> Config:
     """Return a composed configuration with each value in the type of its schema and all references resolved.
+
+    With `hydra`, Hydra's own section, the result carries how it was composed; see `composition_of`.
 
     Raises SentexpError, one line that names the key, the value and what was expected, for an unknown key, a wrong
     type, a value out of range and a combination that cannot work.
     """
-    return typed_section(composed, Config, prefix="")
+    config = typed_section(composed, Config, prefix="")
+    if hydra is not None:
+        config.composition = Composition(tuple(hydra.overrides.task), choices_of(hydra), values=plain(config))
+    return config
+
+
+def choices_of(hydra: Any) -> dict[str, str]:
+    """Return the option chosen in each group, such as model: gru, from Hydra's own section; without Hydra's groups."""
+    chosen = dict(hydra.runtime.choices)
+    return {group: option for group, option in chosen.items() if option and not group.startswith("hydra/")}
+
+
+def composition_of(config: Config) -> Composition | None:
+    """Return how a configuration was composed; None if it was not, or has been changed since."""
+    composition = config.composition
+    return composition if composition is not None and composition.values == plain(config) else None
 
 
 def typed_section(node: DictConfig, schema: type[Section], prefix: str) -> Section:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from torch import nn
 from sentexp import evaluation, messages, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
-from sentexp.config import plain
+from sentexp.config import composition_of, plain
 from sentexp.data.labels import name_of
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
@@ -49,6 +49,12 @@ STEP_LOSSES_WAIT = 10_000
 
 EpochCallback = Callable[[dict[str, float], int], object]
 """Called with an epoch's entry of the history and the epoch."""
+
+
+CHANGED = (
+    "the configuration is not as compose returned it, so the overrides and the chosen options are not recorded; "
+    'expected each change as an override, such as compose("seed=1")'
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,6 @@ class Prepared:
 def run(
     config: Config,
     *,
-    overrides: Sequence[str] = (),
-    choices: Mapping[str, str | None] | None = None,
     output_dir: Path | None = None,
     name: str | None = None,
     on_start: Callable[[Location | None], None] | None = None,
@@ -99,10 +103,12 @@ def run(
     ['test/loss', 'test/accuracy', 'test/f1', 'test/precision']
 
     Reports and the trained model go to `output_dir`; None makes a folder under outputs/, named by the time. Where no
-    logging is set up, as in a notebook, the lines of the run are printed. The remaining arguments are recorded or
-    called: `overrides` as they were typed, `choices` with the option of each group, `name` of the run where
+    logging is set up, as in a notebook, the lines of the run are printed. `name` is that of the run where
     tracking.run_name is null. `on_start` is called with where the run is recorded, `on_epoch` after each epoch; it may
     raise Pruned to stop.
+
+    The overrides and the option of each group are recorded as `compose` was given them. Of a configuration that is not
+    what `compose` returned, such as one that dataclasses.replace made, only the values are recorded; a line says so.
 
     Returns None if the run was pruned, and in the further processes of torchrun, which only train along. Raises
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
@@ -110,7 +116,11 @@ def run(
     output_dir = output_dir or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}")
     build_machine(config.trainer)  # a device that is not there is refused before anything is loaded
     recorded = _recorded(config)
-    chosen = {group: option for group, option in (choices or {}).items() if option}
+    composition = composition_of(config)
+    if composition is None:
+        log.warning(CHANGED)
+    overrides = composition.overrides if composition is not None else ()
+    chosen = composition.choices if composition is not None else {}
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
     with tracker.run(
         parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),

@@ -709,6 +709,18 @@ class SweepConfig:
             yield f"sweep.storage={self.storage}: expected sweep.study_name=... as well, the same everywhere"
 
 
+@dataclass(frozen=True)
+class Composition:
+    """How a configuration was composed."""
+
+    overrides: tuple[str, ...]
+    """What was typed, such as model=gru."""
+    choices: Mapping[str, str]
+    """The option of each group, such as model: gru."""
+    values: Mapping[str, Any]
+    """The configuration that this made, as plain values."""
+
+
 @dataclass
 class Config:
     """The root. A field of type `Any` is a group: an instance of one of its OPTIONS, or a dict for a `_target_` of the
@@ -744,6 +756,10 @@ class Config:
     """Where the run is recorded."""
     sweep: SweepConfig = key()
     """How `-m` makes many jobs out of one configuration."""
+
+    def __post_init__(self) -> None:
+        # why no field: it is no key, and what dataclasses.replace makes was not composed so
+        self.composition: Composition | None = None
 
     def problems(self) -> Iterator[str]:
         if isinstance(self.model, NbNgramsConfig) and self.trainer.sampling == "balanced":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from functools import reduce
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sentexp.config import check, compose, conf_dir, plain, typed_section
+from sentexp.config import check, compose, composition_of, conf_dir, plain, typed_section
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
 from sentexp.schema import (
@@ -62,6 +63,21 @@ def test_every_option_composes(option: Path, vectors: Path) -> None:
     if option.name == "word2vec":
         overrides.append(f"embedding.path={vectors}")
     assert MISSING not in flatten(plain(compose(*overrides))).values()
+
+
+def test_a_configuration_carries_how_it_was_composed_until_it_is_changed() -> None:
+    config = compose("model=gru", "optimizer.lr=0.01")
+    composition = composition_of(config)
+    assert composition is not None
+    assert composition.overrides == ("model=gru", "optimizer.lr=0.01")
+    assert (composition.choices["model"], composition.choices["data"]) == ("gru", "demo")
+    assert not any(group.startswith("hydra/") or option is None for group, option in composition.choices.items())
+    assert "composition" not in plain(config)
+    assert composition_of(copy.deepcopy(config)) == composition
+    assert composition_of(dataclasses.replace(config, seed=1)) is None
+    config.model.hidden_size += 1
+    assert composition_of(config) is None
+    assert composition_of(check(DEFAULTS)) is None
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in conf_dir().glob("experiment/*.yaml")))

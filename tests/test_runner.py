@@ -263,13 +263,13 @@ def test_in_mlflow_choices_are_parameters_and_what_was_found_is_tags_and_metrics
         "model.pooling=max",
     ]
     words += [f"cache_dir='{tmp_path / 'cache'}'", f"tracking.uri='sqlite:///{tmp_path}/mlflow.db'"]
-    config = compose(*words, "tracking.log_model=false")
-    choices = {"data": "demo", "model": "lstm", "tracking": "mlflow", "experiment": None}
-    result = runner.run(config, overrides=["model.pooling=max"], choices=choices, output_dir=tmp_path / "out")
-    assert result.location.run_name == "pooling=max"
+    result = runner.run(compose(*words, "tracking.log_model=false"), output_dir=tmp_path / "out")
+    assert result.location.run_name.endswith("epochs=2 pooling=max")
     client = MlflowClient(result.location.uri)
     found = client.get_run(result.location.run_id).data
     assert (found.params["data"], found.params["model"], found.params["model.pooling"]) == ("demo", "lstm", "max")
+    recorded = Path(client.download_artifacts(result.location.run_id, "config/overrides.yaml", str(tmp_path)))
+    assert yaml.safe_load(recorded.read_text()) == [*words, "tracking.log_model=false"]
     groups = {key.split(".")[0] for key in found.params}
     assert not groups & {"chosen", "report", "skipped", "coverage", "labels", "tracking", "cache_dir", "experiment"}
     assert found.tags["chosen.processes"] == "1 (as requested)"
@@ -286,6 +286,23 @@ def test_in_mlflow_choices_are_parameters_and_what_was_found_is_tags_and_metrics
     of_the_run = {name for name, found in steps.items() if found == [0]}  # MLflow draws a bar
     assert {"test/accuracy", "test/f1/negative", "best/epoch", "baseline/linear", "model/parameters"} <= of_the_run
     assert steps["valid/loss"] == [1, 2]
+
+
+def test_a_configuration_that_was_changed_is_recorded_without_what_made_it_and_a_line_says_so(
+    tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logged: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("sentexp.tracking.none.NoRun.log_config", lambda self, *what: logged.append(what))
+    composed = tiny("trainer.epochs=1", "evaluation.baseline=false")
+    replaced = dataclasses.replace(composed, seed=7)
+    for config, known in ((composed, True), (replaced, False)):
+        caplog.clear()
+        runner.run(config, output_dir=tmp_path / "out")
+        values, overrides, choices = logged.pop()
+        assert values["seed"] == config.seed
+        assert ("trainer.epochs=1" in overrides, choices.get("model") == "lstm") == (known, known)
+        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert [line for line in said if "overrides" in line] == ([] if known else [runner.CHANGED])
 
 
 def test_coverage_and_parameters_are_said(tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

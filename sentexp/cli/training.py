@@ -68,9 +68,9 @@ def _main(composed: DictConfig) -> float | None:
     single = hydra_config.mode == RunMode.RUN
     # a single run ends here, before Hydra adds its own lines; a job's error goes to its sweep
     with errors_as_one_line(log_file=output_dir / f"{hydra_config.job.name}.log") if single else nullcontext():
-        config = check(composed)
-        chosen: dict[str, str | None] = dict(hydra_config.runtime.choices)
+        config = check(composed, hydra_config)
         if single and rank() == 0 and not config.shapes:
+            chosen = hydra_config.runtime.choices
             log.info("start: %s", " ".join(f"{group}={chosen.get(group)}" for group in SHOWN))
         with failure_explained(config):
             with terminal.status("loading PyTorch"):  # and its like, only once the configuration is accepted
@@ -83,8 +83,6 @@ def _main(composed: DictConfig) -> float | None:
             reporter = job_reporter.current()
             result = runner.run(
                 config,
-                overrides=list(hydra_config.overrides.task),
-                choices={group: choice for group, choice in chosen.items() if not group.startswith("hydra/")},
                 output_dir=output_dir,
                 name=reporter.name if reporter is not None else None,
                 on_start=reporter.begin if reporter is not None else None,

@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sentexp.config import typed_section
+from sentexp.config import choices_of, typed_section
 from sentexp.errors import SentexpError
 from sentexp.explain import explain, missing_key
 from sentexp.redact import without_passwords
@@ -119,7 +119,6 @@ def _manifest(
     folder: Path, arguments: Sequence[str], config: DictConfig, settings: SweepConfig, plan: Plan
 ) -> Manifest:
     name = settings.study_name or "/".join(folder.parts[-2:])
-    choices = dict(config.hydra.runtime.choices)
     return Manifest(
         id=uuid.uuid4().hex,
         name=name,
@@ -127,8 +126,8 @@ def _manifest(
         hydra_arguments=list(config.hydra.overrides.hydra),
         cwd=os.getcwd(),
         config=_recorded(config),
-        choices={group: option for group, option in choices.items() if option and not group.startswith("hydra/")},
-        launcher=str(choices.get("hydra/launcher", "basic")),
+        choices=choices_of(config.hydra),
+        launcher=str(config.hydra.runtime.choices.get("hydra/launcher", "basic")),
         metrics=list(settings.metrics),
         directions=list(settings.directions),
         swept=list(plan.swept),
