@@ -14,7 +14,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Optional
 
@@ -36,14 +36,15 @@ def key(
     pattern: str | None = None,
     expected: str | None = None,
     resolve: bool | None = None,
+    path: bool | None = None,
 ) -> Any:
     """Declare one key: its value comes from YAML, its bounds from here.
 
     `expected` says in words what a `pattern`, a regular expression, accepts. With `resolve=False`, references inside a
-    mapping, such as ${seed}, stay as they are.
+    mapping, such as ${seed}, stay as they are. `path` marks a file or folder of this machine; see PATHS.
     """
     rules: dict[str, Any] = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    rules |= {"choices": choices, "pattern": pattern, "expected": expected, "resolve": resolve}
+    rules |= {"choices": choices, "pattern": pattern, "expected": expected, "resolve": resolve, "path": path}
     return field(default=MISSING, metadata={rule: value for rule, value in rules.items() if value not in (None, ())})
 
 
@@ -149,7 +150,7 @@ class HubConfig(ColumnsAndLabels):
     """The dataset's own configuration."""
     revision: Optional[str] = key()
     """Commit or tag of the dataset."""
-    path: Optional[str] = key()
+    path: Optional[str] = key(path=True)
     """Local folder in the Hub's layout, used in place of the Hub."""
     train_split: str = key()
     """Split to train on."""
@@ -174,13 +175,13 @@ class HubConfig(ColumnsAndLabels):
 @dataclass
 class FilesConfig(ColumnsAndLabels):
     _target_: str = "sentexp.data.files.load"
-    path: Optional[str] = key()
+    path: Optional[str] = key(path=True)
     """One file or folder that is split by the fractions, or a folder of train/ and test/."""
-    train: Optional[str] = key()
+    train: Optional[str] = key(path=True)
     """File or folder to train on."""
-    valid: Optional[str] = key()
+    valid: Optional[str] = key(path=True)
     """File or folder to validate on."""
-    test: Optional[str] = key()
+    test: Optional[str] = key(path=True)
     """File or folder to test on."""
     format: str = key(choices=("auto", "csv", "tsv", "json", "jsonl", "parquet", "excel", "folder"))
     """Format of the files; auto goes by the ending of their names."""
@@ -285,7 +286,7 @@ class GloveConfig:
     """Which of the published archives."""
     dim: int = key(at_least=1)
     """Numbers per word, E."""
-    path: Optional[str] = key()
+    path: Optional[str] = key(path=True)
     """File that is used in place of the download."""
     freeze: bool = key()
     """Keep the vectors as they are."""
@@ -299,7 +300,7 @@ class GloveConfig:
 @dataclass
 class Word2vecConfig:
     _target_: str = "sentexp.embedding.pretrained.word2vec"
-    path: str = key()
+    path: str = key(path=True)
     """File in word2vec's text or binary format."""
     dim: Optional[int] = key(at_least=1)
     """Numbers per word, E; null takes what the file holds."""
@@ -319,7 +320,7 @@ class FasttextConfig:
     """Which of the published files."""
     dim: int = key(at_least=1)
     """Numbers per word, E."""
-    path: Optional[str] = key()
+    path: Optional[str] = key(path=True)
     """File that is used in place of the download."""
     freeze: bool = key()
     """Keep the vectors as they are."""
@@ -783,6 +784,15 @@ OPTIONS: dict[str, tuple[type, ...]] = {
 
 NO_SAMPLING = "trainer.sampling=balanced: the model is solved at once; expected trainer.class_weight=balanced"
 """Said of models that do not go through the reviews in epochs."""
+
+PATHS = frozenset(
+    f"{group}.{one.name}"
+    for group, options in OPTIONS.items()
+    for option in options
+    for one in fields(option)
+    if one.metadata.get("path")
+)
+"""Keys that name a file or folder of this machine, such as data.path: another machine has the same elsewhere."""
 
 INTERVALS = ("step", "epoch")
 """When a schedule moves."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sentexp.sweep.point import Point, short_names, short_text
+from sentexp.sweep.point import Point, in_short
 
 STATES = ("waiting", "running", "finished", "failed", "pruned")
 
@@ -69,8 +69,7 @@ class JobRecord:
         The number comes first: MLflow's pages show only the beginning of a name.
         """
         varying = self.point.values | ({} if self.seed is None else {"seed": str(self.seed)})
-        names = short_names(list(varying))
-        return " ".join([str(self.number), *(f"{names[key]}={short_text(text)}" for key, text in varying.items())])
+        return " ".join([str(self.number), *in_short(varying)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is stored: every field that has a value, apart from TOLD_BY_TRIAL."""

@@ -6,7 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
+from sentexp.schema import PATHS
 from sentexp.tracking.interface import NOT_PARAMETERS
 
 LONGEST_NUMBER = 8
@@ -41,9 +43,17 @@ def run_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str | None
     """
     values = Point(tuple(override.lstrip("+") for override in overrides)).values
     values = {key: text for key, text in values.items() if key.split(".")[0] not in NOT_PARAMETERS}
+    named = [choices[group] for group in ("data", "model") if group in choices]
+    return " ".join(in_short(values) or named) or None
+
+
+def in_short(values: Mapping[str, str]) -> list[str]:
+    """Return what names a run: short keys with their values, of a path its last part, such as `path=reviews.csv`."""
     names = short_names(list(values))
-    changed = [f"{names[key]}={short_text(text)}" if text else key for key, text in values.items()]
-    return " ".join(changed or [choices[group] for group in ("data", "model") if group in choices]) or None
+    texts = {
+        key: PurePath(text.strip("'\"")).name if key in PATHS else short_text(text) for key, text in values.items()
+    }
+    return [f"{names[key]}={text}" if text else key for key, text in texts.items()]
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

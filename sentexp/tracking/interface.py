@@ -44,11 +44,14 @@ class Run(Protocol):
         """Record each leaf of the nested `config` as a parameter, and `config` and the overrides as config/*.yaml.
 
         `choices`, the option of each group, are parameters too, such as model: lstm beside model.hidden_size: 128.
-        NOT_PARAMETERS are only in the files.
+        Paths are tags, as with `log_params`; NOT_PARAMETERS are only in the files.
         """
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Record what was asked for as parameters, by which runs are compared."""
+        """Record what was asked for as parameters, by which runs are compared.
+
+        Keys in `schema.PATHS` become tags of the same name: a path says where the data is, not what it is.
+        """
 
     def log_dataset(self, name: str, split: str, digest: str, source: str, rows: int) -> None:
         """Record that the run uses a split (train, valid, test) of dataset `name`; `digest` identifies its content."""

@@ -29,6 +29,7 @@ from sentexp import terminal
 from sentexp.errors import SentexpError
 from sentexp.machine.signals import interrupts_later
 from sentexp.redact import flatten, without_passwords
+from sentexp.schema import PATHS
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import NOT_PARAMETERS, Location
 from sentexp.tracking.journal import JournaledRun
@@ -186,9 +187,9 @@ class MlflowRun:
     def log_params(self, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        flat = {
-            _name(key): _at_most(value, LONGEST_PARAM, key) for key, value in flatten(without_passwords(params)).items()
-        }
+        flat = flatten(without_passwords(params))
+        self.set_tags({key: value for key, value in flat.items() if key in PATHS})
+        flat = {_name(key): _at_most(value, LONGEST_PARAM, key) for key, value in flat.items() if key not in PATHS}
         self._params |= flat
         with _writing(self._store.uri):
             for some in _chunks([Param(key, value) for key, value in flat.items()], PARAMS_PER_CALL):

@@ -23,6 +23,8 @@ def test_a_point_has_a_text_per_key() -> None:
         (["~schedule", "seed=3"], "~schedule seed=3"),
         (["tracking.experiment=x", "cache_dir=/tmp/x", "seed=3"], "seed=3"),
         (["tracking.experiment=x"], "imdb lstm"),
+        (["data=files", "data.path='/home/anna/my reviews.csv'"], "data=files path=my reviews.csv"),
+        (["data.train=/a/train.csv", "data.test=/a/test", "data.name=a/b"], "train=train.csv test=test name=a/b"),
         ([], "imdb lstm"),
     ],
 )

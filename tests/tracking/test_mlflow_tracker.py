@@ -210,6 +210,21 @@ def test_choices_are_parameters_beside_the_keys_of_their_option_and_where_a_run_
     assert yaml.safe_load(artifact(run, "config/config.yaml")) == config
 
 
+def test_a_path_of_this_machine_is_a_tag_and_a_name_of_the_hub_a_parameter(tracker: MlflowTracker) -> None:
+    paths = {f"data.{key}": f"/home/anna/{key}.csv" for key in ("path", "train", "valid", "test")}
+    paths["embedding.path"] = "vectors.txt"
+    config = {
+        "data": {key: f"/home/anna/{key}.csv" for key in ("path", "train", "valid", "test")} | {"name": "owner/name"},
+        "embedding": {"path": "vectors.txt"},
+        "tokenizer": {"path": "mine.tokenize"},
+    }
+    with tracker.run() as run:
+        run.log_config(config)
+    assert recorded(run).data.params == {"data.name": "owner/name", "tokenizer.path": "mine.tokenize"}
+    assert {key: recorded(run).data.tags.get(key) for key in paths} == paths
+    assert yaml.safe_load(artifact(run, "config/config.yaml")) == config
+
+
 def test_metrics_of_the_whole_run_have_step_0_so_that_mlflow_draws_bars(tracker: MlflowTracker) -> None:
     with tracker.run() as run:
         run.log_metrics({"test/accuracy": 0.5, "test/f1/5 ★ & more": 0.25})
