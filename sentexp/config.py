@@ -64,7 +64,8 @@ def check(composed: DictConfig, hydra: Any = None) -> Config:
     """
     config = typed_section(composed, Config, prefix="")
     if hydra is not None:
-        config.composition = Composition(tuple(hydra.overrides.task), choices_of(hydra), values=plain(config))
+        overrides: Any = OmegaConf.to_container(hydra.overrides.task)  # as they were typed: references stay references
+        config.composition = Composition(tuple(overrides), choices_of(hydra), values=plain(config))
     return config
 
 
@@ -172,9 +173,11 @@ def _converted(converter: DictConfig, field: dataclasses.Field, kind: Any, full_
         if kind is bool and isinstance(value, (int, float)) and not isinstance(value, bool):
             raise ValidationError("not a switch")
         converter[field.name] = value
+        converted = converter[field.name]
     except OmegaConfBaseException as error:
-        raise SentexpError(f"{given}: expected {expected}") from error
-    converted = converter[field.name]
+        # it came from the environment, or escaped; whoever reads the value would resolve it once more
+        without = " without ${, which begins a reference" if "${" in str(value) else ""
+        raise SentexpError(f"{given}: expected {expected}{without}") from error
     for one in converted if isinstance(converted, ListConfig) else [converted]:
         choices = field.metadata.get("choices", ())
         if choices and one is not None and one not in choices:

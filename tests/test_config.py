@@ -78,6 +78,16 @@ def test_a_configuration_carries_how_it_was_composed_until_it_is_changed() -> No
     config.model.hidden_size += 1
     assert composition_of(config) is None
     assert composition_of(check(DEFAULTS)) is None
+    assert composition_of(compose("seed=${data.size}")).overrides == ("seed=${data.size}",)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("given", ["${seed}", "${nothing}", "a${seed", "a${"])
+def test_a_text_from_the_environment_is_not_resolved(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{given}.db")
+    with pytest.raises(SentexpError) as refused:
+        compose("seed=1")
+    line = f"tracking.uri=sqlite:///{given}.db: expected a text or null without ${{, which begins a reference"
+    assert str(refused.value) == line
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in conf_dir().glob("experiment/*.yaml")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 import sentexp
 from sentexp import terminal
@@ -42,6 +43,9 @@ def train(arguments: list[str]) -> None:
         return
     if isinstance(options, str):
         raise SentexpError(_option_problem(options))
+    if "${" in os.getcwd():
+        folder = os.getcwd()
+        raise SentexpError(f"{folder}: Hydra takes the ${{ in the folder's path for a reference; expected cd FOLDER")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise SentexpError(f"--config-dir {options.config_dir}: no such folder{nearest_path(options.config_dir)}")
     further = rank() > 0  # it trains along; rank 0 writes the output folder and prints
@@ -102,7 +106,9 @@ class CheckBeforeRun(Callback):
         with open_dict(without_hydra):
             without_hydra.pop("hydra", None)
         with errors_as_one_line(), placed(arguments):
-            problem = only_in_a_sweep([*overrides.task, *overrides.hydra], arguments)
+            # as they were typed: a list of OmegaConf's would resolve the references in them
+            typed: Any = OmegaConf.to_container(overrides)
+            problem = only_in_a_sweep([*typed["task"], *typed["hydra"]], arguments)
             if problem is not None:
                 raise SentexpError(problem)
             check(without_hydra)

@@ -79,7 +79,7 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
                     model_uuid=logged.model_id,
                 ),
                 python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-                artifacts={"model": str(folder)},
+                artifacts={"model": folder.absolute().as_uri()},  # of a plain path MLflow would decode the %41
                 code_paths=[str(Path(sentexp.__file__).parent), *map(str, user_code(config))],
                 pip_requirements=requirements(),
                 signature=signature(labels),

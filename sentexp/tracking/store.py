@@ -58,17 +58,17 @@ def absolute_uri(uri: str | None) -> str:
     path, question_mark, options = rest.removeprefix("///").partition("?")
     if not rest.startswith("///") or not path or path == ":memory:":
         raise SentexpError(f"tracking.uri={uri}: names no file; expected sqlite:///FILE")
-    return f"{scheme}:///{_quoted(Path(unquote(path)).expanduser().absolute())}{question_mark}{options}"
+    return f"{_address(Path(unquote(path)).expanduser().absolute(), scheme)}{question_mark}{options}"
 
 
-def _quoted(path: Path) -> str:
-    """Return a path as it stands in an address, which decodes %41 and ends a path at a question mark.
+def _address(path: Path, scheme: str = "sqlite") -> str:
+    """Return the address of a sqlite file, in which % and ? are encoded.
 
-    Nothing else is encoded: MLflow makes an empty folder beside one whose encoded name is another.
+    Such an address names its driver as well: of one that begins with sqlite:///, MLflow takes the path as it stands,
+    and makes an empty folder of that name.
     """
-    text = str(path)
-    encoded = text.replace("?", "%3F")
-    return encoded if unquote(encoded) == text else text.replace("%", "%25").replace("?", "%3F")
+    encoded = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"{f'{scheme}+pysqlite' if encoded != str(path) and '+' not in scheme else scheme}:///{encoded}"
 
 
 def open_store(uri: str | None, experiment: str) -> Store:
@@ -76,13 +76,9 @@ def open_store(uri: str | None, experiment: str) -> Store:
 
     Takes 2 to 3 s if it creates the database, else less than 1 s. Beside a sqlite database lie its lock and
     `mlartifacts`, the folder with the files of its runs. Raises SentexpError if the store does not answer within
-    seconds, if the database is not MLflow's, if the experiment has been deleted, or in a folder such as %41.
+    seconds, if the database is not MLflow's, or if the experiment has been deleted.
     """
     uri = absolute_uri(uri)
-    here = os.getcwd()
-    if unquote(here) != here:  # it would look for the run's files elsewhere
-        way_out = "expected to start in another folder, or tracking=none"
-        raise SentexpError(f"tracking.uri={without_passwords(uri)}: MLflow decodes the % in the path {here}; {way_out}")
     _import_mlflow_quietly()
     from mlflow import MlflowClient
 
@@ -177,7 +173,7 @@ def _create_sqlite(database: Path, artifacts: Path) -> None:
 
     with whole_file(database) as unfinished:
         unfinished.touch()  # in a folder that cannot be written to this fails at once; MLflow would try for minutes
-        SqlAlchemyStore(f"sqlite:///{_quoted(unfinished)}", str(artifacts)).engine.dispose()
+        SqlAlchemyStore(_address(unfinished), artifacts.as_uri()).engine.dispose()
 
 
 def _check_sqlite(database: Path) -> None:
@@ -213,7 +209,8 @@ def _experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            location = str(artifacts) if artifacts is not None else None
+            # as an address: of a plain path MLflow would decode the %41
+            location = artifacts.as_uri() if artifacts is not None else None
             return client.create_experiment(name, location, tags={"mlflow.experimentKind": KIND})
         except MlflowException:
             found = client.get_experiment_by_name(name)  # another machine may have created it meanwhile

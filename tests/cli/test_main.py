@@ -115,6 +115,29 @@ def test_a_deleted_folder_is_one_line(tmp_path: Path) -> None:
     assert "the current folder has been deleted" in ended.stderr
 
 
+@pytest.mark.parametrize("arguments", ["seed=1", "-m seed=1,2"])
+def test_a_folder_in_which_hydra_finds_a_reference_is_one_line(arguments: str, tmp_path: Path) -> None:
+    ended = in_a_shell(f"mkdir 'a${{seed}}'; cd 'a${{seed}}'; sentexp {arguments}", tmp_path)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert f"{tmp_path}/a${{seed}}: Hydra takes the ${{ " in ended.stderr
+    assert list((tmp_path / "a${seed}").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("sentexp 'data.path=${nothing}/a.csv' data=files", "data.path: Interpolation key 'nothing' not found"),
+        ("MLFLOW_TRACKING_URI='sqlite:///${seed}.db' sentexp", "tracking.uri=sqlite:///${seed}.db: expected a text "),
+    ],
+)
+def test_a_reference_that_leads_nowhere_or_comes_from_outside_is_one_line(
+    command: str, said: str, tmp_path: Path
+) -> None:
+    ended = in_a_shell(command, tmp_path)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert ended.stderr.startswith(f"sentexp: {said}")
+
+
 def test_what_the_system_refuses_is_one_line(tmp_path: Path) -> None:
     name = 300 * "x"
     ended = in_a_shell(f"sentexp tracking=none hydra.run.dir={name}", tmp_path)

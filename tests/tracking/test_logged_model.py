@@ -151,6 +151,15 @@ def test_predictions_have_the_index_of_their_rows(model_uri: str) -> None:
     pd.testing.assert_frame_equal(model.predict(shuffled), found.loc[[5, 7, 3]], atol=1e-6)
 
 
+def test_a_run_whose_folder_has_any_name_records_its_model(tmp_path: Path, store_uri: str, model_uri: str) -> None:
+    folder = tmp_path / "%41 x\"y'z?" / "model"
+    trained = saved(folder, "tokenizer=basic")
+    with MlflowTracker(store_uri).run() as run:
+        model = mlflow.pyfunc.load_model(str(run.log_model(folder)))
+    found = model.predict(pd.DataFrame({"text": ["a good film"]}))
+    assert found["probability_pos"][0] == pytest.approx(float(trained.predict(["a good film"])[0, 1]), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     "column",
     [["good", None], ["good", float("nan")], pd.array(["good", pd.NA], dtype="string"), [None], [float("nan")]],

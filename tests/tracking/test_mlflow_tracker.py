@@ -33,7 +33,7 @@ def recorded(run: MlflowRun) -> Any:
 
 
 def artifact(run: MlflowRun, path: str) -> str:
-    return (Path(recorded(run).info.artifact_uri) / path).read_text(encoding="utf-8")
+    return mlflow.artifacts.load_text(f"{recorded(run).info.artifact_uri}/{path}")
 
 
 def test_a_run_that_comes_to_its_end_is_finished(tracker: MlflowTracker) -> None:
