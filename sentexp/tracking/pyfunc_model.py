@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
@@ -24,12 +25,18 @@ class SentimentModel(PythonModel):
     ) -> pd.DataFrame | pd.Series:
         """Return one row per review, with its index: the likeliest label, and probability_<label> for each label.
 
-        With the model_config {"probabilities": False} only the labels, as a series.
+        With the model_config {"probabilities": False} only the labels, as a series. Raises MlflowException for the
+        first value that is no text: a server answers it with status 400 and the reason.
         """
+        from sentexp.errors import SentexpError
         from sentexp.trained_model import as_texts
 
         trained, column = self._trained, model_input["text"]
-        probabilities = trained.predict(as_texts(column, column.index)).numpy()  # [N, C]
+        try:
+            texts = as_texts(column, column.index)
+        except SentexpError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        probabilities = trained.predict(texts).numpy()  # [N, C]
         labels = pd.Series([trained.labels[row] for row in probabilities.argmax(1)], column.index, name="label")
         if not context.model_config.get("probabilities", True):
             return labels

@@ -13,6 +13,7 @@ import mlflow
 import pandas as pd
 import pytest
 import torch
+from mlflow.exceptions import MlflowException
 
 from sentexp.config import compose, plain
 from sentexp.instantiate import build, build_pipeline
@@ -173,8 +174,9 @@ def test_a_missing_text_is_predicted_as_an_empty_one(model_uri: str, column: Any
 @pytest.mark.parametrize(("column", "shown"), [(["good", 3], "row 9: 3 "), ([0.5, 3.5], "row 4: 0.5 ")])
 def test_what_is_no_text_is_refused_with_its_row(model_uri: str, column: Any, shown: str) -> None:
     model = mlflow.pyfunc.load_model(model_uri)
-    with pytest.raises(Exception, match=f"^{shown}is not a text; expected texts[^\n]*$"):
+    with pytest.raises(MlflowException, match=f"^{shown}is not a text; expected texts[^\n]*$") as refused:
         model.predict(pd.DataFrame({"text": column}, index=[4, 9]))
+    assert refused.value.get_http_status_code() == 400
 
 
 @pytest.mark.slow
