@@ -107,9 +107,14 @@ class OwnFile:
 
     @property
     def package(self) -> str | None:
-        """What the file's `# @package` line says; None without one."""
-        found = re.search(r"^\s*#\s*@package\s+(\S+)", self.text, re.MULTILINE)
-        return found[1] if found else None
+        """What the file's `# @package` line says; None without one, or where Hydra does not look for it."""
+        for line in filter(str.strip, self.text.splitlines()):
+            if not re.match(r"\s*#\s*@", line):  # Hydra takes this for the end of the header
+                return None
+            found = re.match(r"\s*#\s*@package\s+(\S+)", line)
+            if found:
+                return found[1]
+        return None
 
     @property
     def keys(self) -> dict[str, tuple[yaml.Node, int]]:

@@ -66,6 +66,11 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ),
         (
             "experiment/a.yaml",
+            "# my preset\n# @package _global_\ndefaults:\n  - override /model: gru\n",
+            r"mine/experiment/a\.yaml, line 1: .*`# @package _global_` above all.*",
+        ),
+        (
+            "experiment/a.yaml",
             "# @package _global_\ndefaults:\n  - model: gru\n",
             r"mine/experiment/a\.yaml, line 3: `- model: gru` .* expected `- override /model: gru`",
         ),
@@ -97,7 +102,8 @@ def test_good_files_compose(mine) -> None:
     assert mine("model/a.yaml", "defaults: [lstm]\nhidden_size: 3\n").model.hidden_size == 3
     assert mine("trainer/a.yaml", "defaults: [default]\nepochs: 3\n").trainer.epochs == 3
     preset = "# @package _global_\ndefaults:\n  - override /model: gru\ntrainer:\n  epochs: 2\n"
-    assert mine("experiment/a.yaml", preset).trainer.epochs == 2
+    for above in ("", "\n", "# @other x\n"):
+        assert mine("experiment/a.yaml", above + preset).trainer.epochs == 2
     assert mine("optimizer/a.yaml", "_target_: torch.optim.NAdam\nlr: 0.1\n").optimizer["lr"] == 0.1
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +52,11 @@ def needs_a_run(command: str) -> bool:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that holds the files of the examples."""
+    for language, block in BLOCKS:
+        if language == "yaml":
+            file = tmp_path / re.findall(r"^# (mine/\S+)$", block, re.MULTILINE)[0]
+            file.parent.mkdir(parents=True)
+            file.write_text(block)
     rows = [(f"really {word} film number {number}", label) for number in range(30) for word, label in LABELLED]
     csv = "review,stars\n" + "".join(f"{text},{label}\n" for text, label in rows)
     (tmp_path / "reviews.csv").write_text(csv)
@@ -62,10 +74,16 @@ LABELLED = [("good", 5), ("bad", 1)]
 
 
 def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment_in(folder), text=True, capture_output=True
+    )
+
+
+def environment_in(folder: Path) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     environment |= {"SENTEXP_CACHE_DIR": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
-    return subprocess.run([sys.executable, *command], cwd=folder, env=environment, text=True, capture_output=True)
+    return environment
 
 
 def test_the_readme_has_its_two_commands_on_one_line_each() -> None:
@@ -123,7 +141,83 @@ def test_the_programs_run_on_a_run_of_the_command_line(folder: Path) -> None:
     *_, accuracy, run_id = done.stdout.split()
     assert 0 <= float(accuracy) <= 1
     loading = next(program for program in PROGRAMS if "RUN_ID" in program).replace("RUN_ID", run_id)
-    store = f'import mlflow\nmlflow.set_tracking_uri("sqlite:///{folder}/mlflow.db")\n'
-    done = run_in(folder, "-c", store + loading.replace("model.predict", "answer = model.predict") + "\nprint(answer)")
+    loading = loading.replace("model.predict", "answer = model.predict").replace(
+        "mlflow.models.e", "found = mlflow.models.e"
+    )
+    done = run_in(folder, "-c", f"{loading}\nprint(answer.columns[0], found.metrics['accuracy_score'])")
     assert done.returncode == 0, done.stderr
-    assert "label" in done.stdout
+    assert re.search(r"^label [01]\.[05]$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_recorded_model_predicts_a_file_and_serves(folder: Path) -> None:
+    quick = [*QUICK, "data.size=200", "evaluation.baseline=false"]
+    done = run_in(folder, "-m", "sentexp", *quick)
+    assert done.returncode == 0, done.stderr
+    run_id = done.stdout.split("/runs/")[1].split()[0]
+    predicting, serving, asking = (
+        shlex.split(command.replace("RUN_ID", run_id))[1:]
+        for command in COMMANDS
+        if command.startswith(("mlflow models", "curl"))
+    )
+    (folder / "reviews.csv").write_text('text,stars\n"good, or so",5\n3,1\n')
+    done = run_in(folder, "-m", "mlflow", *predicting)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout.splitlines()[-1])["predictions"]) == 2
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+    address, _, content = (word.replace("5001", port) for word in asking)
+    command = [sys.executable, "-m", "mlflow", *(word.replace("5001", port) for word in serving)]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment_in(folder), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as server:  # fmt: skip
+        try:
+            wait_for(f"http://localhost:{port}/ping", server)
+            assert [row["label"] in LABELS for row in ask(address, content)["predictions"]] == [True]
+            assert [row["label"] in LABELS for row in ask(address, records({"text": None}))["predictions"]] == [True]
+            for wrong, why in {
+                records({"text": "a"}, {"text": 3}): "row 1: 3 is not a text; expected texts",
+                records({"review": "a"}): "Model is missing inputs ['text']",
+                records(): "Model is missing inputs ['text']",
+                "[]": "The input must be a JSON dictionary",
+            }.items():
+                answer = ask(address, wrong, status=400)
+                assert why in answer["message"]
+                assert "stack_trace" not in answer
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+
+
+LABELS = ("negative", "positive")
+
+
+def records(*rows: dict[str, object]) -> str:
+    return json.dumps({"dataframe_records": rows})
+
+
+def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert server.poll() is None, "the server has ended"
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{address} does not answer")
+
+
+def ask(address: str, content: str, status: int = 200) -> dict[str, Any]:
+    """Post JSON and return the answer, as `curl --json` does."""
+    request = urllib.request.Request(
+        f"http://{address}", content.encode(), headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request) as response:
+            found, answer = response.status, response.read()
+    except urllib.error.HTTPError as error:
+        found, answer = error.code, error.read()
+    assert found == status, answer
+    return json.loads(answer)
