@@ -28,6 +28,8 @@ th, td { padding: .3rem .6rem; }
 img { max-width: 100%; }
 th { cursor: pointer; white-space: normal; vertical-align: bottom; min-width: 3rem; }
 th.number { text-align: right; }
+tr { background: #fff; }
+.wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: inherit; }
 th[aria-sort=ascending]::after { content: " ▲"; }
 th[aria-sort=descending]::after { content: " ▼"; }
 code { overflow-wrap: anywhere; }
