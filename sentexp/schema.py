@@ -664,6 +664,8 @@ class SweepConfig:
     """Name of the study in the storage."""
     resume: Optional[str] = key()
     """Folder of an interrupted sweep to continue, or latest."""
+    dry_run: bool = key()
+    """List the jobs, and run none."""
     space: Any = key(resolve=False)  # a reference in it is each job's own
     """Hydra's sweep syntax for each key that varies; tag(OPTION,...) leaves it out where other options are chosen."""
 
@@ -706,6 +708,8 @@ class SweepConfig:
         if self.storage is not None and not self.is_search:
             expected = "expected a search, such as sweep.sampler=tpe"
             yield f"sweep.storage={self.storage}: a grid is one driver's; {expected}"
+        if self.dry_run and self.resume is not None:
+            yield f"sweep.dry_run=true: lists the jobs of a new sweep; expected without sweep.resume={self.resume}"
         if self.storage is not None and self.study_name is None:
             yield f"sweep.storage={self.storage}: expected sweep.study_name=... as well, the same everywhere"
 

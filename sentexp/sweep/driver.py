@@ -24,7 +24,7 @@ from sentexp.sweep.recorded_task import RecordedTask
 from sentexp.sweep.request import SweepRequest, check_points, sweep_request
 from sentexp.sweep.results import SweepResults
 from sentexp.sweep.storage import SweepStorage, jobs_of, open_storage
-from sentexp.sweep.summary import summary
+from sentexp.sweep.summary import planned, summary
 from sentexp.sweep.trial_queue import TrialQueue
 from sentexp.tracking import environment
 from sentexp.tracking.interface import Run, Tracker
@@ -45,7 +45,8 @@ def sweep(
 ) -> None:
     """Run all jobs that `arguments` ask for, or the rest of the sweep that sweep.resume names.
 
-    `write_report` is called at the end with the results and the folder for tables and pictures. Raises SentexpError
+    With sweep.dry_run the jobs are listed instead, and nothing is written. `write_report` is called at the end with the
+    results and the folder for tables and pictures. Raises SentexpError
     before the first job for a mistake, SweepFailed after the last if any job failed.
     """
     request = sweep_request(arguments, config, context.config_loader)
@@ -58,6 +59,10 @@ def sweep(
         if key in request.plan.never:
             log.info("%s: left out of all points; none has an option of its tag: %s", key, ", ".join(sorted(mark)))
     check_points(request, context.config_loader, checker)
+    if request.settings.dry_run:
+        for line in planned(request):
+            log.info(line)
+        return
     launcher = _launcher(request, context, task_function)
     side_by_side = getattr(launcher, "width", 1)  # this early, for it may mean to connect, and to be refused
     with _only_driver(request.folder):

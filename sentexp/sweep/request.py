@@ -85,6 +85,22 @@ def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: 
     return SweepRequest(folder, _with_folder(now, folder), settings, plan, manifest, resumed=True)
 
 
+def seeds_of(request: SweepRequest) -> list[int | None]:
+    """Return the seed of each job of a point; None leaves the seed as it is configured.
+
+    Raises SentexpError if sweep.seeds cannot be combined with the seed of the sweep.
+    """
+    count = request.settings.seeds
+    if count == 1:
+        return [None]
+    if "seed" in request.plan.axes:
+        raise SentexpError(f"sweep.seeds={count}: repeats every point with seeds of its own; expected seed=... once")
+    first = OmegaConf.select(request.config, "seed")
+    if first is None:
+        raise SentexpError(f"sweep.seeds={count}: the configuration has no key `seed`")
+    return [first + index for index in range(count)]
+
+
 def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | None) -> None:
     """Compose a job with each value that is listed, so that a typo ends the sweep before its first job.
 

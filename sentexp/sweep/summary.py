@@ -1,4 +1,7 @@
-"""What the terminal shows at the end of a sweep: which jobs failed and why, the best point, where everything is."""
+"""What the terminal shows at the end of a sweep: which jobs failed and why, the best point, where everything is.
+
+Also what it shows instead of a sweep: which jobs there would be.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,30 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from sentexp.sweep.request import SweepRequest, seeds_of
 from sentexp.sweep.results import SweepResults
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import Location
 
 LONGEST_REASON = 100
 """Characters of an error that the table shows; the whole of it is in the job's log and in jobs.csv."""
+
+
+def planned(request: SweepRequest) -> list[str]:
+    """Return the lines that list the jobs of a sweep that has not begun."""
+    plan, settings = request.plan, request.settings
+    fixed = [str(one.input_line) for key, one in plan.overrides.items() if key not in plan.axes]
+    seeds = seeds_of(request)
+    if settings.is_search:
+        lines = [f"{settings.n_trials * len(seeds):,} jobs at points that {settings.sampler} chooses from:"]
+        lines += [f"  {axis.input_line}" for axis in plan.axes.values()]
+    else:
+        jobs = [(point, seed) for point in plan.points() for seed in seeds]
+        lines = [f"{len(jobs):,} jobs:"]
+        for number, (point, seed) in enumerate(jobs):
+            lines.append(f"  {number} {point}{'' if seed is None else f' seed={seed}'}".rstrip())
+    lines.append(f"all with: {' '.join(fixed) or 'the defaults'}")
+    return [*lines, "none was run (sweep.dry_run=true)"]
 
 
 def summary(results: SweepResults, location: Location | None, resume: str) -> list[str]:

@@ -7,16 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from omegaconf import OmegaConf
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from sentexp.errors import SentexpError
 from sentexp.sweep.distributions import GridParameters, draw, search_distributions
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.point import Point
 from sentexp.sweep.recorded_task import JOB_VARIABLE
-from sentexp.sweep.request import SweepRequest
+from sentexp.sweep.request import SweepRequest, seeds_of
 from sentexp.sweep.storage import SweepStorage, jobs_of, newest, point_of
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location
 
@@ -39,7 +37,7 @@ class TrialQueue:
         self._next_number = self.first
         self._known = newest(trials)
         settings = request.settings
-        self._seeds = _seeds(request)
+        self._seeds = seeds_of(request)
         tried = [trial for trial in trials if "retry_of" not in trial.user_attrs]
         self._distributions: dict[str, BaseDistribution] = {}
         self._grid: GridParameters | None = None
@@ -154,19 +152,3 @@ def _tries(trial: FrozenTrial) -> int:
     """Return how often jobs of this point have begun and not ended well."""
     begun = any(job.began is not None and not job.is_done for job in jobs_of(trial))
     return trial.user_attrs.get("tries", 0) + (1 if begun else 0)
-
-
-def _seeds(request: SweepRequest) -> list[int | None]:
-    """Return the seed of each job of a point; None leaves the seed as it is configured.
-
-    Raises SentexpError if sweep.seeds cannot be combined with the seed of the sweep.
-    """
-    count = request.settings.seeds
-    if count == 1:
-        return [None]
-    if "seed" in request.plan.axes:
-        raise SentexpError(f"sweep.seeds={count}: repeats every point with seeds of its own; expected seed=... once")
-    first = OmegaConf.select(request.config, "seed")
-    if first is None:
-        raise SentexpError(f"sweep.seeds={count}: the configuration has no key `seed`")
-    return [first + index for index in range(count)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
@@ -32,6 +33,8 @@ class SentimentModel(PythonModel):
         from sentexp.trained_model import as_texts
 
         trained, column = self._trained, model_input["text"]
+        if len(column) == 1 and isinstance(column.iloc[0], (list, np.ndarray)):  # MLflow's view of {"text": [...]}
+            column = pd.Series(list(column.iloc[0]), dtype=object)
         try:
             texts = as_texts(column, column.index)
         except SentexpError as error:

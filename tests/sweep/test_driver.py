@@ -263,3 +263,16 @@ def test_mlflow_has_one_parent_run_with_a_child_per_job(tmp_path: Path) -> None:
     typo = sentexp(*TINY, "model.pooling=max,maen")
     assert (typo.returncode, typo.stderr.count("\n")) == (2, 1)
     assert "model.pooling=maen" in typo.stderr
+
+
+def test_a_dry_run_lists_the_jobs_that_the_sweep_would_run_and_leaves_nothing(app) -> None:
+    before = sorted(app.folder.rglob("*"))
+    ended = app("x=1,2", "y=3", "sweep.seeds=2", "sweep.dry_run=true")
+    assert ended.status == 0, ended.refused
+    jobs = [line.strip() for line in ended.said.splitlines() if line.startswith("  ")]
+    assert jobs == ["0 x=1 seed=0", "1 x=1 seed=1", "2 x=2 seed=0", "3 x=2 seed=1"]
+    assert "all with: y=3" in ended.said
+    assert sorted(path for path in app.folder.rglob("*") if "__pycache__" not in path.parts) == before
+    searched = app("x=int(interval(1,9))", "sweep.sampler=tpe", "sweep.n_trials=7", "sweep.dry_run=true")
+    assert "7 jobs at points that tpe chooses from:\n  x=int(interval(1,9))" in searched.said
+    assert "expected without sweep.resume=latest" in app("sweep.resume=latest", "sweep.dry_run=true").refused

@@ -171,6 +171,15 @@ def test_a_missing_text_is_predicted_as_an_empty_one(model_uri: str, column: Any
     assert missing.to_dict() == model.predict(pd.DataFrame({"text": [""]})).iloc[0].to_dict()
 
 
+@pytest.mark.parametrize("texts", [["a good film", None, "bad"], ["bad"], []])
+def test_texts_may_come_as_a_list_under_their_name_or_as_one_text(model_uri: str, texts: list[str | None]) -> None:
+    model = mlflow.pyfunc.load_model(model_uri)
+    expected = model.predict(pd.DataFrame({"text": pd.Series(texts, dtype=object)}))
+    pd.testing.assert_frame_equal(model.predict({"text": texts}), expected, check_index_type=False)
+    if len(texts) == 1:
+        pd.testing.assert_frame_equal(model.predict({"text": texts[0]}), expected)
+
+
 @pytest.mark.parametrize(("column", "shown"), [(["good", 3], "row 9: 3 "), ([0.5, 3.5], "row 4: 0.5 ")])
 def test_what_is_no_text_is_refused_with_its_row(model_uri: str, column: Any, shown: str) -> None:
     model = mlflow.pyfunc.load_model(model_uri)
