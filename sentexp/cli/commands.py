@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "label new reviews",
     "report": "rebuild a sweep's report",
     "record": "record a run whose store was away",
+    "schema": "print a JSON schema of the configuration",
 }
 """What each command does. Its module in this package has the click command `command`."""
 
