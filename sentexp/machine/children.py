@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
 from typing import Any
 
@@ -23,6 +25,14 @@ class RememberingContext(SpawnContext):
         process = SpawnContext.Process(*args, **kwargs)
         self.started = [*(before for before in self.started if before.is_alive()), process]
         return process
+
+    def end(self, seconds: float) -> None:
+        """Wait for all to end by themselves, and send SIGTERM to those that have not after so many seconds."""
+        deadline = time.monotonic() + seconds
+        running = {process.sentinel for process in self.started}
+        while running and (left := deadline - time.monotonic()) > 0:
+            running -= set(wait(running, timeout=left))
+        self.terminate()
 
     def terminate(self) -> None:
         """Send SIGTERM to all that are still alive."""

@@ -111,13 +111,16 @@ def merged_hydra(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
     return merged(recorded, [argument for argument in given if _is_launcher_key(argument)])
 
 
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], arguments: Sequence[str] = ()) -> list[str]:
     """Return `key: then -> now` for each value that has changed and must not.
 
-    A key that has come with a later version, such as evaluation.metrics, is no change as long as it is empty.
+    A key that has come with a later version is no change as long as it is an empty mapping, or stands in a section that
+    had other keys and is not among the `arguments`.
     """
-    old, new = flatten(then), flatten(now)
-    keys = [key for key in dict.fromkeys([*old, *new]) if key not in MAY_CHANGE]
+    old, new, typed = flatten(then), flatten(now), set(map(_key, arguments))
+    sections = {key.rpartition(".")[0] for key in old if "." in key}
+    came_later = {key for key in new if key not in old and key.rpartition(".")[0] in sections and key not in typed}
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in MAY_CHANGE and key not in came_later]
     return [
         f"{key}: {old.get(key, '(none)')} -> {new.get(key, '(none)')}"
         for key in keys

@@ -79,7 +79,7 @@ def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: 
     plan = Plan.of(arguments, settings.space, now, loader)
     # what varies is not in the composed configuration, so it is compared as text
     then = {**manifest.config, **_varying(Plan.of(manifest.arguments, manifest.config["sweep"]["space"], now, loader))}
-    changed = differences(then, {**_recorded(now), **_varying(plan)})
+    changed = differences(then, {**_recorded(now), **_varying(plan)}, arguments)
     if changed:
         raise SentexpError(f"sweep.resume={resume}: the configuration has changed: {'; '.join(changed)}")
     return SweepRequest(folder, _with_folder(now, folder), settings, plan, manifest, resumed=True)

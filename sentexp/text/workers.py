@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CHUNKS_PER_PROCESS = 3
 """Chunks under way per process: one being tokenized, one waiting, one tokenized and waiting for its turn."""
+
+PATIENCE = 2.0
+"""Seconds that workers get to end when the iteration is given up; a tokenizer may take for ever."""
 
 
 def tokenize_chunks(
@@ -59,9 +63,13 @@ def tokenize_chunks(
             "`if __name__ == '__main__':`?"
         ) from error
     finally:
-        if not finished:  # a tokenizer may take for ever
-            context.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
+        if not finished:
+            # why not at once: the pool would wait for ever for the rest of a result that a worker was writing
+            ending = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+            ending.start()
+            context.end(PATIENCE)
+            ending.join()
+        pool.shutdown()
 
 
 _chunk_tokenizer: Any = None

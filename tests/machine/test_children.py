@@ -35,6 +35,19 @@ def test_started_processes_are_remembered_and_can_be_ended():
     assert child.exitcode == -signal.SIGTERM
 
 
+def test_those_that_end_by_themselves_may_and_the_others_are_ended():
+    context = RememberingContext()
+    quick, slow = (context.Process(target=time.sleep, args=(seconds,)) for seconds in (0, 600))
+    for child in (quick, slow):
+        child.start()
+    quick.join(60)
+    began = time.monotonic()
+    context.end(0.5)
+    slow.join(60)
+    assert (quick.exitcode, slow.exitcode) == (0, -signal.SIGTERM)
+    assert time.monotonic() - began >= 0.5
+
+
 PARENT = """
 import time
 from multiprocessing import get_context

@@ -73,10 +73,13 @@ def test_of_hydras_keys_the_launcher_alone_may_change() -> None:
 def test_differences_name_key_then_and_now() -> None:
     then = {"a": {"b": 1, "c": True}, "sweep": {"n_trials": 3, "sampler": "tpe"}}
     now = {"a": {"b": 2, "d": None}, "sweep": {"n_trials": 4, "sampler": "tpe"}}
-    assert differences(then, now) == ["a.b: 1 -> 2", "a.c: true -> (none)", "a.d: (none) -> null"]
+    assert differences(then, now) == ["a.b: 1 -> 2", "a.c: true -> (none)"]
 
 
-def test_a_key_of_a_later_version_is_no_difference_while_it_is_empty() -> None:
+def test_a_key_of_a_later_version_is_no_difference_while_nobody_sets_it() -> None:
+    then, now = {"trainer": {"epochs": 3}}, {"trainer": {"epochs": 3, "sampling": "uniform"}}
+    assert differences(then, now, ["trainer.epochs=3"]) == []
+    assert differences(then, now, ["trainer.sampling=uniform"]) == ["trainer.sampling: (none) -> uniform"]
     assert differences({"a": 1}, {"a": 1, "evaluation": {"metrics": {}}}) == []
     changed = ["evaluation.metrics.mcc: (none) -> my.mcc"]
     assert differences({"a": 1}, {"a": 1, "evaluation": {"metrics": {"mcc": "my.mcc"}}}) == changed

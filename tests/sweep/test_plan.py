@@ -49,6 +49,7 @@ AXES = st.sampled_from(
 
 
 @given(st.lists(AXES, max_size=4))
+@settings(deadline=None)
 def test_points_and_their_order_are_those_of_hydras_basic_sweeper(arguments: list[str]) -> None:
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     (theirs,) = BasicSweeper.split_arguments(parser.parse_overrides(arguments), None)

@@ -74,6 +74,6 @@ def test_a_short_text_is_the_number_to_within_half_of_its_fourth_digit(value: fl
 
 def test_a_name_and_a_line_show_four_digits() -> None:
     job = JobRecord(3, Point(("optimizer.lr=0.0018410729205738696", "~x")), None, "finished", "3", values=(0.5,))
-    assert job.run_name == "3 lr=0.001841 ~x="
+    assert job.run_name == "3 lr=0.001841 ~x"
     assert ended_line(job) == "job 3  optimizer.lr=0.001841 ~x  finished 0.5000"
     assert run_name(["optimizer.lr=0.0018410729205738696"], {}) == "lr=0.001841"

@@ -412,12 +412,12 @@ def test_a_run_in_a_folder_of_its_own_has_system_metrics(
         assert ("system/cpu_utilization_percentage" in metrics) is wanted
 
 
-def test_a_monitor_that_waits_for_its_server_does_not_hold_the_run_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_monitor_that_waits_for_its_server_does_not_hold_the_run_up(store_uri: str, monkeypatch) -> None:
     monkeypatch.setattr("sentexp.tracking.system_metrics.PATIENCE", 0.1)
     monitor = "mlflow.system_metrics.system_metrics_monitor.SystemMetricsMonitor"
     monkeypatch.setattr(f"{monitor}.start", lambda self: None)
     monkeypatch.setattr(f"{monitor}.finish", lambda self: time.sleep(60))
     began = time.monotonic()
-    with system_metrics("sqlite:///nowhere.db", "0"):
+    with system_metrics(store_uri, "0"):
         pass
     assert time.monotonic() - began < 30

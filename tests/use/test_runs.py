@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.request import url2pathname
 
 import pytest
 from made_up_model import trained
 from mlflow import MlflowClient
 
 from sentexp.errors import SentexpError
+from sentexp.tracking.logged_model import register
 from sentexp.tracking.store import open_store
 from sentexp.trained_model import TrainedModel
 from sentexp.use.runs import find_run
@@ -32,7 +34,7 @@ class Recorded:
             from mlflow.entities import LoggedModelOutput
 
             logged = self.client.create_logged_model(number, name="model", source_run_id=run_id)
-            folder = Path(logged.artifact_location.removeprefix("file://")) / "artifacts" / "model"
+            folder = Path(url2pathname(logged.artifact_location.removeprefix("file://"))) / "artifacts" / "model"
             trained().save(folder)
             self.client.finalize_logged_model(logged.model_id, "READY")
             self.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -78,11 +80,8 @@ def test_the_best_run_has_a_model_and_the_lowest_loss_or_the_highest_of_other_me
         find_run("best", tracking_uri=recorded.uri, metric="test/nothing")
 
 
-def test_a_registered_model_is_found_by_alias_and_version(recorded: Recorded, monkeypatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", recorded.uri)  # MLflow forgets its client's address here
-    recorded.client.create_registered_model("film judge")
-    recorded.client.create_model_version("film judge", f"models:/{recorded.model_id}")
-    recorded.client.set_registered_model_alias("film judge", "champion", "1")
+def test_a_registered_model_is_found_by_alias_and_version(recorded: Recorded) -> None:
+    register(recorded.client, recorded.uri, "film judge@champion", recorded.model_id, recorded.ids["newest"])
     for uri in ("models:/film judge@champion", "models:/film judge/1"):
         assert name_of(recorded, uri) == "newest"
 
