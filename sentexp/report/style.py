@@ -115,12 +115,3 @@ def write_instead(axes: Axes, text: str) -> None:
     """Write `text` in place of a picture that the data does not allow."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=axes.transAxes)
-
-
-def wilson(right: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the 95 % interval of each share right/total (Wilson, 1927); `total` must be positive."""
-    z = 1.959964
-    share = right / total
-    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, styled, wilson, write_instead
+from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, styled, write_instead
+from sentexp.statistics import wilson
 
 # Shapes: N reviews, L bins
 

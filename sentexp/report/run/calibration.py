@@ -5,23 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, styled, wilson
+from sentexp.report.style import BLUE, GREY, SKY, count_axis, new_figure, styled
+from sentexp.statistics import BINS, bins_of_confidence, expected_calibration_error, wilson
 
 # Shapes: N reviews
-
-BINS = 10
-
-
-def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, lowest: float) -> float:
-    """Return the ECE (Guo et al., 2017): the mean gap between confidence and accuracy over the bins, from 0 to 1.
-
-    `confidence` [N] is the probability of each answer, at least `lowest`; `right` [N] whether the answer was right.
-    """
-    if not len(confidence):
-        return 0.0
-    bins = _bins(confidence, lowest)
-    gaps = np.bincount(bins, confidence - right, BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 @styled
@@ -33,7 +20,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, num_classes: int) -> 
     lowest = 1 / num_classes
     edges = 100 * np.linspace(lowest, 1, BINS + 1)
     figure, (top, bottom) = new_figure(6.6, 6.4, rows=2, heights=[3, 1], sharex=True)
-    bins = _bins(confidence, lowest)
+    bins = bins_of_confidence(confidence, lowest)
     counts = np.bincount(bins, minlength=BINS)
     filled = counts > 0
     hits = np.bincount(bins, right.astype(float), BINS)[filled]
@@ -57,8 +44,3 @@ def reliability(confidence: np.ndarray, right: np.ndarray, num_classes: int) -> 
     bottom.set_xlabel("confidence: probability of the predicted label (%)")
     bottom.set_xlim(100 * lowest - 1, 101)
     return figure
-
-
-def _bins(confidence: np.ndarray, lowest: float) -> np.ndarray:
-    scaled = (np.asarray(confidence, dtype=float) - lowest) / (1 - lowest) * BINS
-    return np.clip(scaled.astype(int), 0, BINS - 1)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sentexp.report.run.by_length import accuracy_by_length, bin_edges
-from sentexp.report.run.calibration import expected_calibration_error, reliability
+from sentexp.report.run.calibration import reliability
 from sentexp.report.run.confusion import confusion_matrix
 from sentexp.report.run.learning import learning_curves
 from sentexp.report.run.ranking import precision_recall, roc
@@ -61,22 +61,6 @@ def test_more_classes_have_a_curve_each_where_there_is_something_to_tell_apart()
 def test_a_split_of_one_class_says_why_there_is_no_curve() -> None:
     for picture in (roc, precision_recall):
         assert "needs reviews of two classes or more" in words(picture(np.eye(2)[[0, 1]], np.array([0, 0]), ["a", "b"]))
-
-
-@pytest.mark.parametrize(
-    ("confidence", "right", "error"),
-    [
-        ([0.75] * 4, [1, 1, 1, 0], 0.0),
-        ([1.0] * 4, [1, 1, 0, 0], 0.5),
-        ([0.61, 0.61, 0.9, 0.9], [1, 0, 1, 1], (0.11 * 2 + 0.1 * 2) / 4),
-        ([], [], 0.0),
-    ],
-)
-def test_ece_is_the_mean_gap_between_confidence_and_accuracy(
-    confidence: list[float], right: list[int], error: float
-) -> None:
-    found = expected_calibration_error(np.array(confidence), np.array(right, dtype=bool), lowest=0.5)
-    assert found == pytest.approx(error)
 
 
 def test_calibration_counts_every_review_once() -> None:
