@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 
 from sentexp.errors import SentexpError
 from sentexp.schema import OPTIONS
@@ -204,6 +205,19 @@ def shown(path: Path) -> str:
     """Return a path as it is shortest from here."""
     path = path.absolute()
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def literal_yaml(values: Mapping[str, Any]) -> str:
+    """Return plain values as YAML from which they are composed again as they are: `${` in a text is no reference."""
+    return OmegaConf.to_yaml(OmegaConf.create(_escaped(dict(values))))
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("${", "\\${")
+    if isinstance(value, dict):
+        return {key: _escaped(inner) for key, inner in value.items()}
+    return [_escaped(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _built_in(group: str) -> list[OwnFile]:

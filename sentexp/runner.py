@@ -154,7 +154,7 @@ def run(
         messages.about_training(fitted)
         with _kept(model_folder):
             predictions = _predict_test(model, prepared, recipe)
-            metrics = {**_test_metrics(config, predictions, labels, positive), **_best(fitted)}
+            metrics = {**test_metrics(config, predictions, labels, positive), **_best(fitted)}
             f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
             messages.about_test(metrics, f1_of)
             baselines = None
@@ -319,9 +319,14 @@ def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evalu
     return evaluation.predict(model, corpus, planned=planned, machine=recipe.machine)
 
 
-def _test_metrics(
+def test_metrics(
     config: Config, predictions: evaluation.Predictions, labels: Sequence[str], positive: int
 ) -> dict[str, float]:
+    """Return test/NAME for each metric of `sentexp.evaluation.metrics`, those of evaluation.metrics with them.
+
+    `labels` are the names of the classes, of which `positive` is the one that is looked for among two. The log says
+    which metric cannot be computed.
+    """
     further = {name: import_object(path) for name, path in config.evaluation.metrics.items()}
     metrics, notes = evaluation.metrics(predictions, further, positive=positive, names=labels)
     for note in notes:
@@ -396,12 +401,12 @@ def _write_reports(
         texts=prepared.reviews.splits["test"]["text"],
         names=prepared.reviews.labels,
         positive=positive,
-        places=_places(prepared.reviews),
+        places=places_of(prepared.reviews, "test"),
         with_texts=with_texts,
     )
 
 
-def _places(reviews: Reviews) -> list[str] | None:
-    """Return where each test review stands in its source, if the source says so."""
-    place = reviews.places.get("test")
-    return [place(row) for row in range(len(reviews.splits["test"]))] if place is not None else None
+def places_of(reviews: Reviews, split: str) -> list[str] | None:
+    """Return where each review of a split stands in its source, if the source says so."""
+    place = reviews.places.get(split)
+    return [place(row) for row in range(len(reviews.splits[split]))] if place is not None else None

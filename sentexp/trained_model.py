@@ -153,7 +153,7 @@ class TrainedModel:
         processes dies.
         """
         for corpus in self.pipeline.encode_chunks(chunks, processes):
-            yield PredictedChunk(self._probabilities(corpus), self._known_words(corpus))
+            yield PredictedChunk(self._probabilities(corpus), self.known_words(corpus))
 
     def _probabilities(self, corpus: Corpus) -> Tensor:
         device = evaluation.device_of(self.model)
@@ -165,7 +165,7 @@ class TrainedModel:
             workers=max(1, min(cores, len(corpus) // REVIEWS_PER_WORKER)),
         ).probabilities
 
-    def _known_words(self, corpus: Corpus) -> Tensor:
+    def known_words(self, corpus: Corpus) -> Tensor:
         """Return the share of each review's words that the vocabulary has, float32 [N]; 0 without a word."""
         vocabulary = self.pipeline.vocabulary
         specials = torch.tensor([vocabulary.stoi[token] for token in self.pipeline.specials], dtype=corpus.ids.dtype)

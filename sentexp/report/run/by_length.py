@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -47,13 +48,21 @@ def accuracy_by_length(lengths: np.ndarray, right: np.ndarray) -> Figure:
     bottom.margins(y=0.25)
     count_axis(bottom)
     bottom.set_xlabel("length (words the model read)")
-    names = [f"{first}" if after - first == 1 else f"{first}-{after - 1}" for first, after in pairwise(edges)]
+    names = bin_names(edges)
     bottom.set_xticks(places, names, rotation=30 if len(names) > 8 else 0)
     return figure
 
 
-def bin_edges(lengths: np.ndarray) -> np.ndarray:
-    """Return the first length of each bin, ascending, then the longest length plus one: [L + 1]. No bin is empty."""
+def bin_edges(lengths: np.ndarray, shares: Sequence[float] = SHARES) -> np.ndarray:
+    """Return the first length of each bin, ascending, then the longest length plus one: [L + 1]. No bin is empty.
+
+    `shares` are the edges as shares of the reviews, from 0 to 1.
+    """
     # why "higher": each edge is then a length that occurs, so every bin has a review
-    edges = np.unique(np.quantile(lengths, SHARES[:-1], method="higher").astype(int))
+    edges = np.unique(np.quantile(lengths, shares[:-1], method="higher").astype(int))
     return np.append(edges, int(lengths.max()) + 1)
+
+
+def bin_names(edges: np.ndarray) -> list[str]:
+    """Return the lengths that each bin of `bin_edges` holds, such as 5-9."""
+    return [f"{first}" if after - first == 1 else f"{first}-{after - 1}" for first, after in pairwise(edges)]

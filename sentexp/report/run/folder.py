@@ -24,7 +24,7 @@ from sentexp.report.style import save
 def write_reports(
     folder: Path,
     *,
-    history: Sequence[Mapping[str, float]],
+    history: Sequence[Mapping[str, float]] | None,
     best_epoch: int | None,
     probabilities: Any,
     labels: Any,
@@ -38,7 +38,7 @@ def write_reports(
 ) -> list[Path]:
     """Write the report into `folder`, and return the paths of its files:
 
-    - learning_curves.png, from the `history` and `best_epoch` of a FitResult
+    - learning_curves.png, from the `history` and `best_epoch` of a FitResult; not without a history
     - confusion_matrix.png, roc.png, precision_recall.png, calibration.png, accuracy_by_length.png
     - classes.csv: F1, precision, recall and the number of reviews of each label
     - mistakes.html and mistakes.csv: the 50 most confident mistakes
@@ -62,7 +62,7 @@ def write_reports(
         )
     answers, confidence = probabilities.argmax(1), probabilities.max(1, initial=0)
 
-    pictures = {"learning_curves": learning_curves(history, best_epoch)}
+    pictures = {} if history is None else {"learning_curves": learning_curves(history, best_epoch)}
     predicted = prediction_table(probabilities, labels, lengths, names)
     if places is not None:
         predicted.insert(1, "place", list(places))

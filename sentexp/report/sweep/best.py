@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sentexp.config import conf_dir
+from sentexp.config_files import conf_dir, literal_yaml
 from sentexp.report.sweep.points import describe_point
 from sentexp.report.sweep.tables import format_mean_and_deviation
 from sentexp.sweep.job_record import JobRecord
@@ -47,9 +47,9 @@ def write_best(results: SweepResults) -> Path | None:
         if not (conf_dir() / group / f"{option}.yaml").is_file():
             own = results.folder / group / f"{option}.yaml"
             own.parent.mkdir(parents=True, exist_ok=True)
-            own.write_text(_yaml(config[group]), encoding="utf-8")
+            own.write_text(literal_yaml(config[group]), encoding="utf-8")
     defaults = [{f"override /{group}": option} for group, option in choices.items()]
-    preset = _yaml({"defaults": [*defaults, "_self_"], **config})
+    preset = literal_yaml({"defaults": [*defaults, "_self_"], **config})
     path.write_text("# @package _global_\n" + _heading(results, best, job) + preset, encoding="utf-8")
     return path
 
@@ -74,16 +74,3 @@ def _heading(results: SweepResults, best: PointResult, job: JobRecord) -> str:
         shlex.join(["python", "-m", "sentexp", "--config-dir", str(results.folder), "experiment=best"]),
     ]
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)
-
-
-def _yaml(values: dict[str, Any]) -> str:
-    return OmegaConf.to_yaml(OmegaConf.create(_escaped(values)))
-
-
-def _escaped(value: Any) -> Any:
-    """Escape each `${` in the texts of a nested value, for OmegaConf takes it for a reference."""
-    if isinstance(value, str):
-        return value.replace("${", "\\${")
-    if isinstance(value, dict):
-        return {key: _escaped(inner) for key, inner in value.items()}
-    return [_escaped(inner) for inner in value] if isinstance(value, list) else value

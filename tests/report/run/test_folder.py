@@ -84,6 +84,11 @@ def test_one_epoch_or_none_is_drawn_too(tmp_path: Path) -> None:
         assert len(written) == len(PICTURES + TABLES)
 
 
+def test_a_model_that_is_only_evaluated_has_no_learning_curves(tmp_path: Path) -> None:
+    written = write_reports(tmp_path, **{**results([0, 1], 2), "history": None, "best_epoch": None})
+    assert sorted(path.name for path in written) == sorted({*PICTURES, *TABLES} - {"learning_curves.png"})
+
+
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not belong together"):
         write_reports(tmp_path, **{**results([0, 1], 2), "texts": ["one"]})

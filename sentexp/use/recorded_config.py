@@ -1,0 +1,80 @@
+"""The configuration that a trained model is judged by: its run's own, with other data if they are asked for."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from sentexp.config import check
+from sentexp.config_files import conf_dir, literal_yaml
+from sentexp.errors import SentexpError
+from sentexp.explain import mistakes_explained
+from sentexp.schema import OPTIONS, Config
+
+OF_JUDGING = r"data([.@]|$)|evaluation(\.|$)|trainer\.(device|precision)$"
+"""Regular expression of the keys that say by what and where a model is judged."""
+
+RECORDED = "of_the_run"
+"""Name under which Hydra is given what the run recorded."""
+
+
+def is_of_judging(override: str) -> bool:
+    """Return True if a word of the command line sets a key that says by what and where a model is judged."""
+    key, equals, _ = override.partition("=")
+    return bool(equals) and re.match(OF_JUDGING, key.lstrip("+")) is not None
+
+
+def composed_over(recorded: Mapping[str, Any], overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
+    """Compose the sections data, evaluation and trainer that a run has recorded, changed by `overrides`.
+
+    With data=OPTION among them, nothing of the run's own data is left. `folder` has further options, as --config-dir.
+    A key that was added since the run has its default.
+
+    Raises SentexpError for a key that would change the model, as `sentexp.compose` for others, and where the run has
+    recorded no data and `overrides` name none.
+    """
+    for override in overrides:
+        if not is_of_judging(override):
+            expected = "expected keys of data or evaluation, trainer.device or trainer.precision"
+            raise SentexpError(f"{override}: the model stays as it was trained; {expected}")
+    chosen = any(override.startswith("data=") for override in overrides)
+    if not chosen and not isinstance(recorded.get("data"), Mapping):
+        raise SentexpError("data: the run has recorded none; expected data=..., as for training")
+    words = [] if folder is None else ["--config-dir", str(folder)]
+    with (
+        tempfile.TemporaryDirectory() as place,
+        mistakes_explained([*words, *overrides]),
+        initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"),
+    ):
+        given = [] if chosen else [_write(Path(place), "data", _data(recorded))]
+        settings = {section: recorded[section] for section in ("seed", "trainer", "evaluation") if section in recorded}
+        given.append(_write(Path(place), "experiment", settings))
+        searched = ",".join(f"'file://{one.absolute()}'" for one in (folder, Path(place)) if one is not None)
+        composed = compose("config", overrides=[f"hydra.searchpath=[{searched}]", *given, *overrides])
+        try:
+            return check(composed)
+        except SentexpError as error:
+            if str(error).startswith("data.") and not any(map(str(error).startswith, overrides)) and not chosen:
+                raise SentexpError(f"{error} (the run's own data; data=... names others)") from error
+            raise
+
+
+def _write(place: Path, group: str, values: Mapping[str, Any]) -> str:
+    """Write values as an option of a group, and return the override that chooses it."""
+    (place / group).mkdir()
+    package = "# @package _global_\n" if group == "experiment" else ""
+    (place / group / f"{RECORDED}.yaml").write_text(package + literal_yaml(values), encoding="utf-8")
+    return f"{group}={RECORDED}"
+
+
+def _data(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the run's section data, above the option that it was made of, where that is a built-in one."""
+    values = dict(recorded["data"])
+    built_in = any(option._target_ == values.get("_target_") for option in OPTIONS["data"])  # type: ignore[attr-defined]
+    option = str(values.get("_target_")).split(".")[-2]  # hub for sentexp.data.hub.load
+    return {"defaults": [option, "_self_"], **values} if built_in else values
