@@ -155,8 +155,7 @@ def run(
         with _kept(model_folder):
             predictions = _predict_test(model, prepared, recipe)
             metrics = {**test_metrics(config, predictions, labels, positive), **_best(fitted)}
-            f1_of = labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
-            messages.about_test(metrics, f1_of)
+            messages.about_test(metrics, f1_of(labels, positive))
             baselines = None
             if config.evaluation.baseline:
                 baselines = _baselines(prepared, recipe)
@@ -260,6 +259,11 @@ def positive_class(name: str | None, labels: Sequence[str]) -> int:
         known = ", ".join(labels)
         raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(given, labels)}")
     return labels.index(given)
+
+
+def f1_of(labels: Sequence[str], positive: int) -> str:
+    """Return the label whose F1, precision and recall are reported, or of how many labels they are the mean."""
+    return labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
 
 
 def show_shapes(config: Config) -> str:

@@ -627,6 +627,9 @@ METRICS = (
 )  # fmt: skip
 """Results of every run, by which a sweep can be told to compare its jobs."""
 
+THRESHOLD_METRICS = ("accuracy", "f1", "f1_macro", "balanced_accuracy", "mcc")
+"""Metrics for which a threshold between two labels can be chosen."""
+
 DIRECTIONS = ("maximize", "minimize")
 
 

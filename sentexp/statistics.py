@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sentexp.schema import THRESHOLD_METRICS
+
 # Shapes: N reviews, C classes, R resamples, r resamples of a block, S values of a statistic
 
 RESAMPLES = 1000
@@ -204,10 +206,6 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         return cross_entropy(scaled(probabilities, float(np.exp(logarithm))), labels)
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
-
-
-THRESHOLD_METRICS = ("accuracy", "f1", "f1_macro", "balanced_accuracy", "mcc")
-"""Metrics that a threshold can be chosen for."""
 
 
 def at_thresholds(metric: str, scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from sklearn import metrics as sklearns
 from torch import from_numpy
 
 from sentexp import evaluation, statistics
+from sentexp.schema import THRESHOLD_METRICS
 
 
 def made_up(reviews: int, classes: int, seed: int = 0, *, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -149,7 +150,7 @@ SKLEARNS = {
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found")
-@pytest.mark.parametrize("metric", statistics.THRESHOLD_METRICS)
+@pytest.mark.parametrize("metric", THRESHOLD_METRICS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_the_best_threshold_is_as_good_as_any_other_by_scikit_learns_metrics(metric: str, data: st.DataObject) -> None:

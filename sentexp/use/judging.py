@@ -12,6 +12,7 @@ import torch
 
 from sentexp import evaluation, messages, terminal
 from sentexp.batches import plan
+from sentexp.config import plain
 from sentexp.data.reviews import Reviews
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
@@ -20,11 +21,16 @@ from sentexp.machine.cores import available_cores
 from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
 from sentexp.trained_model import TrainedModel
+from sentexp.use.recorded_config import composed_over
 
 # Shapes: N reviews of a split, C classes
 
 JUDGED = ("valid", "test")
 """Splits that a model is judged by: on the first what is chosen afterwards, on the second all that is reported."""
+
+
+TEXTS_AT_A_TIME = 10_000
+"""Training reviews that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,12 @@ class Judged:
     predictions: evaluation.Predictions
 
 
-def load_reviews(config: Config) -> Reviews:
-    """Load the reviews of the section data, of which valid (if there is one) and test are kept, and say how many."""
+def load_reviews(config: Config, kept: Sequence[str] = JUDGED) -> Reviews:
+    """Load the reviews of the section data, keep those of the splits `kept` that are there, and say how many."""
     cache_dir = Path(config.cache_dir).expanduser()
     reviews: Reviews = build(config.data, cache_dir=cache_dir)
     messages.about_data(reviews)
-    splits = {split: reviews.splits[split] for split in JUDGED if split in reviews.splits}
+    splits = {split: reviews.splits[split] for split in kept if split in reviews.splits}
     return dataclasses.replace(reviews, splits=datasets.DatasetDict(splits))
 
 
@@ -67,6 +73,29 @@ def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, 
             )
             judged[split] = Judged(labelled, found)
     return judged
+
+
+def seen_in_training(trained: TrainedModel, reviews: Reviews, config: Config) -> list[str]:
+    """Return a line if test reviews are among those that the model was trained on, as with another data.seed.
+
+    `config` says where `reviews` come from; what the model was trained on is loaded again, unless it is the same. If
+    that cannot be done, the line says so.
+    """
+    own = trained.config.get("data")
+    if own is None or own == plain(config.data):  # the latter has told of texts that are in both
+        return []
+    try:
+        trained_on: Reviews = build(composed_over(trained.config).data, cache_dir=Path(config.cache_dir).expanduser())
+    except SentexpError as error:
+        return [f"whether it was trained on some of these test reviews is not known: {error}"]
+    test = reviews.splits["test"]["text"][:]
+    unseen = set(test)
+    for batch in trained_on.splits["train"].iter(TEXTS_AT_A_TIME):
+        unseen.difference_update(batch["text"])
+    seen = sum(text not in unseen for text in test)
+    if not seen:
+        return []
+    return [f"{seen:,} of the {len(test):,} test reviews are among those it was trained on: its values say too much"]
 
 
 def reordered(

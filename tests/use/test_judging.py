@@ -1,35 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-import pandas as pd
 import pytest
 import torch
 from made_up_model import trained
 
+from sentexp.config import plain
 from sentexp.errors import SentexpError
-from sentexp.use.judging import judge, load_reviews, reordered
-from sentexp.use.recorded_config import composed_over
-
-
-def reviews_file(folder: Path, labels: tuple[str, ...] = ("neg", "pos"), reviews: int = 40) -> Path:
-    path = folder / "reviews.csv"
-    texts = [f"a good film {number}" if number % 3 else f"not bad {number}" for number in range(reviews)]
-    pd.DataFrame({"text": texts, "label": [labels[row % len(labels)] for row in range(reviews)]}).to_csv(path)
-    return path
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SENTEXP_CACHE_DIR", str(tmp_path / "cache"))
-
-    def composed(*overrides: str, labels: tuple[str, ...] = ("neg", "pos")):
-        path = reviews_file(tmp_path, labels)
-        return composed_over(
-            {}, ["data=files", f"data.path={path}", "trainer.device=cpu", "trainer.precision=fp32", *overrides]
-        )
-
-    return composed
+from sentexp.use.judging import judge, load_reviews, reordered, seen_in_training
 
 
 def test_validation_and_test_reviews_are_predicted_as_the_model_does_it(config) -> None:
@@ -78,3 +55,29 @@ def test_classes_in_another_order_say_the_same(config) -> None:
     assert torch.equal(turned.probabilities, given.probabilities.flip(1))
     assert torch.equal(turned.labels, 1 - given.labels)
     assert turned.loss == given.loss
+
+
+def test_test_reviews_that_the_model_was_trained_on_are_counted(config) -> None:
+    model, own, other = trained(), config(), config("data.seed=1")
+    model.config.update(data=plain(own.data))
+    assert seen_in_training(model, load_reviews(own), own) == []
+    test, train = load_reviews(other).splits["test"]["text"], load_reviews(own, ["train"]).splits["train"]["text"]
+    seen = len(set(test) & set(train))
+    assert seen > 0
+    (note,) = seen_in_training(model, load_reviews(other), other)
+    assert note == f"{seen} of the 8 test reviews are among those it was trained on: its values say too much"
+
+
+def test_training_reviews_that_are_gone_are_told_since_nothing_is_known_then(config) -> None:
+    model, other = trained(), config()
+    model.config.update(data={**plain(other.data), "path": "nowhere.csv"})
+    (note,) = seen_in_training(model, load_reviews(other), other)
+    assert note.startswith("whether it was trained on some of these test reviews is not known: data.path=nowhere.csv")
+
+
+def test_other_reviews_than_those_of_the_training_need_no_word(config, tmp_path) -> None:
+    model, own = trained(), config()
+    path = tmp_path / "others.csv"
+    path.write_text("text,label\n" + "".join(f"film {row},{('neg', 'pos')[row % 2]}\n" for row in range(20)))
+    model.config.update(data={**plain(own.data), "path": str(path)})
+    assert seen_in_training(model, load_reviews(own), own) == []

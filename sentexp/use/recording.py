@@ -1,0 +1,49 @@
+"""Records evaluations and comparisons of trained models in MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sentexp.config import plain
+from sentexp.data.reviews import Reviews
+from sentexp.schema import Config
+from sentexp.tracking import environment
+from sentexp.tracking.interface import Run
+from sentexp.tracking.mlflow_tracker import MlflowTracker
+from sentexp.tracking.none import NoTracking
+from sentexp.use.runs import FoundRun
+
+
+def child_of(found: FoundRun, tracking_uri: str | None, name: str) -> AbstractContextManager[Run]:
+    """Start a child run of a recorded run, in its experiment; a run that records nothing for a folder."""
+    if found.recorded is None:
+        return NoTracking().run()
+    tracker = MlflowTracker(tracking_uri, found.recorded.experiment, log_model=False)
+    return tracker.run(parent_run_id=found.recorded.run_id, name=name)
+
+
+def run_about(
+    compared: Sequence[FoundRun], tracking_uri: str | None, experiment: str | None, **_: Any
+) -> AbstractContextManager[Run]:
+    """Start a run that names the runs it compares, in the experiment of the first that is recorded."""
+    recorded = [found.recorded for found in compared if found.recorded is not None]
+    where = recorded[0].experiment if recorded else experiment
+    options = {} if where is None else {"experiment": where}
+    tags = {
+        f"compared.{place}": found.recorded.run_id if found.recorded else found.name
+        for place, found in enumerate(compared, 1)
+    }
+    name = f"compare {', '.join(found.name for found in compared)}"
+    return MlflowTracker(tracking_uri, **options, log_model=False, tags=tags).run(name=name)
+
+
+def log_data(record: Run, config: Config, overrides: Sequence[str], reviews: Reviews, name: str) -> None:
+    """Record by what a model is judged: the sections data and evaluation, and the splits that are used."""
+    sections: dict[str, Any] = {"data": plain(config.data), "evaluation": plain(config.evaluation)}
+    record.log_config(sections, overrides)
+    record.log_environment(environment.describe())
+    for split, rows in reviews.splits.items():
+        record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
+    record.set_tags({"labels": reviews.labels, "skipped": reviews.skipped})
