@@ -14,6 +14,8 @@ from sentexp.errors import SentexpError
 
 COMMANDS = {
     "predict": "label new reviews",
+    "evaluate": "judge a model on labelled reviews",
+    "compare": "trained models side by side",
     "report": "rebuild a sweep's report",
     "record": "record a run whose store was away",
     "schema": "print a JSON schema of the configuration",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sentexp import terminal
+
+if TYPE_CHECKING:
+    from sentexp.trained_model import TrainedModel
+    from sentexp.use.runs import FoundRun
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,9 +34,38 @@ def run_options(function: Function) -> Function:
     return function
 
 
-def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str, trust: bool) -> Any:
-    """Return the TrainedModel of RUN."""
-    with terminal.status("loading the model"):
-        from sentexp.use import runs
+def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str, trust: bool) -> TrainedModel:
+    """Return the model of RUN."""
+    return find_and_load(run, tracking_uri, experiment, metric, trust)[1]
 
-        return runs.load(run, tracking_uri=tracking_uri, experiment=experiment, metric=metric, trust=trust)
+
+def find_and_load(
+    run: str, tracking_uri: str | None, experiment: str | None, metric: str, trust: bool
+) -> tuple[FoundRun, TrainedModel]:
+    """Return what RUN means, and its model."""
+    with terminal.status("loading the model"):
+        from sentexp.trained_model import TrainedModel
+        from sentexp.use.runs import find_run
+
+        found = find_run(run, tracking_uri=tracking_uri, experiment=experiment, metric=metric)
+        return found, TrainedModel.load(found.folder, trust=trust)
+
+
+def data_options(function: Function) -> Function:
+    """Give a command the options --output and --config-dir, beside the overrides that choose its data."""
+    for option in (
+        click.option(
+            "--output",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="FOLDER",
+            help="Where the report goes.",
+        ),
+        click.option(
+            "--config-dir",
+            type=click.Path(path_type=Path, file_okay=False, exists=True),
+            metavar="FOLDER",
+            help="Further options of the group data, as in training.",
+        ),
+    ):
+        function = option(function)
+    return function
