@@ -20,9 +20,11 @@ th { cursor: pointer; vertical-align: bottom; white-space: normal; }
 th.number { text-align: right; }
 td { overflow-wrap: anywhere; white-space: pre-line; }
 img { max-width: 100%; }
+td.number { white-space: pre; }
 .wide { overflow-x: auto; }
-.right { color: #005a8c; font-weight: 600; }
-.wrong { color: #a84800; font-weight: 600; }
+.right, .wrong { white-space: nowrap; font-weight: 600; }
+.right { color: #005a8c; }
+.wrong { color: #a84800; }
 """
 """CSS of the pages."""
 
