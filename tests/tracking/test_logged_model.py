@@ -137,10 +137,9 @@ def model_uri(tmp_path_factory: pytest.TempPathFactory, store_uri: str) -> Itera
     saved(folder, "tokenizer=basic")
     with MlflowTracker(store_uri).run() as run:
         found = str(run.log_model(folder))
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(store_uri)
     yield found
-    mlflow.set_tracking_uri(before)
+    mlflow.set_tracking_uri(None)  # no address at all, so that other tests can give one in the environment
 
 
 def test_predictions_have_the_index_of_their_rows(model_uri: str) -> None:
