@@ -155,7 +155,8 @@ def run(
         with _kept(model_folder):
             predictions = _predict_test(model, prepared, recipe)
             metrics = {**test_metrics(config, predictions, labels, positive), **_best(fitted)}
-            messages.about_test(metrics, f1_of(labels, positive))
+            whose_f1 = f1_of(labels, positive)
+            messages.about_test(metrics, whose_f1)
             baselines = None
             if config.evaluation.baseline:
                 baselines = _baselines(prepared, recipe)
@@ -174,7 +175,7 @@ def run(
                 record.log_model(model_folder)  # first, so that the figures are linked to it
                 record.log_metrics({**metrics, **further})
                 record.log_folder(output_dir / "reports", "reports")
-                record.describe(messages.described(metrics, fitted, f1_of, baselines, prepared.reviews, further))
+                record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
         location = record.location()
         messages.about_place(output_dir, location)
     return RunResult(metrics, fitted.history, model_folder, location, baselines)

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-RUN_HELP = """RUN is the id of an MLflow run or its beginning, a run's name, runs:/..., models:/NAME@ALIAS, a folder,
-`latest`, or `best`."""
-
 
 def run_options(function: Function) -> Function:
     """Give a command the options --tracking-uri, --experiment, --metric and --trust."""

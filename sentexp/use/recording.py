@@ -30,7 +30,7 @@ def run_about(
     """Start a run that names the runs it compares, in the experiment of the first that is recorded."""
     recorded = [found.recorded for found in compared if found.recorded is not None]
     where = recorded[0].experiment if recorded else experiment
-    options = {} if where is None else {"experiment": where}
+    options: dict[str, Any] = {} if where is None else {"experiment": where}
     tags = {
         f"compared.{place}": found.recorded.run_id if found.recorded else found.name
         for place, found in enumerate(compared, 1)
