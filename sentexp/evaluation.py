@@ -221,8 +221,6 @@ OF_CLASS = ("f1", "precision", "recall")
 """The first columns of `by_class`."""
 SUPPORT = 3
 """The last column of `by_class`."""
-FEW = 20
-"""Reviews of a class below which its metrics say little: one review more or less is five points of recall."""
 
 
 def by_class(answers: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
@@ -251,16 +249,6 @@ def of_each_label(predictions: Predictions, labels: Sequence[str]) -> dict[str, 
         for row, name in enumerate(shown)
         for column, metric in enumerate(OF_CLASS)
     }
-
-
-def few_reviews(labels: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return a note if a class has few of the reviews with these labels, int64 [N]; `names` [C] are of the classes."""
-    counts = np.bincount(labels, minlength=len(names))
-    few = [f"{name} {count}" for name, count in zip(names, counts, strict=True) if count < FEW]
-    if not few:
-        return []
-    listed = f"{', '.join(few[:5])}{', ...' if len(few) > 5 else ''}"
-    return [f"fewer than {FEW} reviews of a label ({listed}): its precision, recall and F1 are mostly chance"]
 
 
 def _roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from sentexp import evaluation
 from sentexp.baseline import Baselines
 from sentexp.data.reviews import Reviews
+from sentexp.inspection.findings import Finding
 from sentexp.schema import METRICS
-from sentexp.text.scripts import foreign_script
-from sentexp.text.spacy_tokenizer import SpacyTokenizer
-from sentexp.text.tokenizers import Tokenizer, splits_at_spaces
 from sentexp.tracking.interface import Location
 from sentexp.training import FitResult
 
@@ -24,9 +19,6 @@ log = logging.getLogger(__name__)
 
 SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
 """Metrics that the last lines show, beside those of evaluation.metrics."""
-
-LOOKED_AT = 500
-"""Training reviews by which the script of all is judged."""
 
 
 @contextmanager
@@ -47,28 +39,20 @@ def shown() -> Iterator[None]:
 
 
 def about_data(reviews: Reviews) -> None:
-    """Say how many reviews there are, and what looks wrong with them."""
+    """Say how many reviews there are, and how much of the source is not among them."""
     sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in reviews.splits.items())
     log.info("data: %s: %s reviews; labels %s", reviews.source, sizes, ", ".join(reviews.labels))
     for reason, count in reviews.skipped.items():
         log.warning("data: %s skipped: %s", f"{count:,}", reason)
-    few = evaluation.few_reviews(np.array(reviews.splits["test"]["label"][:]), reviews.labels)
-    for note in [*reviews.notes, *(f"test: {note}" for note in few)]:
-        log.warning("data: %s", note)
+    for reason, count in reviews.dropped.items():
+        log.info("data: %s left out: %s", f"{count:,}", reason)
 
 
-def about_script(reviews: Reviews, tokenizer: Tokenizer) -> None:
-    """Say if the texts are of a language that the tokenizer is not for; a tokenizer of the user's own knows better."""
-    if splits_at_spaces(tokenizer):
-        language = None
-    elif isinstance(tokenizer, SpacyTokenizer):
-        language = tokenizer.language
-    else:
-        return
-    train = reviews.splits["train"]
-    note = foreign_script(train[: min(len(train), LOOKED_AT)]["text"], language)
-    if note is not None:
-        log.warning("text: %s", note)
+def about_findings(findings: Sequence[Finding]) -> None:
+    """Say what makes the data unfit to train on; `sentexp data` says the rest."""
+    for finding in findings:
+        if finding.grave:
+            log.warning("data: %s", finding.line)
 
 
 def about_training(fitted: FitResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import time
@@ -24,6 +25,10 @@ from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
 from sentexp.errors import Pruned, SentexpError, did_you_mean
 from sentexp.imports import import_object
+from sentexp.inspection.equal_texts import EqualTexts
+from sentexp.inspection.findings import judge_reviews
+from sentexp.inspection.inspect import Inspection
+from sentexp.inspection.inspect import inspect as inspect_corpora
 from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
@@ -198,12 +203,28 @@ def prepare(config: Config) -> Prepared:
     reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
     messages.about_data(reviews)
     pipeline = build_pipeline(config)
-    messages.about_script(reviews, pipeline.tokenizer)
-    with terminal.bar() as progress:
-        corpora = pipeline.prepare(reviews, _cache_dir(config), processes=available_cores()[0], progress=progress)
+    messages.about_findings(judge_reviews(reviews, EqualTexts.of(reviews.splits), pipeline.tokenizer, config))
+    corpora = _encoded(reviews, pipeline, config)
     for line in pipeline.report_lines():
         log.info("text: %s", line)
     return Prepared(reviews, pipeline, corpora)
+
+
+def inspect(config: Config) -> Inspection:
+    """Load and encode the reviews as `prepare` does, but uncut, and return what they are like and what looks wrong.
+
+    >>> from sentexp import compose
+    >>> from sentexp.runner import inspect
+    >>> inspection = inspect(compose("data.size=2000"))
+    >>> inspection.splits["train"].counts.tolist(), inspection.findings
+    ([720, 720], [])
+
+    Raises SentexpError as `prepare` does.
+    """
+    reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
+    uncut = dataclasses.replace(config.text, max_length=None, fix_length=None)
+    pipeline = build_pipeline(dataclasses.replace(config, text=uncut))
+    return inspect_corpora(reviews, pipeline, _encoded(reviews, pipeline, config), config)
 
 
 def build_model(config: Config, prepared: Prepared) -> nn.Module:
@@ -276,6 +297,11 @@ def show_shapes(config: Config) -> str:
     batch = next(iter(Batches(train).of([rows])))
     tokens = [vocabulary.itos[id] for id in batch.ids[0, : int(batch.lengths[0])].tolist()]
     return shapes.describe(model, batch.ids, batch.lengths, tokens)
+
+
+def _encoded(reviews: Reviews, pipeline: TextPipeline, config: Config) -> dict[str, Corpus]:
+    with terminal.bar() as progress:
+        return pipeline.prepare(reviews, _cache_dir(config), processes=available_cores()[0], progress=progress)
 
 
 def _cache_dir(config: Config) -> Path:
@@ -371,7 +397,8 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
     reviews = prepared.reviews
     for split, rows in reviews.splits.items():
         record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
-    record.set_tags({"labels": reviews.labels, "skipped": reviews.skipped, "report": prepared.pipeline.report})
+    left_out = {**reviews.skipped, **reviews.dropped}
+    record.set_tags({"labels": reviews.labels, "skipped": left_out, "report": prepared.pipeline.report})
     for part in model.modules():
         coverage = coverage_of(part)
         if coverage is not None:

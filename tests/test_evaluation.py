@@ -12,7 +12,6 @@ from sentexp.evaluation import (
     Predictions,
     by_class,
     evaluate,
-    few_reviews,
     metrics,
     of_each_label,
     predict,
@@ -136,12 +135,6 @@ def test_each_class_by_hand_and_one_that_does_not_occur():
     table = by_class(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), classes=3)
     assert table[:, :3] == pytest.approx(np.array([[2 / 3, 1 / 2, 1], [4 / 5, 1, 2 / 3], [0, 0, 0]]))
     assert table[:, 3].tolist() == [1, 3, 0]
-
-
-def test_classes_with_few_reviews_are_named():
-    assert few_reviews(np.repeat([0, 1], 20), ["neg", "pos"]) == []
-    (note,) = few_reviews(np.repeat([0, 1], [19, 30]), ["neg", "pos", "odd"])
-    assert note == "fewer than 20 reviews of a label (neg 19, odd 0): its precision, recall and F1 are mostly chance"
 
 
 def test_notes_call_a_class_by_its_name():

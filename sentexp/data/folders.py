@@ -75,6 +75,10 @@ def files_left_out(folder: Path, files: list[Path]) -> dict[str, int]:
                 counts["files that are not *.txt"] += 1
             else:
                 counts["texts that are not directly in the folder of a label"] += 1
+    read = {file.parent for file in files}
+    for label in folder.iterdir():
+        if label.is_dir() and not label.name.startswith(".") and label not in read:
+            counts[f"no text in the folder {label.name}"] += 1
     return {f"{folder}: {reason}": count for reason, count in sorted(counts.items())}
 
 

@@ -145,6 +145,11 @@ def _shown(number: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def shortened(names: Sequence[str], most: int = 20) -> str:
+    """Return the first `most` names as a list for a message."""
+    return f"{', '.join(names[:most])}{', ...' if len(names) > most else ''}"
+
+
 def sort_names(names: list[str]) -> list[str]:
     """Sort in natural order: numbers first, by size; words regardless of upper and lower case; `r2` before `r10`."""
     return sorted(names, key=_natural)

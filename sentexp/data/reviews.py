@@ -17,14 +17,16 @@ import pyarrow.compute as pc
 import xxhash
 
 from sentexp.data.columns import check_columns, is_text, joined_texts
-from sentexp.data.duplicates import chosen_chunks, duplicates, without_duplicates
-from sentexp.data.labels import MISSING, LabelColumn, LabelRules, as_number, encode_labels, sort_names
+from sentexp.data.duplicates import chosen_chunks, without_duplicates
+from sentexp.data.labels import MISSING, LabelColumn, LabelRules, as_number, encode_labels, shortened, sort_names
 from sentexp.data.splits import holdout, stratified
 from sentexp.errors import SentexpError, did_you_mean
 
 SPLITS = ("train", "valid", "test")
 MOST_SCORES = 20
 """Different numbers with fractions that still count as classes, such as half stars."""
+LEAST_PER_LABEL = 2
+"""Reviews per label, if there are more than MOST_SCORES labels, below which these are no classes."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,17 @@ class Reviews:
     source: str
     """Where the reviews come from, for people."""
     skipped: dict[str, int] = field(default_factory=dict)
-    """How many rows or files were left out, by place and reason."""
+    """How many rows or files cannot be used, by place and reason."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """How many rows the user's own keys leave out (data.label_map, data.drop_duplicates), by place and reason."""
     notes: list[str] = field(default_factory=list)
-    """What looks wrong with the reviews, one line each."""
+    """What looks wrong in the source and cannot be seen in the splits, one line each."""
     places: dict[str, Callable[[int], str]] = field(default_factory=dict)
     """Per split, a function that says where row i of it stands in the source, such as `reviews.csv:12`."""
+
+    def where(self, split: str, row: int) -> str:
+        """Return where row `row` of a split stands in the source, or in the split if the source does not say."""
+        return self.places[split](row) if split in self.places else f"{split}, row {row + 1}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,8 @@ def to_reviews(
     >>> reviews.skipped
     {'my reviews: no text': 1}
 
-    Rows without text or label are left out and counted. Labels, as `label_rules` makes them, are numbered from 0 by
+    Rows without text or label are left out and counted in `skipped`, those that `label_rules` or `drop_duplicates` take
+    in `dropped`. Labels, as `label_rules` makes them, are numbered from 0 by
     their names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one:
     the first, and rather that of `test` than that of `valid` or `train`. Where there is no `test`, a `test_fraction` of
     `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains. Of each split, at
@@ -145,17 +154,19 @@ def to_reviews(
     if "train" not in raw or not set(raw) <= set(SPLITS):
         raise ValueError(f"splits {', '.join(raw)}: expected train and, if there are any, valid and test")
     skipped = {reason: count for one in raw.values() for reason, count in one.skipped.items()}
-    columns, dropped, notes = _labels(raw, label_rules or LabelRules(), skipped)
+    dropped: dict[str, int] = {}
+    columns, unlabelled, notes = _labels(raw, label_rules or LabelRules(), dropped)
     usable = {
-        split: _usable(one, columns[split], columns["train"], dropped[split], skipped) for split, one in raw.items()
+        split: _usable(one, columns[split], columns["train"], unlabelled[split], skipped) for split, one in raw.items()
     }
     texts = {split: one.rows.data.column("text") for split, one in raw.items()}
     if drop_duplicates:
-        usable = without_duplicates(texts, usable, {split: one.name for split, one in raw.items()}, skipped)
+        usable = without_duplicates(texts, usable, {split: one.name for split, one in raw.items()}, dropped)
     for split, rows in usable.items():
         if not len(rows):
             raise SentexpError(f"{raw[split].name}: no review is left; data.drop_duplicates=true took all of them")
     names = _names(columns["train"], usable["train"], raw["train"])
+    notes += _declared(columns["train"], names)
     numbers = {split: _numbers(one, columns[split], usable[split], names) for split, one in raw.items()}
 
     parts = {split: (split, rows) for split, rows in usable.items()}  # split -> (raw split it is taken from, its rows)
@@ -186,8 +197,7 @@ def to_reviews(
         parts[split] = (origin, rows)
         digests[split] = digest(texts[origin], numbers[origin], rows)
         places[split] = functools.partial(_place, raw[origin], rows)
-    notes += duplicates(texts, numbers, parts)
-    return Reviews(splits, names, digests, source, skipped, notes, places)
+    return Reviews(splits, names, digests, source, skipped, dropped, notes, places)
 
 
 def _place(one: RawSplit, rows: np.ndarray, row: int) -> str:
@@ -209,26 +219,26 @@ def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str
 
 
 def _labels(
-    raw: Mapping[str, RawSplit], rules: LabelRules, skipped: dict[str, int]
+    raw: Mapping[str, RawSplit], rules: LabelRules, dropped: dict[str, int]
 ) -> tuple[dict[str, LabelColumn], dict[str, int], list[str]]:
     """Return the label column of each split, as the rules make it, how many rows they drop of it, and notes.
 
-    Counts in `skipped` what is dropped.
+    Counts these by their reason in `dropped`.
     """
     encoded = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
 
-    columns, dropped, notes = rules.apply(encoded, lambda split, row: raw[split].where(row))
-    for split, reasons in dropped.items():
-        skipped.update({f"{raw[split].name}: {reason}": count for reason, count in reasons.items() if count})
-    return columns, {split: sum(dropped.get(split, {}).values()) for split in raw}, notes
+    columns, by_reason, notes = rules.apply(encoded, lambda split, row: raw[split].where(row))
+    for split, reasons in by_reason.items():
+        dropped.update({f"{raw[split].name}: {reason}": count for reason, count in reasons.items() if count})
+    return columns, {split: sum(by_reason.get(split, {}).values()) for split in raw}, notes
 
 
 def _usable(
-    one: RawSplit, column: LabelColumn, train: LabelColumn, dropped: int, skipped: dict[str, int]
+    one: RawSplit, column: LabelColumn, train: LabelColumn, unlabelled: int, skipped: dict[str, int]
 ) -> np.ndarray:
     """Return the rows of `one` that have a text and a label, and count the others in `skipped`.
 
-    `dropped` rows are without a label by the label rules, and counted already.
+    `unlabelled` rows are without a label by the label rules, and counted already.
     """
     if not len(one.rows):
         raise SentexpError(f"{one.name}: no rows")
@@ -238,7 +248,7 @@ def _usable(
         labelled &= column.codes != column.minus_one
     blank = [_blank(chunk) for chunk in one.rows.data.column("text").chunks]
     written = ~np.concatenate(blank)
-    for reason, count in (("no label", (~labelled).sum() - dropped), ("no text", (labelled & ~written).sum())):
+    for reason, count in (("no label", (~labelled).sum() - unlabelled), ("no text", (labelled & ~written).sum())):
         if count:
             skipped[f"{one.name}: {reason}"] = int(count)
     usable = np.flatnonzero(labelled & written)
@@ -270,7 +280,20 @@ def _names(column: LabelColumn, usable: np.ndarray, train: RawSplit) -> list[str
             f"{train.name}: {len(present):,} different numbers as labels (data.label_column={train.label_column}); "
             "data.label_cuts=[...] cuts scores into classes"
         )
+    if len(present) > MOST_SCORES and len(usable) < LEAST_PER_LABEL * len(present):
+        raise SentexpError(
+            f"{train.name}: {len(present):,} labels for {len(usable):,} reviews (data.label_column="
+            f"{train.label_column}); this looks like a column of ids, expected one of classes"
+        )
     return present if column.in_order else sort_names(present)
+
+
+def _declared(column: LabelColumn, names: list[str]) -> list[str]:
+    """Return a note if the data or the label rules declare classes that no training review has."""
+    missing = [name for name in column.names if name not in names] if column.in_order else []
+    if not missing:
+        return []
+    return [f"no training review has the label {shortened(missing)}; the model is built without a class for it"]
 
 
 def _numbers(one: RawSplit, column: LabelColumn, usable: np.ndarray, names: list[str]) -> np.ndarray:
@@ -284,8 +307,8 @@ def _numbers(one: RawSplit, column: LabelColumn, usable: np.ndarray, names: list
         row = int(unseen[0])
         name = column.names[column.codes[row]]
         raise SentexpError(
-            f"{one.where(row)}: label {name!r} does not occur in training, which has "
-            f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}{did_you_mean(name, names)}"
+            f"{one.where(row)}: label {name!r} does not occur in training, which has {shortened(names)}"
+            f"{did_you_mean(name, names)}"
         )
     return numbers
 

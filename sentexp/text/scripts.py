@@ -44,7 +44,7 @@ def foreign_script(texts: Iterable[str], language: str | None) -> str | None:
     letters = Counter(char for text in texts for char in text if char.isalpha())
     scripts: Counter[str] = Counter()
     for char, count in letters.items():
-        scripts[unicodedata.name(char, "").partition(" ")[0]] += count
+        scripts[_script(char)] += count
     kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
     if kana > LEAST_KANA * (kana + scripts["CJK"]):  # Japanese has Chinese characters as well
         scripts["HIRAGANA"] += scripts.pop("CJK", 0) + scripts.pop("KATAKANA", 0)
@@ -62,3 +62,13 @@ def foreign_script(texts: Iterable[str], language: str | None) -> str | None:
     if language in languages:
         return None
     return f"{share}, the tokenizer is for language {language}; expected tokenizer.language={languages[0]}"
+
+
+def written_without_spaces(text: str) -> bool:
+    """Return True if the text has a letter of a script that does not separate words by spaces."""
+    return any(char.isalpha() and _script(char) in WITHOUT_SPACES for char in text)
+
+
+def _script(letter: str) -> str:
+    """Return the first word of Unicode's name of a letter."""
+    return unicodedata.name(letter, "").partition(" ")[0]

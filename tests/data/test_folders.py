@@ -30,11 +30,13 @@ def test_the_ending_may_be_in_upper_case_and_other_files_are_counted(folder):
     (folder / "pos/more").mkdir()
     (folder / "pos/more/4.txt").write_text("text", encoding="utf-8")
     (folder / "README").write_text("text", encoding="utf-8")
+    (folder / "neutral").mkdir()
     files = review_files(folder)
     assert folder / "pos/3.TXT" in files
     assert files_left_out(folder, files) == {
         f"{folder}: files that are not *.txt": 2,
         f"{folder}: texts that are not directly in the folder of a label": 1,
+        f"{folder}: no text in the folder neutral": 1,
     }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import doctest
 
 import datasets
@@ -49,6 +50,12 @@ def test_three_splits_of_text_and_label_number():
         assert row["label"] == row["text"].startswith("good")
     assert sorted(reviews.splits["valid"]["label"]) == [0, 0, 1, 1]
     assert list(reviews.splits["test"]) == [{"text": "x", "label": 0}, {"text": "y", "label": 1}]
+
+
+def test_a_row_is_found_again_in_its_source():
+    reviews = finished()
+    assert reviews.where("test", 1) == "test.csv, row 2"
+    assert dataclasses.replace(reviews, places={}).where("train", 0) == "train, row 1"
 
 
 def test_train_valid_and_test_share_no_row():
@@ -187,33 +194,43 @@ def test_many_scores_are_no_labels():
     assert finished(train, test=train, label_rules=LabelRules(cuts=[5.0])).labels == ["below 5", "from 5"]
 
 
+def test_ids_are_no_labels():
+    train = raw([f"text {i}" for i in range(60)], [f"user {i // 2}" for i in range(59)] + ["user 30"])
+    with pytest.raises(SentexpError, match=r"31 labels for 60 reviews \(data\.label_column=label\); .* column of ids"):
+        finished(train, test_fraction=0.2)
+
+
 def test_what_a_map_drops_is_counted():
     train = raw([*GOOD, *BAD, "so so"], [5] * 10 + [1] * 10 + [3])
     rules = LabelRules(map={1: "neg", 3: None, 5: "pos"})
     reviews = finished(train, test=raw(["x", "y"], [1, 5]), label_rules=rules)
     assert reviews.labels == ["neg", "pos"]
-    assert reviews.skipped == {"reviews.csv: label 3 (data.label_map)": 1}
+    assert reviews.dropped == {"reviews.csv: label 3 (data.label_map)": 1}
+    assert reviews.skipped == {}
 
 
 REPEATED = {"train": raw([*GOOD, *BAD, "good 0", "bad 1 "], ["pos"] * 10 + ["neg"] * 10 + ["neg", "neg"])}
 SEEN = raw(["good 1", "bad 2", "new"], ["pos", "neg", "pos"], "test.csv")
 
 
-def test_equal_texts_are_told():
+def test_classes_that_are_declared_and_empty_are_told():
     assert finished().notes == []
-    reviews = finished(REPEATED["train"], valid=raw(["v", "w"], ["neg", "pos"]), test=SEEN)
-    assert reviews.notes == [
-        "equal texts: 2 of 3 test reviews are also in train, 2 repeat an earlier one of their split, 1 texts have two "
-        "labels; data.drop_duplicates=true keeps one of each"
-    ]
+    rules = LabelRules(cuts=[2.5, 3.5])
+    reviews = finished(raw([*GOOD, *BAD], [5] * 10 + [1] * 10), test=raw(["x", "y"], [1, 5]), label_rules=rules)
+    assert reviews.labels == ["below 2.5", "from 3.5"]
+    assert reviews.notes == ["no training review has the label 2.5 to 3.5; the model is built without a class for it"]
+    names = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["a", "b", "c"])})
+    table = datasets.Dataset.from_dict({"text": [*GOOD, *BAD], "label": [0] * 10 + [2] * 10}, features=names)
+    (note,) = finished(RawSplit(table, "declared"), test_fraction=0.2).notes
+    assert note.startswith("no training review has the label b;")
 
 
 def test_one_of_equal_texts_is_kept_rather_in_the_test():
     reviews = finished(REPEATED["train"], valid=raw(["v", "w"], ["neg", "pos"]), test=SEEN, drop_duplicates=True)
-    assert reviews.notes == []
     assert sorted(reviews.splits["train"]["text"]) == sorted({*GOOD, *BAD} - {"good 1", "bad 2"})
     assert len(reviews.splits["test"]) == 3
-    assert reviews.skipped == {
+    assert reviews.skipped == {}
+    assert reviews.dropped == {
         "reviews.csv: the same text as an earlier row": 2,
         "reviews.csv: the same text as in a split that is not for training": 2,
     }

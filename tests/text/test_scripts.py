@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentexp.text.scripts import foreign_script
+from sentexp.text.scripts import foreign_script, written_without_spaces
 
 CHINESE = ["这部电影非常好看,我很喜欢。", "剧情无聊,浪费时间"]
 ARABIC = ["فيلم رائع جدا", "قصة مملة"]
@@ -48,3 +48,8 @@ def test_a_script_that_the_tokenizer_is_not_for_is_told_with_the_key(texts, lang
 )
 def test_nothing_is_said_where_it_fits(texts, language):
     assert foreign_script(texts, language) is None
+
+
+def test_scripts_without_spaces_are_known_by_a_letter():
+    assert all(map(written_without_spaces, [*CHINESE, *JAPANESE, *THAI]))
+    assert not any(map(written_without_spaces, [*ARABIC, *RUSSIAN, "", "12。"]))

@@ -1,0 +1,79 @@
+"""Finds equal texts: within a split, in two splits, with two labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import datasets
+import numpy as np
+import pyarrow as pa
+
+from sentexp.data.duplicates import hashes
+from sentexp.text.encoded_reviews import labels_of
+
+# Shapes: R reviews of all splits together, split after split
+
+TEXTS_PER_BATCH = 5000
+
+
+@dataclass(frozen=True)
+class EqualTexts:
+    """Which reviews have the same text, apart from white space at both ends."""
+
+    sizes: dict[str, int]
+    """Reviews per split."""
+    repeated: dict[str, int]
+    """Per split, the reviews that repeat an earlier one of it."""
+    shared: dict[tuple[str, str], int]
+    """For two splits, the reviews of the first whose text is also in the second; the first is the one less trained on.
+    """
+    conflicting: int
+    """Texts that have two labels or more."""
+    groups: list[np.ndarray]
+    """The reviews of each text that occurs more than once: their places among all R, int64, ascending. Texts with two
+    labels come first, then those in two splits."""
+
+    @staticmethod
+    def of(splits: datasets.DatasetDict) -> EqualTexts:
+        """Compare the texts of all splits; takes 24 bytes per review."""
+        hashed = {split: hashes(_texts(rows), len(rows)) for split, rows in splits.items()}
+        labels = np.concatenate([labels_of(rows) for rows in splits.values()])  # [R]
+        every = np.concatenate(list(hashed.values()))  # [R]
+        split_of = np.repeat(np.arange(len(hashed)), [len(of_split) for of_split in hashed.values()])  # [R]
+        groups = list(_groups(every))
+        conflicting = [len(np.unique(labels[group])) > 1 for group in groups]
+        crossing = [split_of[group[0]] != split_of[group[-1]] for group in groups]
+        order = sorted(range(len(groups)), key=lambda place: (not conflicting[place], not crossing[place]))
+        return EqualTexts(
+            sizes={split: len(of_split) for split, of_split in hashed.items()},
+            repeated={split: len(of_split) - len(np.unique(of_split)) for split, of_split in hashed.items()},
+            shared={
+                (held, train): int(np.isin(hashed[held], hashed[train]).sum())
+                for train, held in combinations(hashed, 2)
+            },
+            conflicting=sum(conflicting),
+            groups=[groups[place] for place in order],
+        )
+
+    def place(self, review: int) -> tuple[str, int]:
+        """Return the split of a review, counted among all R, and its row there."""
+        for split, size in self.sizes.items():
+            if review < size:
+                return split, review
+            review -= size
+        raise IndexError(f"review {review} is behind the last one")
+
+
+def _texts(rows: datasets.Dataset) -> Iterator[pa.Array]:
+    for batch in rows.select_columns(["text"]).with_format("arrow").iter(TEXTS_PER_BATCH):
+        yield batch.column("text")
+
+
+def _groups(every: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the places of each hash that occurs more than once, in the order of the first."""
+    order = np.argsort(every, kind="stable")
+    starts = np.flatnonzero(np.diff(every[order], prepend=~every[order[:1]]))
+    found = [group for group in np.split(order, starts[1:]) if len(group) > 1]
+    yield from sorted(found, key=lambda group: int(group[0]))
