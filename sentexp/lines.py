@@ -1,4 +1,4 @@
-"""Text files with one entry per line (a vocabulary, a list of labels), whatever characters the entries hold."""
+"""Text as lines: files with one entry per line, whatever characters the entries hold, and lines on a terminal."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def from_lines(content: bytes) -> list[str]:
     if not text.endswith("\n"):
         raise ValueError("ends within a line (is the file cut short?)")
     return [_unescape(line) for line in text[:-1].split("\n")]
+
+
+def printable(text: str) -> str:
+    """Return the text with a space in place of each character that would move the cursor or change the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _escape(entry: str) -> str:

@@ -13,6 +13,7 @@ from sentexp import terminal
 from sentexp.errors import SentexpError
 
 COMMANDS = {
+    "data": "show what the reviews are like, and what looks wrong with them",
     "predict": "label new reviews",
     "evaluate": "judge a model on labelled reviews",
     "compare": "trained models side by side",
@@ -21,6 +22,10 @@ COMMANDS = {
     "schema": "print a JSON schema of the configuration",
 }
 """What each command does. Its module in this package has the click command `command`."""
+
+
+TAKES_KEYS = ("data",)
+"""Commands that take the keys and groups of training."""
 
 
 class Commands(click.Group):
@@ -60,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
 def completed(arguments: Sequence[str]) -> bool:
     """Print what may follow if the shell asks, through Hydra's tab completion, for a command or a word behind one.
 
-    Returns False if keys and groups may follow as well.
+    Returns False if keys and groups may follow as well; Hydra then sees the line without the command.
     """
     if arguments[:1] not in (["-sc"], ["--shell-completion"]) or not arguments[-1].startswith("query="):
         return False
@@ -71,4 +76,7 @@ def completed(arguments: Sequence[str]) -> bool:
         return False
     found = ShellComplete(PROGRAM, {}, "sentexp", "").get_completions(before, begun)
     print(*(item.value for item in found), sep="\n")
+    if before and before[0] in TAKES_KEYS and not begun.startswith("-"):
+        os.environ["COMP_LINE"] = line.replace(f" {before[0]}", "", 1)
+        return False
     return bool(before)

@@ -14,6 +14,7 @@ import click
 from sentexp import terminal
 from sentexp.cli.run_options import load, run_options
 from sentexp.errors import SentexpError, nearest_path
+from sentexp.lines import printable
 
 if TYPE_CHECKING:
     from sentexp.trained_model import TrainedModel
@@ -113,8 +114,7 @@ def _line(text: str, prediction: Prediction, as_json: bool) -> str:
     if as_json:
         answer = {"text": text, "label": prediction.label, "probabilities": prediction.probabilities}
         return json.dumps({**answer, "known_words": prediction.known_words}, ensure_ascii=False)
-    shown = "".join(character if character.isprintable() else " " for character in text)
-    return f"{prediction.label}\t{prediction.probabilities[prediction.label]:.4f}\t{shown}"
+    return f"{prediction.label}\t{prediction.probabilities[prediction.label]:.4f}\t{printable(text)}"
 
 
 def _standard_input(encoding: str) -> Iterator[tuple[str, ...]]:

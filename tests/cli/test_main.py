@@ -253,6 +253,8 @@ def test_train_is_the_word_for_what_happens_without_one(sentexp) -> None:
     [
         ("sentexp pred", {"predict"}),
         ("sentexp predict --inp", {"--input"}),
+        ("sentexp data --outp", {"--output"}),
+        ("sentexp data tokenizer=spacy model=g", {"model=gru"}),
         ("sentexp model.hidden", {"model.hidden_size="}),
     ],
 )
