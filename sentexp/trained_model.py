@@ -71,18 +71,22 @@ class TrainedModel:
     def save(self, folder: Path | str) -> None:
         """Write the files over those of an earlier model. Each appears whole or not at all, the checksums last."""
         folder = Path(folder)
+        weights = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
+        self.save_texts(folder)
+        with whole_file(folder / WEIGHTS) as unfinished, unfinished.open("wb") as file:
+            torch.save(weights, file)
+        written = (CONFIG, VOCABULARY, LABELS, WEIGHTS)
+        write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
+
+    def save_texts(self, folder: Path) -> None:
+        """Write what surrounds the weights: the configuration, the vocabulary and the labels."""
         folder.mkdir(parents=True, exist_ok=True)
         config = yaml.safe_dump(without_passwords(self.config), sort_keys=False, allow_unicode=True)
-        weights = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
         with whole_file(folder / CONFIG) as unfinished:
             unfinished.write_text(config, encoding="utf-8")
         self.pipeline.vocabulary.save(folder / VOCABULARY)
         with whole_file(folder / LABELS) as unfinished:
             unfinished.write_bytes(to_lines(self.labels))
-        with whole_file(folder / WEIGHTS) as unfinished, unfinished.open("wb") as file:
-            torch.save(weights, file)
-        written = (CONFIG, VOCABULARY, LABELS, WEIGHTS)
-        write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
 
     @staticmethod
     def load(folder: Path | str, device: str = "cpu", *, trust: bool = False) -> TrainedModel:

@@ -71,7 +71,7 @@ class BagOfWordsClassifier(nn.Module):
         """Pool the one-hot vectors of `ids` [B, T] over each review's own tokens without building them: [B, V]."""
         ones = own_tokens(ids, lengths).to(self.head.weight.dtype)             # [B, T]
         ones = self.embedding_dropout(ones)
-        pooled = ones.new_zeros(len(ids), self.embedding.num_embeddings)       # [B, V]
+        pooled = ones.new_zeros(ids.shape[0], self.embedding.num_embeddings)  # [B, V]
         how = "amax" if self.pooling == "max" else "sum"
         pooled = pooled.scatter_reduce(1, ids.long(), ones, how)
         return pooled / lengths.unsqueeze(1) if self.pooling == "mean" else pooled

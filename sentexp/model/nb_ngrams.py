@@ -79,10 +79,10 @@ class NbNgramsClassifier(nn.Module):
         Raises ValueError for an empty batch and for lengths outside 1..T.
         """
         check_lengths(lengths, *ids.shape)
-        logits = self.bias.expand(len(ids), -1)                             # [B, K]
+        logits = self.bias.expand(ids.shape[0], -1)                         # [B, K]
         if len(self.keys):
             keys = self._distinct(ids, lengths.to(ids.device))              # [B, max_ngram * T]
-            places = torch.searchsorted(self.keys, keys).clamp_(max=len(self.keys) - 1)
+            places = self._places(keys)                                     # [B, max_ngram * T]
             known = self.keys[places] == keys
             logits = logits + torch.stack([(row[places] * known).sum(1) for row in self.weight], 1)
         return logits.squeeze(1) if self.num_classes == 2 else logits       # [B] or [B, C]
@@ -153,8 +153,19 @@ class NbNgramsClassifier(nn.Module):
             matrix, distinct = matrix[:, kept], distinct[kept]
         return matrix, distinct
 
-    def _distinct(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """Return the keys of each review's distinct n-grams, and NONE in the other places: [B, max_ngram * T]."""
+    def _places(self, keys: Tensor) -> Tensor:
+        """Return the place in `self.keys` of each key, and any place for one that is not there."""
+        if not torch.compiler.is_compiling():
+            return torch.searchsorted(self.keys, keys).clamp_(max=len(self.keys) - 1)
+        last = self.keys.shape[0] - 1
+        places, step = torch.zeros_like(keys), 1 << last.bit_length()
+        while step := step // 2:  # bisection: ONNX has no such search
+            further = (places + step).clamp(max=last)
+            places = torch.where(self.keys[further] <= keys, further, places)
+        return places
+
+    def _keys(self, ids: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Return the key of the n-gram that begins at each token, or NONE: [B, T] for each n from 1."""
         tokens = ids.long() + 1
         left = lengths.unsqueeze(1) - torch.arange(ids.shape[1], device=ids.device)    # [B, T]
         found, last = [], torch.zeros_like(tokens)
@@ -162,7 +173,11 @@ class NbNgramsClassifier(nn.Module):
             following = nn.functional.pad(tokens[:, n - 1 :], (0, min(n - 1, ids.shape[1])))
             last = last * (self.embedding.num_embeddings + 1) + following
             found.append(last.masked_fill(left < n, NONE))
-        keys = torch.cat(found, 1).sort(1).values
+        return found
+
+    def _distinct(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Return the keys of each review's distinct n-grams, and NONE in the other places: [B, max_ngram * T]."""
+        keys = torch.cat(self._keys(ids, lengths), 1).sort(1).values
         again = torch.zeros_like(keys, dtype=torch.bool)
         again[:, 1:] = keys[:, 1:] == keys[:, :-1]
         return keys.masked_fill(again, NONE)

@@ -14,6 +14,7 @@ see batch-first views of them, so nothing is transposed in memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -52,8 +53,36 @@ class GRU(nn.GRU):
         return run_layers(self, inputs, lengths, scale)
 
 
+def flattened(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Copy `weights` into one flat buffer of `dtype` and return views of it.
+
+    cuDNN needs one buffer with the parameters in this order; given anything else it warns and builds one in each call.
+    """
+    flat = torch.cat([weight.reshape(-1) for weight in weights]).to(dtype)
+    pieces = flat.split([weight.numel() for weight in weights])
+    return [piece.view(weight.shape) for piece, weight in zip(pieces, weights, strict=True)]
+
+
+def dense_pass(cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> Tensor:
+    """Run one direction of one layer, from the first token to the last: inputs [T, B, E] -> outputs [T, B, H].
+
+    `weights` are those of `parameters`, of any type; it computes in that of the inputs.
+    """
+    weights = flattened(weights, inputs.dtype)
+    start = inputs.new_zeros(1, inputs.shape[1], cell.hidden_size)             # [1, B, H]
+    # cuDNN keeps what the backward pass needs only if told that it trains; oneDNN checks the grad mode itself.
+    train = torch.is_grad_enabled()
+    if cell.mode == "LSTM":
+        return torch.lstm(inputs, (start, start), weights, cell.bias, 1, 0.0, train, False, False)[0]
+    return torch.gru(inputs, start, weights, cell.bias, 1, 0.0, train, False, False)[0]
+
+
+Kernel = Callable[[nn.RNNBase, Tensor, list[Tensor]], Tensor]
+"""What runs one direction of one layer; arguments and result are those of `dense_pass`."""
+
+
 def run_layers(
-    cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None
+    cell: nn.RNNBase, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None, kernel: Kernel = dense_pass
 ) -> tuple[Tensor, Tensor]:
     """Run every layer and direction of `cell` over each review, up to its length.
 
@@ -91,15 +120,22 @@ def run_layers(
                 if one_hot and number == 0:
                     scales = reverse(factors) if backward and factors is not None else factors
                     vectors, weights = look_up(vectors, scales, weights, dtype)    # [T, B, G*H]
-                outputs = dense_pass(cell, vectors, flattened(weights, dtype))     # [T, B, H]
+                outputs = kernel(cell, vectors, weights)                       # [T, B, H]
                 states.append(outputs.gather(0, end))                          # [1, B, H]
                 directions.append(reverse(outputs) if backward else outputs)
             layer = torch.cat(directions, dim=2) if cell.bidirectional else directions[0]   # [T, B, D*H]
     return layer.transpose(0, 1), torch.cat(states)
 
 
+def being_exported() -> bool:
+    """Return True while a model is traced for a program without this package: there are no values to look at yet."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
 def check_lengths(lengths: Tensor, batch: int, longest: int) -> None:
     """Raise ValueError unless there are `batch` lengths, at least one, and (if on the CPU) each in 1..`longest`."""
+    if being_exported():
+        return
     if batch == 0 or lengths.shape != (batch,):
         raise ValueError(f"lengths of shape {list(lengths.shape)} for {batch} reviews: expected one each, and a review")
     if lengths.device.type == "cpu":
@@ -114,26 +150,6 @@ def parameters(cell: nn.RNNBase, layer: int, backward: bool) -> list[Tensor]:
     return [getattr(cell, f"{name}_l{layer}" + "_reverse" * backward) for name in names]
 
 
-def flattened(weights: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """Copy `weights` into one flat buffer of `dtype` and return views of it.
-
-    cuDNN needs one buffer with the parameters in this order; given anything else it warns and builds one in each call.
-    """
-    flat = torch.cat([weight.reshape(-1) for weight in weights]).to(dtype)
-    pieces = flat.split([weight.numel() for weight in weights])
-    return [piece.view(weight.shape) for piece, weight in zip(pieces, weights, strict=True)]
-
-
-def dense_pass(cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> Tensor:
-    """Run one direction of one layer, from the first token to the last: inputs [T, B, E] -> outputs [T, B, H]."""
-    start = inputs.new_zeros(1, inputs.shape[1], cell.hidden_size)             # [1, B, H]
-    # cuDNN keeps what the backward pass needs only if told that it trains; oneDNN checks the grad mode itself.
-    train = torch.is_grad_enabled()
-    if cell.mode == "LSTM":
-        return torch.lstm(inputs, (start, start), weights, cell.bias, 1, 0.0, train, False, False)[0]
-    return torch.gru(inputs, start, weights, cell.bias, 1, 0.0, train, False, False)[0]
-
-
 def look_up(
     ids: Tensor, scale: Tensor | None, weights: list[Tensor], dtype: torch.dtype
 ) -> tuple[Tensor, list[Tensor]]:
@@ -143,7 +159,7 @@ def look_up(
     look-up [T, B, G*H]. The kernel multiplies it by the identity, which is exact: one times the value, plus zeros.
     """
     weight_ih = weights[0]
-    if ids.device.type == "cpu":
+    if ids.device.type == "cpu" and not being_exported():
         # Only the columns of ids that occur become rows: a third of the time of a strided look-up.
         present, ids = ids.unique(return_inverse=True)
         weight_ih = weight_ih.index_select(1, present)
@@ -169,12 +185,19 @@ class Reversal:
     def __init__(self, lengths: Tensor, longest: int) -> None:
         step = torch.arange(longest, device=lengths.device).unsqueeze(1)       # [T, 1]
         mirrored = torch.where(step < lengths, lengths - 1 - step, step)       # [T, B]
-        review = torch.arange(len(lengths), device=lengths.device)             # [B]
-        self.rows = (mirrored * len(lengths) + review).view(-1)                # [T*B]
+        review = torch.arange(lengths.shape[0], device=lengths.device)         # [B]
+        self.rows = (mirrored * lengths.shape[0] + review).view(-1)            # [T*B]
 
     def __call__(self, values: Tensor) -> Tensor:
+        if being_exported():  # without gradients, of which an exported program has none
+            return permuted(values, self.rows)
         reversed_values: Tensor = _Permuted.apply(values, self.rows)
         return reversed_values
+
+
+def permuted(values: Tensor, rows: Tensor) -> Tensor:
+    """Put the T*B rows of `values` [T, B, ...] in the order of `rows` [T*B]."""
+    return values.flatten(0, 1).index_select(0, rows).view(values.shape)
 
 
 class _Permuted(torch.autograd.Function):
@@ -186,10 +209,10 @@ class _Permuted(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, rows: Tensor) -> Tensor:
         ctx.save_for_backward(rows)
-        return values.flatten(0, 1).index_select(0, rows).view(values.shape)
+        return permuted(values, rows)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
-        return gradient.flatten(0, 1).index_select(0, rows).view(gradient.shape), None
+        return permuted(gradient, rows), None
