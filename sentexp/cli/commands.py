@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "label new reviews",
     "evaluate": "judge a model on labelled reviews",
     "compare": "trained models side by side",
+    "explain": "show what each token of a text contributes",
     "export": "write a model as ONNX or TorchScript",
     "report": "rebuild a sweep's report",
     "record": "record a run whose store was away",

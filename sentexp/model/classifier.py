@@ -90,6 +90,6 @@ class RecurrentClassifier(nn.Module):
 
     def scale_of_one_hot(self, ids: Tensor) -> Tensor | None:
         """Return embedding dropout's factor [B, T] for the 1 of each one-hot vector; None if there is no dropout."""
-        if not self.training or self.embedding_dropout.p == 0:
-            return None
-        return self.embedding_dropout(torch.ones(ids.shape, device=ids.device))
+        ones = torch.ones(ids.shape, device=ids.device)
+        scale = self.embedding_dropout(ones)
+        return None if scale is ones else scale

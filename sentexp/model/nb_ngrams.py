@@ -153,6 +153,24 @@ class NbNgramsClassifier(nn.Module):
             matrix, distinct = matrix[:, kept], distinct[kept]
         return matrix, distinct
 
+    def contributions(self, ids: Tensor) -> Tensor:
+        """Share the weight of each n-gram of a review equally among the tokens of all its occurrences.
+
+        From ids [T] to [T, K]; summed over the tokens, they are the logits without the bias.
+        """
+        shares = self.weight.new_zeros(len(ids), len(self.weight))          # [T, K]
+        if not len(self.keys):
+            return shares
+        for n, keys in enumerate(self._keys(ids[None], torch.tensor([len(ids)], device=ids.device)), start=1):
+            found = keys[0, : max(0, len(ids) - n + 1)]                     # [T - n + 1]
+            distinct, which, times = found.unique(return_inverse=True, return_counts=True)
+            places = self._places(distinct)
+            known = self.keys[places] == distinct
+            share = (self.weight[:, places] * known / (n * times)).t()[which]    # [T - n + 1, K]
+            for step in range(n):
+                shares[step : step + len(found)] += share
+        return shares
+
     def _places(self, keys: Tensor) -> Tensor:
         """Return the place in `self.keys` of each key, and any place for one that is not there."""
         if not torch.compiler.is_compiling():

@@ -6,8 +6,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
 TRUNCATIONS = ("head", "tail", "head_tail")
 TEXTS_PER_CHUNK = 1000
 _one_at_a_time = threading.Lock()  # a SpanTokenizer changes as it works, and spaCy's tokenizer is not thread-safe
+
+
+class TracedToken(NamedTuple):
+    """What became of one token of a text."""
+
+    text: str
+    """As the tokenizer gives it; of a token that the pipeline adds, such as `<unk>` for an empty text, its name."""
+    id: int | None
+    """Its token id; None if the model is not given it."""
+    fate: str
+    """`read`, `dropped` by cleaning, `cut` because the text is too long, or `added`."""
 
 
 class TextPipeline:
@@ -144,6 +156,32 @@ class TextPipeline:
             raise TypeError("encode takes a list of texts, not one text")
         starts = range(0, len(texts), TEXTS_PER_CHUNK)
         return self._corpus([self._tokenize(texts[start : start + TEXTS_PER_CHUNK]) for start in starts])
+
+    def trace(self, text: str) -> list[TracedToken]:
+        """Tell what becomes of each token of a text, in their order; those with an id are what `encode` gives.
+
+        TextPipeline(Cleaning(punctuation=True), BasicTokenizer(), vocabulary=vocabulary).trace("Good!")
+        # [TracedToken("Good", 7, "read"), TracedToken("!", None, "dropped")]
+        """
+        chunk = self._tokenize([text])
+        ids = self._table(chunk.tokens, self.vocabulary)[chunk.ids]
+        places = np.arange(len(ids), dtype=np.int32)
+        # Laid out like ids, the places of the tokens tell which are kept; numbers below DROPPED are added tokens.
+        layout = self._layout(self.vocabulary)
+        unk, init, eos = (None if id is None else DROPPED - 1 - id for id in (layout.unk, layout.init, layout.eos))
+        assert unk is not None
+        encoded = replace(layout, unk=unk, init=init, eos=eos).encode(
+            places, np.array([len(ids)]), np.where(ids == DROPPED, DROPPED, places)
+        )
+        added = [DROPPED - 1 - place for place in encoded.ids.tolist() if place < DROPPED]
+        kept = set(encoded.ids.tolist())
+        tokens = []
+        for place, (raw, id) in enumerate(zip(chunk.ids.tolist(), ids.tolist(), strict=True)):
+            fate = "read" if place in kept else "dropped" if id == DROPPED else "cut"
+            tokens.append(TracedToken(chunk.tokens[raw], id if fate == "read" else None, fate))
+        around = [TracedToken(self.vocabulary.itos[id], id, "added") for id in added]
+        first = 0 if init is None else 1
+        return [*around[:first], *tokens, *around[first:]]
 
     def encode_chunks(self, chunks: Iterable[Sequence[str]], processes: int) -> Iterator[Corpus]:
         """Encode each chunk of texts as `encode` does; `processes` tokenize the next ones meanwhile.

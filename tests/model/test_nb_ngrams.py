@@ -132,3 +132,21 @@ def test_the_order_of_the_reviews_in_memory_is_the_same_run():
 def test_ngrams_that_cannot_be_told_apart_are_refused(size, longest):
     with pytest.raises(ValueError, match=f"max_ngram={longest}: too long for a vocabulary of {size:,} tokens"):
         NbNgramsClassifier(OneHot(size), 2, max_ngram=longest)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_contributions_sum_to_the_logits_without_the_bias(classes):
+    corpus = random_corpus(classes=classes)
+    model = NbNgramsClassifier(OneHot(VOCABULARY), classes)
+    model.solve(corpus)
+    for review in [[3], [3, 3, 3], *reviews_of(corpus)]:
+        ids = torch.tensor(review)
+        logits = model(ids[None], torch.tensor([len(review)])).view(-1)
+        torch.testing.assert_close(model.contributions(ids).sum(0), logits - model.bias, atol=1e-5, rtol=0)
+
+
+def test_an_ngram_is_shared_by_the_tokens_of_its_occurrences():
+    model = NbNgramsClassifier(OneHot(VOCABULARY), 2, max_ngram=2)
+    base = VOCABULARY + 1
+    model.keys, model.weight = torch.tensor([3, 3 * base + 4]), torch.tensor([[2.0, 8.0]])  # "2" and "2 3"
+    assert model.contributions(torch.tensor([2, 3, 0, 2, 3])).view(-1).tolist() == [3.0, 2.0, 0.0, 3.0, 2.0]

@@ -239,3 +239,42 @@ def test_half_a_surrogate_pair_is_taken_as_an_unknown_character() -> None:
         ["good", "\N{REPLACEMENT CHARACTER}", "good"],
         ["\N{PILE OF POO}"],
     ]
+
+
+def test_a_trace_tells_what_became_of_each_token() -> None:
+    vocabulary = Vocabulary(["<unk>", "<pad>", "<sos>", "good", "film"])
+    text = pipeline(clean=Cleaning(punctuation=True), init_token="<sos>", max_length=3, vocabulary=vocabulary)
+    assert [tuple(token) for token in text.trace("Good, odd film")] == [
+        ("<sos>", 2, "added"),
+        ("Good", 3, "read"),
+        (",", None, "dropped"),
+        ("odd", 0, "read"),
+        ("film", None, "cut"),
+    ]
+    assert [tuple(token) for token in text.trace("!")] == [
+        ("<sos>", 2, "added"),
+        ("!", None, "dropped"),
+        ("<unk>", 0, "added"),
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.text(st.sampled_from("ab1.,! <&\U0001f600\x1b")) | st.text(),
+    st.builds(Cleaning, punctuation=st.booleans(), numbers=st.booleans()),
+    st.none() | st.integers(3, 6),
+    st.sampled_from(["head", "tail", "head_tail"]),
+    st.booleans(),
+)
+def test_a_trace_has_the_ids_that_the_text_is_encoded_as_and_every_token(
+    text, clean, longest, truncate, around
+) -> None:
+    own = Vocabulary(["<unk>", "<pad>", "<sos>", "<eos>", "a", "b", "!"])
+    ends = {"init_token": "<sos>", "eos_token": "<eos>"} if around else {}
+    made = pipeline(clean=clean, max_length=longest, truncate=truncate, vocabulary=own, **ends)
+    traced = made.trace(text)
+    assert [token.id for token in traced if token.id is not None] == made.encode([text]).ids.tolist()
+    without_half_pairs = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    tokens = BasicTokenizer()(clean.text(without_half_pairs))
+    assert [token.text for token in traced if token.fate != "added"] == tokens
+    assert all((token.id is None) == (token.fate in ("dropped", "cut")) for token in traced)

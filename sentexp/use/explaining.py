@@ -1,0 +1,311 @@
+"""Why a trained model answers as it does: what each token of a text contributes, and how the answer comes about.
+
+Contributions are integrated gradients (Sundararajan et al., 2017) along the way from zero vectors to the text's word
+vectors, so that they sum to the difference between the text's logit and that of as many zero vectors. Those of n-grams
+are exact. Beside them stands how the logit changes without a token, and the probability after each token.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sentexp.batches import Batches, evaluation_plan
+from sentexp.embedding.table import OneHot
+from sentexp.errors import SentexpError, did_you_mean
+from sentexp.evaluation import device_of
+from sentexp.model.bag_of_words import BagOfWordsClassifier
+from sentexp.model.classifier import RecurrentClassifier
+from sentexp.model.nb_ngrams import NbNgramsClassifier
+from sentexp.text.corpus import UNLABELLED, Corpus
+from sentexp.text.pipeline import TextPipeline
+from sentexp.text.vocabulary import UNK
+from sentexp.trained_model import TrainedModel
+from sentexp.training.objective import probabilities
+
+# Shapes: N texts, T tokens of the text, S steps of the integral, W tokens with padding (T without fix_length),
+#         E embedding.dim, C classes
+
+LONGEST = 500
+"""Tokens that are explained: the work grows with the square of their number."""
+
+STEPS = (32, 64, 128, 256, 512)
+"""Steps of the integral that are tried, until the sum is near enough."""
+
+TOLERANCE = 0.01
+"""Part of the logit's difference by which the sum of the contributions may be off."""
+
+NEGLIGIBLE = 1e-4
+"""Difference of logits that is none: where a text changes nothing, no part of it is near enough."""
+
+TOKENS_AT_A_TIME = 2**14
+"""Tokens in a batch with gradients."""
+
+Logit = Callable[[Tensor], Tensor]
+"""The explained logit [S] of the text with its vectors multiplied by scales [S, T]."""
+
+
+@dataclass(frozen=True)
+class ExplainedToken:
+    """One token of a text. What concerns the logit is None for a token that the model is not given."""
+
+    text: str
+    """As the tokenizer gives it."""
+    read_as: str | None
+    """The word of the vocabulary that the model reads; None: it is not given this token."""
+    fate: str
+    """As in TracedToken: `read`, `dropped`, `cut` or `added`."""
+    contribution: float | None
+    """Its part of the logit."""
+    without: float | None
+    """By how much the logit is higher than without this token."""
+    probability: float | None
+    """Probability of the explained label after this token, if the text ended with it."""
+
+    @property
+    def unknown(self) -> bool:
+        """True for a word of the text that the vocabulary does not have."""
+        return self.fate == "read" and self.read_as == UNK
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a model gives a text its label."""
+
+    text: str
+    predicted: str
+    """The likeliest label."""
+    label: str
+    """The label whose logit is explained."""
+    probabilities: dict[str, float]
+    """By label."""
+    logit: float
+    """The explained logit."""
+    baseline: float
+    """What the contributions start from: the logit of zero vectors; of n-grams, of a text without known ones."""
+    method: str
+    """`integrated gradients`, `n-grams`, or `leave-one-out` for a model whose gradients do not tell."""
+    steps: int | None
+    """Steps of integrated gradients."""
+    tokens: list[ExplainedToken]
+    unexplained: int
+    """Tokens behind those explained; what is said holds for a text that ends before them."""
+
+    @property
+    def error(self) -> float:
+        """How far the sum of the contributions is from the logit's difference from the baseline."""
+        contributions = [token.contribution for token in self.tokens if token.contribution is not None]
+        return sum(contributions) - (self.logit - self.baseline)
+
+    def notes(self) -> list[str]:
+        """Say what a reader must know beside the figures."""
+        seen = [token for token in self.tokens if token.read_as is not None]
+        notes = []
+        if self.unexplained:
+            notes.append(
+                f"explained are the first {len(seen):,} of {len(seen) + self.unexplained:,} tokens, as if the text "
+                "ended there"
+            )
+        if not any(token.fate == "read" for token in seen):
+            notes.append(f"no token is left of the text: the model reads {' '.join(token.text for token in seen)}")
+        elif all(token.unknown for token in seen if token.fate == "read"):
+            notes.append(f"the model knows no word of it: each is {UNK}")
+        if self.method == "leave-one-out":
+            notes.append("this model's gradients do not tell: contributions are those of leaving a token out")
+        elif not _near_enough(self.error, self.logit - self.baseline):
+            difference = self.logit - self.baseline
+            notes.append(
+                f"the contributions sum to {difference + self.error:.4f}, not to the logit's difference of "
+                f"{difference:.4f} ({self.steps} steps)"
+            )
+        return notes
+
+
+def explain(trained: TrainedModel, text: str, label: str | None = None) -> Explanation:
+    """Explain the logit of `label`: by default that of the second of two labels, or the likeliest of more.
+
+    At most LONGEST tokens are explained.
+
+    >>> import sentexp
+    >>> result = sentexp.run(sentexp.compose("data.size=200", "trainer.epochs=1", "tracking=none"))
+    >>> explanation = explain(sentexp.load(result.model_folder), "not bad at all")
+    >>> [token.text for token in explanation.tokens]
+    ['not', 'bad', 'at', 'all']
+    >>> explanation.label
+    'positive'
+
+    Raises SentexpError for a label that the model does not have, and if captum (extra `explain`) is missing.
+    """
+    if label is not None and label not in trained.labels:
+        near = did_you_mean(label, trained.labels)
+        raise SentexpError(f"label {label}: expected one of {', '.join(trained.labels)}{near}")
+    traced = trained.pipeline.trace(text)
+    places = [place for place, token in enumerate(traced) if token.id is not None]
+    if len(places) > LONGEST:
+        traced = traced[: places[LONGEST]]
+    ids = torch.tensor([token.id for token in traced if token.id is not None])  # [T]
+    model = copy.deepcopy(trained.model).eval().requires_grad_(False)
+    prefixes = [ids[:end] for end in range(1, len(ids) + 1)]
+    logits = _logits(model, prefixes, trained.pipeline)  # [T] or [T, C]
+    of_classes = probabilities(logits)  # [T, C]
+    best = int(of_classes[-1].argmax())
+    target = trained.labels.index(label) if label is not None else best if len(trained.labels) > 2 else 1
+    own = float(_of_class(logits[-1:], target))
+    unknown = torch.tensor([trained.pipeline.vocabulary.unk_index])
+    shorter = [torch.cat([ids[:place], ids[place + 1 :]]) if len(ids) > 1 else unknown for place in range(len(ids))]
+    without = own - _of_class(_logits(model, shorter, trained.pipeline), target)  # [T]
+    contributions, baseline, steps, method = _contributions(model, ids, target, own, trained.pipeline)
+    if contributions is None:
+        contributions, baseline = without, own - float(without.sum())
+
+    itos = trained.pipeline.vocabulary.itos
+    figures = iter(zip(contributions.tolist(), without.tolist(), of_classes[:, target].tolist(), strict=True))
+    return Explanation(
+        text=text,
+        predicted=trained.labels[best],
+        label=trained.labels[target],
+        probabilities=dict(zip(trained.labels, of_classes[-1].tolist(), strict=True)),
+        logit=own,
+        baseline=baseline,
+        method=method,
+        steps=steps,
+        tokens=[
+            ExplainedToken(token.text, itos[token.id], token.fate, *next(figures))
+            if token.id is not None
+            else ExplainedToken(token.text, None, token.fate, None, None, None)
+            for token in traced
+        ],
+        unexplained=max(0, len(places) - LONGEST),
+    )
+
+
+def _of_class(logits: Tensor, target: int) -> Tensor:
+    """Return the logit [N] of one class; the only one of two classes speaks for class 1 and against class 0."""
+    if logits.dim() == 2:
+        return logits[:, target]
+    return logits if target == 1 else -logits
+
+
+def _logits(model: nn.Module, rows: Sequence[Tensor], pipeline: TextPipeline) -> Tensor:
+    """Return the logits [N] or [N, C] of reviews of token ids, on the CPU; each as if it were alone."""
+    offsets = torch.tensor([0, *(len(row) for row in rows)]).cumsum(0)
+    labels = torch.full((len(rows),), UNLABELLED)
+    corpus = Corpus(torch.cat(list(rows)).int(), offsets, labels, pipeline.vocabulary.pad_index, pipeline.fix_length)
+    device = device_of(model)
+    # A model that takes padding for text gives a review another answer in another batch.
+    alone = not getattr(model, "ignore_padding", True)
+    planned = list(torch.arange(len(rows)).split(1)) if alone else evaluation_plan(corpus, device=device)
+    with torch.inference_mode():
+        found = [model(batch.ids, batch.lengths).float().cpu() for batch in Batches(corpus, device=device).of(planned)]
+    return torch.cat(found)[torch.cat(planned).argsort()]
+
+
+def _contributions(
+    model: nn.Module, ids: Tensor, target: int, own: float, pipeline: TextPipeline
+) -> tuple[Tensor | None, float, int | None, str]:
+    """Return the contributions [T] or None, the logit that they start from, the steps, and the method."""
+    if isinstance(model, NbNgramsClassifier):
+        row = _of_class(model.contributions(ids.to(device_of(model))).cpu().squeeze(1), target)
+        return row, own - float(row.sum()), None, "n-grams"
+    logit = _scaled_logit(model, ids, target, pipeline)
+    if logit is None or not _is_differentiable(logit, own, len(ids)):
+        return None, 0.0, None, "leave-one-out"
+    try:
+        from captum.attr import IntegratedGradients
+    except ModuleNotFoundError as error:
+        raise SentexpError(
+            f"explain: needs {error.name}; expected pip install -c constraints.txt -e '.[explain]'"
+        ) from None
+    ends = torch.stack([torch.zeros(len(ids)), torch.ones(len(ids))]).to(device_of(model))
+    # cuDNN has no gradient in evaluation mode; without it the result is the same on every device.
+    with torch.backends.cudnn.flags(enabled=False), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # captum tells of a batch of its own that is smaller than it likes
+        with torch.no_grad():
+            baseline = float(logit(ends[:1]))
+        for steps in STEPS:
+            found = IntegratedGradients(logit).attribute(
+                ends[1:],
+                baselines=ends[:1],
+                n_steps=steps,
+                internal_batch_size=max(1, TOKENS_AT_A_TIME // len(ids)),
+            )
+            if _near_enough(float(found.sum()) - (own - baseline), own - baseline):
+                break
+    return found[0].detach().float().cpu(), baseline, steps, "integrated gradients"
+
+
+def _near_enough(error: float, difference: float) -> bool:
+    return abs(error) <= TOLERANCE * abs(difference) + NEGLIGIBLE
+
+
+def _is_differentiable(logit: Logit, own: float, length: int) -> bool:
+    """Return True if the logit is the model's own at a scale of 1, and has a gradient."""
+    try:
+        with torch.enable_grad():
+            found = logit(torch.ones(1, length, requires_grad=True))
+    except Exception:  # a model of the user's own may want more of its embedding than vectors
+        return False
+    return found.requires_grad and abs(float(found.detach()) - own) <= NEGLIGIBLE * max(1, abs(own))
+
+
+class _ScaledVectors(nn.Module):
+    """Stands in for an embedding: takes places in a batch of steps [S, W] for ids, in any order.
+
+    So it does not matter whether the model transposes or flattens its ids before it looks them up.
+    """
+
+    def __init__(self, vectors: Tensor) -> None:
+        super().__init__()
+        self.vectors = vectors  # [W, E]
+        self.scales = torch.empty(0)  # [S, W]
+
+    def forward(self, places: Tensor) -> Tensor:
+        return self.vectors[places % len(self.vectors)] * self.scales.flatten()[places].unsqueeze(-1)
+
+
+class _ScaledOnes(nn.Module):
+    """Stands in for the embedding dropout of a model that never builds its one-hot vectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = torch.empty(0)  # [S, W]
+
+    def forward(self, ones: Tensor) -> Tensor:
+        return ones * self.scales
+
+
+def _scaled_logit(model: nn.Module, ids: Tensor, target: int, pipeline: TextPipeline) -> Logit | None:
+    """Return the function that integrated gradients are taken of; None if the model has no embedding to stand in for.
+
+    Scales are enough: along the way from zero, a token's contribution is the gradient by its vector's length.
+    """
+    embedding = getattr(model, "embedding", None)
+    if not isinstance(embedding, nn.Module):
+        return None
+    device = device_of(model)
+    width = pipeline.fix_length or len(ids)
+    padded = nn.functional.pad(ids, (0, width - len(ids)), value=pipeline.vocabulary.pad_index).to(device)  # [W]
+    one_hot = isinstance(embedding, OneHot) and isinstance(model, (RecurrentClassifier, BagOfWordsClassifier))
+    stand_in: _ScaledOnes | _ScaledVectors
+    if one_hot:
+        stand_in = _ScaledOnes()
+        replaced: object = model.embedding_dropout
+    else:
+        with torch.no_grad():
+            stand_in = _ScaledVectors(embedding(padded[None])[0])
+        replaced = embedding
+    changed = copy.deepcopy(model, {id(replaced): stand_in})
+
+    def logit(scales: Tensor) -> Tensor:
+        steps = len(scales)
+        stand_in.scales = nn.functional.pad(scales.to(device), (0, width - len(ids)), value=1.0)  # [S, W]
+        places = torch.arange(steps * width, device=device).view(steps, width)
+        batch = padded.expand(steps, -1) if one_hot else places  # [S, W]
+        return _of_class(changed(batch, torch.full((steps,), len(ids))), target)
+
+    return logit
