@@ -13,10 +13,12 @@ import pytest
 import sentexp
 from sentexp.config import compose
 from sentexp.runner import RunResult, build_model, prepare, run
+from sentexp.use.explaining import explain
+from sentexp.use.exporting import export
 from sentexp.use.runs import load
 
 HEAVY = {"torch", "mlflow", "datasets", "spacy", "hydra", "omegaconf", "numpy", "pandas", "matplotlib", "optuna"}
-SLOW = {"sentexp", "fit", "load", "run"}
+SLOW = {"sentexp", "explain", "export", "fit", "load", "run"}
 
 
 def printed(program: str) -> str:
@@ -57,7 +59,8 @@ def test_help_reads_as_a_page_with_every_public_name() -> None:
 
 
 def _examples() -> list[doctest.DocTest]:
-    objects = {"sentexp": sentexp, **{name: getattr(sentexp, name) for name in sentexp.__all__}}
+    objects = {"sentexp": sentexp, "explain": explain, "export": export}
+    objects |= {name: getattr(sentexp, name) for name in sentexp.__all__}
     parser = doctest.DocTestParser()
     found = [parser.get_doctest(thing.__doc__, {}, name, None, 0) for name, thing in objects.items()]
     return [examples for examples in found if examples.examples]

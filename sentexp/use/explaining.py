@@ -131,9 +131,10 @@ def explain(trained: TrainedModel, text: str, label: str | None = None) -> Expla
 
     At most LONGEST tokens are explained.
 
-    >>> import sentexp
-    >>> result = sentexp.run(sentexp.compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-    >>> explanation = explain(sentexp.load(result.model_folder), "not bad at all")
+    >>> from sentexp import compose, load, run
+    >>> from sentexp.use.explaining import explain
+    >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
+    >>> explanation = explain(load(result.model_folder), "not bad at all")
     >>> [token.text for token in explanation.tokens]
     ['not', 'bad', 'at', 'all']
     >>> explanation.label

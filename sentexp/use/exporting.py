@@ -3,8 +3,8 @@
 The exported program takes `ids`, int64 [B, T], right-padded, and `lengths`, int64 [B], of any B and T, and returns
 `probabilities`, float32 [B, C].
 
-Why TorchScript and not a torch.export program: torch.export writes a GRU, and on a GPU an LSTM too, as one step per
-token of the example that it was shown, so the result would take reviews of that one length.
+Why TorchScript and not a torch.export program: torch.export takes an LSTM and a GRU apart into one step per token of
+its example, so the result would take reviews of that one length.
 """
 
 from __future__ import annotations
@@ -69,9 +69,10 @@ class Exported:
 def export(trained: TrainedModel, to: str, folder: Path | str, texts: Sequence[str] = SENTENCES) -> Exported:
     """Write `trained` as a program (`onnx` or `torch`) into `folder`, with what is needed to use it beside it.
 
-    >>> import sentexp
-    >>> result = sentexp.run(sentexp.compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-    >>> export(sentexp.load(result.model_folder), "torch", result.model_folder.parent / "exported").file.name
+    >>> from sentexp import compose, load, run
+    >>> from sentexp.use.exporting import export
+    >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
+    >>> export(load(result.model_folder), "torch", result.model_folder.parent / "exported").file.name
     'model.pt'
 
     The file appears only if it gives what the original gives for `texts`, alone and padded in batches. Raises
