@@ -99,8 +99,24 @@ def test_each_command_works_on_the_newest_run(folder: Path) -> None:
     trained = run_in(folder, "-m", "sentexp", *QUICK, "data.size=200")
     assert trained.returncode == 0, trained.stderr
     for command in filter(needs_a_run, sentexp_commands()):
+        if command.startswith("sentexp demo"):
+            continue  # it goes on until it is ended; see below
         done = run_in(folder, "-m", "sentexp", *shlex.split(command)[1:])
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_answers_until_it_is_interrupted(folder: Path) -> None:
+    assert run_in(folder, "-m", "sentexp", *QUICK, "data.size=200").returncode == 0
+    (command,) = (command for command in sentexp_commands() if command.startswith("sentexp demo"))
+    words = [sys.executable, "-m", *shlex.split(command), "--port", "0"]
+    with subprocess.Popen(words, cwd=folder, env=environment_in(folder), stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        address = program.stdout.readline().removeprefix("demo: ").split()[0]
+        with urllib.request.urlopen(address, timeout=60) as page:
+            assert "Type a review" in page.read().decode()
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=60) == 130
 
 
 @pytest.mark.slow

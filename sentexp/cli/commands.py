@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "trained models side by side",
     "explain": "show what each token of a text contributes",
     "export": "write a model as ONNX or TorchScript",
+    "demo": "type reviews on a local web page",
     "report": "rebuild a sweep's report",
     "record": "record a run whose store was away",
     "schema": "print a JSON schema of the configuration",

@@ -40,4 +40,5 @@ def test_texts_cannot_put_anything_into_a_page() -> None:
     nasty = "<script>alert(1)</script> & co"
     page = whole_page(nasty, nasty, [page_table([nasty], [[nasty]])])
     assert nasty not in page
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; co") == 5  # title, heading, summary, head, cell
+    whole = page.replace("<wbr>", "")  # where the name of a column may break
+    assert whole.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; co") == 5  # title, heading, summary, head, cell
