@@ -112,11 +112,14 @@ def test_the_demo_answers_until_it_is_interrupted(folder: Path) -> None:
     words = [sys.executable, "-m", *shlex.split(command), "--port", "0"]
     with subprocess.Popen(words, cwd=folder, env=environment_in(folder), stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
-        address = program.stdout.readline().removeprefix("demo: ").split()[0]
-        with urllib.request.urlopen(address, timeout=60) as page:
-            assert "Type a review" in page.read().decode()
-        program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=60) == 130
+        try:
+            address = program.stdout.readline().removeprefix("demo: ").split()[0]
+            with urllib.request.urlopen(address, timeout=60) as page:
+                assert "Type a review" in page.read().decode()
+            program.send_signal(signal.SIGINT)
+            assert program.wait(timeout=60) == 130
+        finally:
+            program.kill()
 
 
 @pytest.mark.slow

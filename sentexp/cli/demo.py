@@ -31,6 +31,7 @@ def command(runs: tuple[str, ...], host: str, port: int, **found_by: Any) -> Non
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # whoever opens the page as soon as its address is printed waits for the answer
         except OSError as error:
             raise SentexpError(f"--host {host} --port {port}: {error.strerror}; expected another --port") from error
         port = listener.getsockname()[1]
