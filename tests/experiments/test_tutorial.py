@@ -77,7 +77,9 @@ def test_each_cell_stands_under_a_text_and_is_short() -> None:
             assert len(cell.source.splitlines()) <= 30
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_the_pages_point_to_each_other() -> None:
+    assert "(experiments/tutorial/" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "[tutorial](tutorial/)" in (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
     for page in (NOTEBOOK, FOLDER / "README.md"):
         links = re.findall(r"\]\((\.\.?/[^)#]*|[\w-]+\.\w+)\)", page.read_text(encoding="utf-8"))
         assert links
