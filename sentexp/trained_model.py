@@ -67,6 +67,8 @@ class TrainedModel:
     """Name of each class."""
     config: dict[str, Any]
     """The composed configuration as plain values."""
+    trusted: bool = True
+    """False if the configuration came from a folder that may be anyone's: it names no code that may be run."""
 
     def save(self, folder: Path | str) -> None:
         """Write the files over those of an earlier model. Each appears whole or not at all, the checksums last."""
@@ -111,13 +113,12 @@ class TrainedModel:
         if missing:
             raise SentexpError(f"{folder}: not a trained model; expected {', '.join(missing)} in it")
         _check_files(folder)
-        config = _read_config(folder / CONFIG)
+        config = read_config(folder)
         if not trust:
-            for key, path in _foreign(config):
-                raise SentexpError(
-                    f"{folder / CONFIG}: {key}={path}: code outside of sentexp, which loading would run; expected "
-                    "--trust (trust=True in Python) if the folder is from somebody you trust"
-                )
+            try:
+                refuse_foreign(config)
+            except SentexpError as error:
+                raise SentexpError(f"{folder / CONFIG}: {error}") from error
         labels = read_labels(folder / LABELS)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         weights = _read_weights(folder / WEIGHTS)
@@ -137,7 +138,7 @@ class TrainedModel:
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise SentexpError(f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {reason}") from error
-        return TrainedModel(pipeline, model.to(device).eval(), labels, config)
+        return TrainedModel(pipeline, model.to(device).eval(), labels, config, trust)
 
     def predict(self, texts: Sequence[str | None]) -> Tensor:
         """Return the probability of each class, float32 [N, C] on the CPU; computed in float32 and on all cores.
@@ -240,20 +241,35 @@ def _check_files(folder: Path) -> None:
         raise SentexpError(f"{folder / name}: altered or damaged since the model was saved: its SHA-256 is another one")
 
 
-def _foreign(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the keys of a recorded configuration under which it names code outside of this package, with what is there.
+BUILT = ("text", "tokenizer", "vocab", "embedding", "model")
+"""Sections of which a loaded model is built."""
 
-    Those are the sections of which a loaded model is built.
-    """
-    for group in ("text", "tokenizer", "vocab", "embedding", "model"):
+
+def refuse_foreign(config: Mapping[str, Any], sections: Sequence[str] = BUILT) -> None:
+    """Raise SentexpError if these sections of a recorded configuration name code outside of this package."""
+    for key, path in _foreign(config, sections):
+        raise SentexpError(
+            f"{key}={path}: code outside of sentexp, which would be run; expected --trust (trust=True in Python) if "
+            "the model is from somebody you trust"
+        )
+
+
+def _foreign(config: Mapping[str, Any], sections: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys under which a configuration names code outside of this package, with what is there."""
+    for group in sections:
         section = config.get(group)
         known = {option._target_ for option in OPTIONS.get(group, ())}  # type: ignore[attr-defined]
         for key, value in _special_keys(group, section):
             if key != f"{group}._target_" or value not in known:
                 yield key, value
-    tokenizer = config["tokenizer"]
-    if tokenizer.get("_target_") == CallableTokenizerConfig._target_:
-        yield "tokenizer.path", tokenizer.get("path")
+        if not isinstance(section, Mapping):
+            continue
+        if group == "tokenizer" and section.get("_target_") == CallableTokenizerConfig._target_:
+            yield "tokenizer.path", section.get("path")
+        if group == "evaluation":
+            metrics = section.get("metrics")
+            for name, path in metrics.items() if isinstance(metrics, Mapping) else ():
+                yield f"evaluation.metrics.{name}", path
 
 
 def _special_keys(key: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -268,10 +284,12 @@ def _special_keys(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _special_keys(f"{key}[{number}]", inner)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the configuration that `save` wrote to `folder`. Raises SentexpError if it is damaged or is another."""
+    path = folder / CONFIG
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SentexpError(f"{path}: damaged: {one_line(error)}; expected YAML") from error
     groups = ("text", "tokenizer", "vocab", "model")
     found = config if isinstance(config, Mapping) else {}

@@ -49,7 +49,8 @@ def command(runs: tuple[str, ...], record: bool, output: Path | None, config_dir
         from sentexp.use.judging import load_reviews
         from sentexp.use.recording import log_data, run_about
 
-    config = composed_over(found[0][1].config, overrides, config_dir)
+    first = found[0][1]
+    config = composed_over(first.config, overrides, config_dir, trust=first.trusted)
     tracking = run_about([one for one, _ in found], **found_by) if record else NoTracking().run()
     with tracking as recorded, messages.shown(), tempfile.TemporaryDirectory() as passing:
         reviews = load_reviews(config, ["test"])

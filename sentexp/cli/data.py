@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sentexp import terminal
+from sentexp.cli.run_options import new_folder
 from sentexp.errors import SentexpError, nearest_path
 
 
@@ -16,7 +17,8 @@ from sentexp.errors import SentexpError, nearest_path
     "--output",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Also write a page (data.html), its pictures and tables (csv).",
+    callback=new_folder,
+    help="Also write to a new folder: a page (data.html), its pictures and tables (csv).",
 )
 @click.option(
     "--config-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Folder with YAML files of your own."

@@ -60,7 +60,7 @@ def command(
         from sentexp.use.recorded_config import composed_over
         from sentexp.use.recording import child_of, log_data
 
-    config = composed_over(trained.config, overrides, config_dir)
+    config = composed_over(trained.config, overrides, config_dir, trust=trained.trusted)
     folder = output or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}-evaluate")
     name = " ".join(["evaluate", *overrides])
     tracking = NoTracking().run() if no_record else child_of(found, found_by["tracking_uri"], name)

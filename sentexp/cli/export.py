@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sentexp import terminal
-from sentexp.cli.run_options import load, run_options
+from sentexp.cli.run_options import load, new_folder, run_options
 from sentexp.errors import SentexpError, nearest_path
 
 
@@ -25,7 +25,8 @@ from sentexp.errors import SentexpError, nearest_path
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     required=True,
-    help="Where the program goes, with vocabulary, labels, example.py and README.txt.",
+    callback=new_folder,
+    help="A new folder for the program, with vocabulary, labels, example.py and README.txt.",
 )
 @click.option(
     "--check",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sentexp import terminal
+from sentexp.errors import SentexpError
 
 if TYPE_CHECKING:
     from sentexp.trained_model import TrainedModel
@@ -48,6 +49,13 @@ def find_and_load(
         return found, TrainedModel.load(found.folder, trust=trust)
 
 
+def new_folder(context: click.Context, parameter: click.Parameter, folder: Path | None) -> Path | None:
+    """Refuse a folder that holds something: it could be overwritten, or recorded with the report."""
+    if folder is not None and folder.is_dir() and any(folder.iterdir()):
+        raise SentexpError(f"--output {folder}: holds files already; expected a new or an empty folder")
+    return folder
+
+
 def data_options(function: Function) -> Function:
     """Give a command the options --output and --config-dir, beside the overrides that choose its data."""
     for option in (
@@ -55,7 +63,8 @@ def data_options(function: Function) -> Function:
             "--output",
             type=click.Path(path_type=Path, file_okay=False),
             metavar="FOLDER",
-            help="Where the report goes.",
+            callback=new_folder,
+            help="Where the report goes: a new folder.",
         ),
         click.option(
             "--config-dir",

@@ -60,8 +60,8 @@ class SpacyTokenizer:
         """Tokenize a long span as spaCy does, in time that grows with its length.
 
         spaCy takes one prefix and one suffix off at a time, and looks at all that is left each time. Which ones it
-        finds depends on the characters near the ends alone, unless an exception such as `:)` joins two of them: then
-        spaCy itself does it all.
+        finds depends on the characters near the ends alone, and a run of `…` has prefixes of one and suffixes of two.
+        If an exception such as `:)` joins several of them, spaCy itself does it all.
         """
         tokenizer = self._tokenizer()
         start, stop = 0, len(span)
@@ -70,15 +70,15 @@ class SpacyTokenizer:
         while stop - start >= LONG:
             prefix = tokenizer.prefix_search(span[start : start + WINDOW])
             suffix = tokenizer.suffix_search(span[stop - WINDOW : stop])
-            if prefix is not None and 0 < prefix.end() < WINDOW:
-                before.append(span[start : start + prefix.end()])
-                start += prefix.end()
-            elif suffix is not None and suffix.start() > 0:
-                after.append(span[stop - WINDOW + suffix.start() : stop])
-                stop -= WINDOW - suffix.start()
-            else:
+            first = prefix.end() if prefix is not None else 0
+            last = WINDOW - suffix.start() if suffix is not None else 0
+            if first == last == 0 or WINDOW in (first, last):  # none, or one that may be longer than was looked at
                 break
-        middle = [token.text for token in tokenizer(span[start:stop])]
+            before += [span[start : start + first]] if first else []
+            after += [span[stop - last : stop]] if last else []
+            start, stop = start + first, stop - last
+        # exceptions are looked for last, among all tokens: `):` in the middle may be the rest of a `:):`
+        middle = [token.text for token in self._without_exceptions()(span[start:stop])]
         tokens = [*before, *middle, *reversed(after)]
         if any(
             tuple(tokens[at : at + length]) in exceptions
@@ -86,7 +86,10 @@ class SpacyTokenizer:
             for at in range(len(tokens) - length + 1)
         ):
             return [token.text for token in tokenizer(span)]
-        return tokens
+        rules = tokenizer.rules
+        return [
+            part for token in tokens for part in ([one.text for one in tokenizer(token)] if token in rules else [token])
+        ]
 
     @functools.cached_property
     def _exceptions_by_length(self) -> dict[int, set[tuple[str, ...]]]:
@@ -145,10 +148,14 @@ class SpacyTokenizer:
 
     def _exceptions(self) -> list[list[str]]:
         """Return each of spaCy's exceptions as the tokens that it would be if there were none."""
+        without_exceptions = self._without_exceptions()
+        return [[token.text for token in without_exceptions(exception)] for exception in self._tokenizer().rules]
+
+    def _without_exceptions(self) -> Any:
         from spacy.tokenizer import Tokenizer
 
         whole = self._tokenizer()
-        without_exceptions = Tokenizer(
+        return Tokenizer(
             whole.vocab,
             rules={},
             prefix_search=whole.prefix_search,
@@ -157,7 +164,6 @@ class SpacyTokenizer:
             token_match=whole.token_match,
             url_match=whole.url_match,
         )
-        return [[token.text for token in without_exceptions(exception)] for exception in whole.rules]
 
     def _tokenizer(self) -> Any:
         if self._spacy is None or len(self._spacy.vocab.strings) > MAX_STRINGS:

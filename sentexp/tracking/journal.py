@@ -16,10 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from filelock import FileLock, Timeout
+
 from sentexp.errors import SentexpError, one_line
 from sentexp.redact import without_passwords
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.store import brief_patience
+from sentexp.trained_model import read_config, refuse_foreign
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,9 @@ class StoredRun(Run, Protocol):
     def has_model(self) -> bool:
         """Return True if the run has recorded a model."""
 
+    def register_model(self) -> None:
+        """Make the recorded model a version of the registered one, unless it is one already."""
+
     def end(self, status: str, log_file: Path | None) -> None:
         """Set the run's final status and record the file with its log."""
 
@@ -63,7 +69,7 @@ class JournaledRun:
         self._next_attempt = 0.0
         self._told = False
         self._journal = _Journal(self._folder / FILE)
-        self._journal.append(dict(begun))
+        self._journal.begin(dict(begun))
 
     def log_config(
         self, config: Mapping[str, Any], overrides: Sequence[str] = (), choices: Mapping[str, str] | None = None
@@ -107,6 +113,7 @@ class JournaledRun:
         self._next_attempt = 0.0
         self._add("end", status=status, log_file=file)
         if self._pending:
+            self._journal.release()
             log.warning(
                 "tracking: %d records wait; record them with: sentexp record %s", len(self._pending), self._folder
             )
@@ -156,7 +163,19 @@ class _Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = lock_of(path)
         self._told = False
+
+    def begin(self, begun: Record) -> None:
+        """Write how the run begins. Raises SentexpError if the folder holds the journal of an earlier run."""
+        if self._path.exists():
+            raise SentexpError(
+                f"{self._path}: what an earlier run in this folder has not recorded; expected another folder, or "
+                f"`sentexp record {self._path.parent}` first"
+            )
+        self.append(begun)
+        with suppress(OSError, Timeout):
+            self._lock.acquire(timeout=0)
 
     def append(self, record: Record) -> None:
         try:
@@ -171,6 +190,18 @@ class _Journal:
     def remove(self) -> None:
         with suppress(OSError):
             self._path.unlink()
+        self.release()
+
+    def release(self) -> None:
+        """Let `sentexp record` take the journal."""
+        self._lock.release()
+        with suppress(OSError):
+            Path(self._lock.lock_file).unlink()
+
+
+def lock_of(path: Path) -> FileLock:
+    """Return the lock that the run holds as long as it writes the journal at `path`."""
+    return FileLock(path.with_name(f".{path.name}.lock"))
 
 
 def record_folder(
@@ -183,30 +214,50 @@ def record_folder(
     code outside of this package.
     """
     path = folder / FILE
-    records = _read(path)
-    begun = next(records)
-    if (folder / "model").is_dir():
-        from sentexp.trained_model import TrainedModel
+    if not path.is_file():
+        raise SentexpError(f"{path}: no such file; expected the output folder of a run that its store did not take")
+    lock = lock_of(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SentexpError(f"{folder}: the run goes on; expected one that has ended") from None
+    try:
+        location = _record(path, tracker, uri, trust)
+        path.unlink()
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+    return location
 
-        TrainedModel.load(folder / "model", trust=trust)
+
+def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, trust: bool) -> Location | None:
+    records = _read(path)
+    begun = next(records, {})
+    if uri is None and ":***@" in str(begun.get("tracker", {}).get("uri")):  # as without_passwords leaves it
+        raise SentexpError(f"{path}: its store has a password, which is not kept; expected --tracking-uri URI")
     try:
         run = tracker(**begun["tracker"] | ({"uri": uri} if uri else {})).start(**begun["run"])
     except (KeyError, TypeError) as error:
         raise SentexpError(f"{path}:1: damaged ({one_line(error)}); expected how the run began") from error
     ended = False
-    for record in records:
-        _replay(run, record, folder)
+    for number, record in enumerate(records, 2):
+        if record["call"] == "log_model" and not trust:
+            refuse_foreign(read_config(_inside(path.parent, record.get("folder"))))
+        try:
+            _replay(run, record, path.parent)
+        except TypeError as error:  # other arguments than the call has
+            raise SentexpError(f"{path}:{number}: damaged ({one_line(error)}); expected a record") from error
         ended = record["call"] == "end"
     if not ended:
         run.end("KILLED", None)
-    path.unlink()
     return run.location()
 
 
 def _read(path: Path) -> Iterator[Record]:
-    if not path.is_file():
-        raise SentexpError(f"{path}: no such file; expected the output folder of a run that its store did not take")
-    lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise SentexpError(f"{path}: damaged ({one_line(error)}); expected records") from error
     for number, line in enumerate(lines[:-1], 1):  # what follows the last line end was being written in a crash
         try:
             record = json.loads(line)
@@ -229,7 +280,16 @@ def _replay(run: StoredRun, record: Record, folder: Path) -> None:
     arguments = {name: value for name, value in record.items() if name != "call"}
     for name in ("folder", "log_file"):  # relative, so that the output folder can be moved
         if arguments.get(name) is not None:
-            arguments[name] = folder / arguments[name]
+            arguments[name] = _inside(folder, arguments[name])
     if record["call"] == "log_model" and run.has_model():
+        run.register_model()  # which may be what failed
         return
     getattr(run, record["call"])(**arguments)
+
+
+def _inside(folder: Path, given: Any) -> Path:
+    """Return a path of a record, relative to the run's folder. Raises SentexpError for one outside of it."""
+    found = (folder / str(given)).resolve()
+    if not found.is_relative_to(folder.resolve()):
+        raise SentexpError(f"{folder / FILE}: names {given}, outside of the run's folder; expected a file in it")
+    return found

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 FOLDER = "artifacts/model"
 """Where the folder of TrainedModel lies in an MLflow model: `artifacts` and the name that `log_model` is given."""
 
+TYPE = "sentexp"
+"""MLflow's type of the models, by which they are told from those of other programs."""
+
 NAME = "model"
 """Name of the model in its run: runs:/RUN_ID/model."""
 
@@ -67,7 +70,7 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
     labels = read_labels(folder / LABELS)
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     logged = client.create_logged_model(
-        experiment_id, name=NAME, source_run_id=run_id, params=dict(params), model_type="sentexp"
+        experiment_id, name=NAME, source_run_id=run_id, params=dict(params), model_type=TYPE
     )
     try:
         with tempfile.TemporaryDirectory() as scratch, _quiet():
@@ -97,7 +100,8 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
 
 def register(client: MlflowClient, uri: str, name: str, model_id: str, run_id: str) -> None:
     """Add a recorded model as the next version of the registered model `NAME` or `NAME@ALIAS`, and point the alias,
-    which is ALIAS or else `newest`, to it. The store at `uri` is the registry as well."""
+    which is ALIAS or else `newest`, to it. A model of this run that is there already gets the alias alone. The store at
+    `uri` is the registry as well."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -107,6 +111,10 @@ def register(client: MlflowClient, uri: str, name: str, model_id: str, run_id: s
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    for known in client.search_model_versions(f"name = '{name}'"):
+        if known.run_id == run_id:
+            client.set_registered_model_alias(name, alias or "newest", known.version)
+            return
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)  # a client looks the model up there, whatever its own address is
     try:

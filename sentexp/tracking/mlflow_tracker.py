@@ -138,6 +138,7 @@ class MlflowTracker:
         """Return what `start` and the constructor need to continue the run, or to start it anew in another store."""
         tracker: dict[str, Any] = {"uri": run.uri, "experiment": self._experiment, "run_name": self._run_name}
         tracker |= {"log_model": self._log_model, "register": self._register, "tags": self._tags}
+        tracker = without_passwords(tracker)
         return {"tracker": tracker, "run": {"parent_run_id": parent_run_id, "name": name, "key": key}}
 
 
@@ -267,14 +268,13 @@ class MlflowRun:
         """Record the model as `sentexp.tracking.logged_model` does; MLflow finds it as runs:/RUN_ID/model too."""
         if not self._keep_model:
             return None
-        from sentexp.tracking.logged_model import log_model, register
+        from sentexp.tracking.logged_model import log_model
 
         with _writing(self._store.uri):
             uri = log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
-            self._model_id = uri.removeprefix("models:/")
-            if self._register is not None:
-                register(self._client, self._store.uri, self._register, self._model_id, self.run_id)
-            return uri
+        self._model_id = uri.removeprefix("models:/")
+        self.register_model()
+        return uri
 
     def has_model(self) -> bool:
         """Return True if the run has recorded a model."""
@@ -284,6 +284,15 @@ class MlflowRun:
             return False
         self._model_id = outputs.model_outputs[0].model_id
         return True
+
+    def register_model(self) -> None:
+        """Make the recorded model a version of the registered one, unless it is one already."""
+        if self._register is None or self._model_id is None:
+            return
+        from sentexp.tracking.logged_model import register
+
+        with _writing(self._store.uri):
+            register(self._client, self._store.uri, self._register, self._model_id, self.run_id)
 
     def end(self, status: str, log_file: Path | None) -> None:
         """Set the run's final status, FINISHED, FAILED or KILLED, and record the file with its log."""

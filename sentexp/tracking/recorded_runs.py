@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sentexp.errors import SentexpError, did_you_mean, one_line
 from sentexp.redact import without_passwords
-from sentexp.tracking.logged_model import FOLDER
+from sentexp.tracking.logged_model import FOLDER, TYPE
 from sentexp.tracking.store import existing_client, explained
 
 if TYPE_CHECKING:
@@ -136,8 +136,13 @@ class RecordedRuns:
 
     def _with_model(self, order: Sequence[str], metric: str | None = None) -> Iterator[RecordedRun]:
         for run in self._search("attributes.status = 'FINISHED'", order, metric):
-            if run.model_id is not None:
+            if run.model_id is not None and self._is_ours(run.model_id):
                 yield run
+
+    def _is_ours(self, model_id: str) -> bool:
+        """Return False for a model of another program in the same store."""
+        with explained(self._uri):
+            return self._client.get_logged_model(model_id).model_type == TYPE
 
     def _search(self, condition: str, order: Sequence[str], metric: str | None = None) -> Iterator[RecordedRun]:
         token = None

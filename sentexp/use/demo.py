@@ -36,7 +36,7 @@ def demo_app(models: Mapping[str, TrainedModel], hosts: list[str]) -> FastAPI:
     app = FastAPI(title="sentexp demo", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     page = Path(__file__).with_name("demo.html").read_text(encoding="utf-8")
-    one_at_a_time = threading.Lock()  # an explanation hooks into the layers of its model
+    one_at_a_time = threading.Lock()  # each answer takes all cores
 
     @app.get("/")
     def show() -> HTMLResponse:

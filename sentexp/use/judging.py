@@ -85,7 +85,9 @@ def seen_in_training(trained: TrainedModel, reviews: Reviews, config: Config) ->
     if own is None or own == plain(config.data):  # the latter has told of texts that are in both
         return []
     try:
-        trained_on: Reviews = build(composed_over(trained.config).data, cache_dir=Path(config.cache_dir).expanduser())
+        trained_on: Reviews = build(
+            composed_over(trained.config, trust=trained.trusted).data, cache_dir=Path(config.cache_dir).expanduser()
+        )
     except SentexpError as error:
         return [f"whether it was trained on some of these test reviews is not known: {error}"]
     test = reviews.splits["test"]["text"][:]

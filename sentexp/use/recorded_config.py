@@ -15,6 +15,7 @@ from sentexp.config_files import conf_dir, literal_yaml
 from sentexp.errors import SentexpError
 from sentexp.explain import mistakes_explained
 from sentexp.schema import OPTIONS, Config
+from sentexp.trained_model import refuse_foreign
 
 OF_JUDGING = r"data([.@]|$)|evaluation(\.|$)|trainer\.(device|precision)$"
 """Regular expression of the keys that say by what and where a model is judged."""
@@ -29,14 +30,17 @@ def is_of_judging(override: str) -> bool:
     return bool(equals) and re.match(OF_JUDGING, key.lstrip("+")) is not None
 
 
-def composed_over(recorded: Mapping[str, Any], overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
+def composed_over(
+    recorded: Mapping[str, Any], overrides: Sequence[str] = (), folder: Path | None = None, *, trust: bool = False
+) -> Config:
     """Compose the sections data, evaluation and trainer that a run has recorded, changed by `overrides`.
 
     With data=OPTION among them, nothing of the run's own data is left. `folder` has further options, as --config-dir.
     A key that was added since the run has its default.
 
-    Raises SentexpError for a key that would change the model, as `sentexp.compose` for others, and where the run has
-    recorded no data and `overrides` name none.
+    Raises SentexpError for a key that would change the model, as `sentexp.compose` for others, where the run has
+    recorded no data and `overrides` name none, and without `trust` if what was recorded names code outside of this
+    package.
     """
     for override in overrides:
         if not is_of_judging(override):
@@ -45,6 +49,8 @@ def composed_over(recorded: Mapping[str, Any], overrides: Sequence[str] = (), fo
     chosen = any(override.startswith("data=") for override in overrides)
     if not chosen and not isinstance(recorded.get("data"), Mapping):
         raise SentexpError("data: the run has recorded none; expected data=..., as for training")
+    if not trust:
+        refuse_foreign(recorded, ["evaluation", "trainer"] if chosen else ["data", "evaluation", "trainer"])
     words = [] if folder is None else ["--config-dir", str(folder)]
     with (
         tempfile.TemporaryDirectory() as place,

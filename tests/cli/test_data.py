@@ -18,14 +18,17 @@ def test_warnings_are_named_with_their_keys_and_a_report_is_written(sentexp, tmp
     rows = [f"a film number {row % 90},{'pos' if row % 2 else 'neg'}" for row in range(200)]
     (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]))
     for strict, status in ((["--strict"], 1), ([], 0)):
-        arguments = ["data", "data=files", "data.path=a.csv", "--output", "deep/report", *strict]
+        folder = f"deep/report{status}"
+        arguments = ["data", "data=files", "data.path=a.csv", "--output", folder, *strict]
         program = sentexp(*arguments)
         output, errors = program.communicate(timeout=120)
         assert (program.returncode, errors) == (status, "")
         assert "test reviews are also in train" in output
         assert "data.drop_duplicates=true" in output
-        assert output.splitlines()[-1] == "report: deep/report/data.html"
-        assert (tmp_path / "deep/report/data.html").is_file()
+        assert output.splitlines()[-1] == f"report: {folder}/data.html"
+        assert (tmp_path / folder / "data.html").is_file()
+    again, _ = sentexp(*arguments).communicate(timeout=120)
+    assert again == ""  # a folder that holds files is refused
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,11 @@ def test_long_spans_have_the_tokens_of_spacy(pool, random, count, around):
     assert OURS(f"  well :) {span}\n\n{span} ok.") == ["well", ":)", *expected, *expected, "ok", "."]
 
 
+@pytest.mark.parametrize("count", range(1000, 1012))
+def test_a_mark_that_is_longer_at_the_end_than_at_the_beginning(count):
+    assert OURS("…" * count) == [token.text for token in PLAIN("…" * count)]
+
+
 @pytest.mark.parametrize("mark", [")", "(", "*", "😀"])
 def test_a_run_of_one_mark_is_read_although_exceptions_hold_it(mark):
     assert OURS(mark * 30_000) == [mark] * 30_000

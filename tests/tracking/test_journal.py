@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up_model import trained
 from mlflow import MlflowClient
 
 from sentexp.errors import SentexpError
 from sentexp.tracking import journal
 from sentexp.tracking.journal import FILE, JournaledRun, record_folder
 from sentexp.tracking.mlflow_tracker import MlflowTracker
+from sentexp.trained_model import TrainedModel
 
 
 class Store:
@@ -111,6 +113,7 @@ def interrupted(uri: str, folder: Path) -> str:
     record.log_config({"seed": 3, "tracking": {"uri": "mysql://a:secret@b"}}, ["seed=3"])
     record.log_metrics({"train/loss": 0.5}, step=1)
     record.set_tags({"labels": ["neg", "pos"]})
+    record._journal.release()  # as the end of its process does
     return record.location().run_id
 
 
@@ -127,6 +130,66 @@ def test_what_a_killed_run_had_recorded_is_completed_without_anything_twice(stor
     assert [(p.step, p.value) for p in client.get_metric_history(run_id, "train/loss")] == [(2, 0.4), (1, 0.5)]
     assert client.get_run(run_id).info.status == "KILLED"
     assert not (tmp_path / FILE).exists()
+
+
+def test_a_run_that_goes_on_is_left_alone_and_a_second_one_in_its_folder_is_refused(tmp_path: Path) -> None:
+    run = JournaledRun(Store(), tmp_path, {})
+    with pytest.raises(SentexpError, match="the run goes on"):
+        record_folder(tmp_path, MlflowTracker)
+    with pytest.raises(SentexpError, match=r"what an earlier run in this folder .* `sentexp record "):
+        JournaledRun(Store(), tmp_path, {})
+    run.end("FINISHED", None)
+    assert not list(tmp_path.iterdir())
+    JournaledRun(Store(), tmp_path, {}).end("FINISHED", None)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.txt", "model/../../secret.txt"])
+def test_a_journal_from_elsewhere_sends_no_file_from_outside_of_its_folder(
+    store_uri: str, tmp_path: Path, name
+) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    interrupted(store_uri, tmp_path / "run")
+    record = {"call": "end", "status": "FINISHED", "log_file": name}
+    with (tmp_path / "run" / FILE).open("a") as file:
+        file.write(json.dumps(record) + "\n")
+    with pytest.raises(SentexpError, match="outside of the run's folder"):
+        record_folder(tmp_path / "run", MlflowTracker)
+
+
+def test_a_journal_from_elsewhere_records_no_model_that_names_code_of_others(store_uri: str, tmp_path: Path) -> None:
+    interrupted(store_uri, tmp_path)
+    model = trained()
+    hostile = {**model.config, "model": {"_target_": "os.system", "command": "true"}}
+    TrainedModel(model.pipeline, model.model, model.labels, hostile).save(tmp_path / "other")
+    with (tmp_path / FILE).open("a") as file:
+        file.write(json.dumps({"call": "log_model", "folder": "other"}) + "\n")
+    with pytest.raises(SentexpError, match="code outside of sentexp"):
+        record_folder(tmp_path, MlflowTracker)
+
+
+def test_the_password_of_a_store_is_not_kept(tmp_path: Path) -> None:
+    begun = MlflowTracker("postgresql://anna:secret@db/runs", "x")
+    run = type("Run", (), {"uri": "postgresql://anna:secret@db/runs"})()
+    JournaledRun(Store(), tmp_path, begun._begun(run, None, None, "k"))._journal.release()
+    assert "secret" not in (tmp_path / FILE).read_text()
+    with pytest.raises(SentexpError, match="has a password, which is not kept; expected --tracking-uri"):
+        record_folder(tmp_path, MlflowTracker)
+
+
+def test_a_registration_that_failed_is_made_up_for(store_uri: str, tmp_path: Path, monkeypatch) -> None:
+    trained().save(tmp_path / "model")
+    tracker = MlflowTracker(store_uri, "journal", register="made up for")
+
+    def fail(*_: Any) -> None:
+        raise SentexpError("no answer")
+
+    with tracker.run(folder=tmp_path) as run, monkeypatch.context() as away:
+        away.setattr("sentexp.tracking.logged_model.register", fail)
+        run.log_model(tmp_path / "model")
+    client = MlflowClient(store_uri)
+    version = client.get_model_version_by_alias("made up for", "newest")
+    assert version.run_id == run.location().run_id
+    assert len(client.search_model_versions("name = 'made up for'")) == 1
 
 
 def test_another_store_gets_the_run_anew(store_uri: str, tmp_path: Path) -> None:
@@ -146,6 +209,8 @@ def test_another_store_gets_the_run_anew(store_uri: str, tmp_path: Path) -> None
     [
         (None, r"unrecorded\.jsonl: no such file; expected the output folder"),
         ("{}\n", r"unrecorded\.jsonl:1: damaged \(KeyError"),
+        ("", r"unrecorded\.jsonl:1: damaged \(KeyError"),
+        ('BEGUN\n{"call": "log_text", "texts": "x"}\n', r":2: damaged \(TypeError"),
         ('{"tracker": {"uris": "x"}, "run": {}}\n', r":1: damaged \(TypeError"),
         ('BEGUN\n{"call": "__init__"}\n', r":2: damaged \(ValueError: __init__\)"),
         ("BEGUN\n[]\n", r":2: damaged"),

@@ -98,8 +98,23 @@ def test_a_source_of_the_users_own_is_found_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "data" / "mine.yaml").write_text("defaults: [demo]\nsize: 30\n")
     assert composed_over(recorded(), ["data=mine"], tmp_path).data.size == 30
     own = recorded()
-    own["data"] = {"_target_": "sentexp.data.hub.splits", "name": "x"}
-    assert isinstance(composed_over({**own, "data": {"_target_": "builtins.dict", "name": "x"}}).data, dict)
+    own["data"] = {"_target_": "builtins.dict", "name": "x"}
+    assert isinstance(composed_over(own, trust=True).data, dict)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": {"_target_": "shutil.copy", "src": "a", "dst": "RAN"}},
+        {"evaluation": {"metrics": {"x": "this.s"}}},
+        {"trainer": {"device": {"_target_": "os.abort"}}},
+    ],
+)
+def test_what_a_folder_from_elsewhere_names_is_not_run(changes) -> None:
+    with pytest.raises(SentexpError, match="code outside of sentexp"):
+        composed_over({**recorded(), **changes})
+    if "data" in changes:
+        assert composed_over({**recorded(), **changes}, ["data=demo"]).data == compose().data
 
 
 @pytest.mark.parametrize(

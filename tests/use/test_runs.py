@@ -24,7 +24,14 @@ class Recorded:
         self.ids: dict[str, str] = {}
 
     def add(
-        self, name: str, experiment: str = "films", *, model: bool = True, ended: str = "FINISHED", **metrics: float
+        self,
+        name: str,
+        experiment: str = "films",
+        *,
+        model: bool = True,
+        kind: str = "sentexp",
+        ended: str = "FINISHED",
+        **metrics: float,
     ) -> str:
         number = self.experiments[experiment]
         run_id = self.client.create_run(number, run_name=name, start_time=1000 + len(self.ids)).info.run_id
@@ -33,12 +40,12 @@ class Recorded:
         if model:
             from mlflow.entities import LoggedModelOutput
 
-            logged = self.client.create_logged_model(number, name="model", source_run_id=run_id)
+            logged = self.client.create_logged_model(number, name="model", source_run_id=run_id, model_type=kind)
             folder = Path(url2pathname(logged.artifact_location.removeprefix("file://"))) / "artifacts" / "model"
             trained().save(folder)
             self.client.finalize_logged_model(logged.model_id, "READY")
             self.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-            self.model_id = logged.model_id
+            self.model_id = logged.model_id if kind == "sentexp" else self.model_id
         self.client.set_terminated(run_id, ended)
         self.ids[name] = run_id
         return run_id
@@ -55,6 +62,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     recorded.add("killed", ended="KILLED", model=False, best__valid_accuracy=0.99)
     recorded.add("sweep", model=False, best__valid_accuracy=1.0)
     recorded.add("newest", valid__loss=0.6)
+    recorded.add("of another program", kind="", valid__loss=0.1)
     return recorded
 
 
