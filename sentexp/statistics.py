@@ -26,7 +26,8 @@ TEMPERATURES = (0.05, 20.0)
 """Bounds of the temperature that is fitted."""
 
 LEAST_PROBABILITY = 1e-38
-"""A probability of 0, whose logarithm is needed, is taken for this: the least that float32 tells from 0."""
+"""A probability of 0, whose logarithm is needed, is taken for this: about the least that float32 holds with all its
+digits."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,6 @@ def intervals(values: np.ndarray, drawn: np.ndarray) -> list[Interval]:
         low, high = np.percentile(defined, [tail, 100 - tail]) if len(defined) else (np.nan, np.nan)
         found.append(Interval(float(value), float(low), float(high)))
     return found
-
-
-def share_interval(right: int, total: int, *, seed: int = 0) -> Interval:
-    """Return the share right/total with its bootstrap interval; `total` must be positive.
-
-    Of `total` reviews drawn with replacement, the right ones have a binomial distribution, which is drawn directly.
-    """
-    drawn = np.random.default_rng(seed).binomial(total, right / total, RESAMPLES) / total
-    return intervals(np.array([right / total]), drawn[:, None])[0]
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -93,15 +93,6 @@ def test_a_resample_without_a_class_has_no_roc_auc_and_does_not_count() -> None:
     assert np.isnan(statistics.intervals(np.array([0.5]), np.array([[np.nan]]))[0].low)
 
 
-def test_the_interval_of_a_share_is_that_of_its_resampled_mean() -> None:
-    right = np.r_[np.ones(80), np.zeros(20)]
-    drawn = statistics.bootstrap(lambda weights: weights @ right[:, None] / 100, 100, resamples=4000)
-    (mean,) = statistics.intervals(np.array([0.8]), drawn)
-    share = statistics.share_interval(80, 100)
-    assert (share.value, share.low, share.high) == pytest.approx((mean.value, mean.low, mean.high), abs=0.02)
-    assert statistics.share_interval(5, 5) == statistics.Interval(1, 1, 1)
-
-
 @pytest.mark.parametrize(
     ("only_first", "only_second", "p"),
     [(0, 0, 1.0), (5, 5, 1.0), (1, 0, 1.0), (0, 5, 2 / 2**5), (10, 2, 2 * (1 + 12 + 66) / 2**12)],

@@ -46,9 +46,10 @@ def command(
       sentexp evaluate best --threshold-for f1
       sentexp evaluate 3f2a data=files data.path=new.csv 'data.label_map={1: negative, 5: positive}'
 
-    Metrics have bootstrap intervals. Slices show where the model is better or worse. A temperature that mends the
-    probabilities, and the best threshold between two labels, are chosen on the validation reviews of these data, never
-    on test. The report goes to a folder under outputs/, and, as a child run of RUN, to MLflow.
+    Metrics have bootstrap intervals. Slices, with Wilson's intervals, show where the model is better or worse. A
+    temperature that mends the probabilities, and the best threshold between two labels, are chosen on the validation
+    reviews of these data, never on test. The report goes to a folder under outputs/, and, as a child run of RUN, to
+    MLflow.
     """  # fmt: skip
     found, trained = find_and_load(run, **found_by)
     with terminal.status("loading the evaluation"):

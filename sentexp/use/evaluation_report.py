@@ -59,7 +59,8 @@ def evaluation_page(evaluated: Evaluation, name: str, pictures: Mapping[str, Pat
     heads, rows = slice_rows(evaluated)
     return whole_page(
         f"Evaluation of {name}",
-        f"{len(evaluated.judged['test'].corpus):,} test reviews of {evaluated.source}. {INTERVALS}",
+        f"{len(evaluated.judged['test'].corpus):,} test reviews of {evaluated.source}. {INTERVALS} "
+        "Those of slices are Wilson's (1927).",
         [
             section(
                 "Metrics",

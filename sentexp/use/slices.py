@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sentexp.report.run.by_length import bin_edges, bin_names
-from sentexp.statistics import share_interval
+from sentexp.statistics import wilson
 
 # Shapes: N reviews
 
@@ -65,16 +65,18 @@ def slices(
 
 
 def slice_table(parts: Sequence[Slice], right: np.ndarray) -> pd.DataFrame:
-    """Return one row per slice: slice, part, reviews, accuracy, and low and high, the ends of its bootstrap interval.
+    """Return one row per slice: slice, part, reviews, accuracy, and low and high, the ends of its interval.
 
-    `right` [N] is whether each answer was right.
+    The interval is Wilson's, which tells something also where all answers are right. `right` [N] is whether each answer
+    was right.
     """
-    rows = []
-    for part in parts:
-        reviews = int(part.rows.sum())
-        accuracy = share_interval(int(right[part.rows].sum()), reviews)
-        rows.append((part.kind, part.name, reviews, accuracy.value, accuracy.low, accuracy.high))
-    return pd.DataFrame(rows, columns=["slice", "part", "reviews", "accuracy", "low", "high"])
+    reviews = np.array([part.rows.sum() for part in parts], dtype=int)
+    hits = np.array([right[part.rows].sum() for part in parts], dtype=int)
+    low, high = wilson(hits, reviews)
+    kinds, names = [part.kind for part in parts], [part.name for part in parts]
+    return pd.DataFrame(
+        {"slice": kinds, "part": names, "reviews": reviews, "accuracy": hits / reviews, "low": low, "high": high}
+    )
 
 
 def _by_length(lengths: np.ndarray) -> Iterator[Slice]:

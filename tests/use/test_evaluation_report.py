@@ -57,6 +57,7 @@ def test_the_folder_has_the_report_of_a_run_with_tables_and_one_page(config, tmp
     assert metrics.loc["test/accuracy", "value"] == pytest.approx(evaluated.metrics["test/accuracy"].value)
     assert pd.read_csv(folder / "slices.csv")["reviews"].tolist() == evaluated.slices["reviews"].tolist()
     page = (folder / "evaluation.html").read_text(encoding="utf-8")
+    assert "Those of slices are Wilson&#x27;s (1927)." in page
     assert "Evaluation of &lt;b&gt;mine&lt;/b&gt;" in page
     assert page.count("data:image/png;base64,") == 5
     assert "http" not in page

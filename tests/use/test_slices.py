@@ -75,3 +75,11 @@ def test_the_table_counts_the_reviews_and_those_that_are_right() -> None:
     assert (row["slice"], row["part"], row["reviews"]) == ("label", "pos", 3)
     assert row["accuracy"] == pytest.approx(2 / 3)
     assert row["low"] <= row["accuracy"] <= row["high"]
+
+
+def test_the_interval_of_a_slice_is_wilsons_so_that_three_of_three_are_no_certainty() -> None:
+    three, all_wrong = np.array([True, True, True, False, False]), np.array([False, False, False, True, True])
+    table = slice_table([Slice("label", "pos", three), Slice("label", "neg", all_wrong)], three)
+    assert table["accuracy"].tolist() == [1, 0]
+    assert table["low"].tolist() == pytest.approx([0.4385, 0], abs=1e-4)
+    assert table["high"].tolist() == pytest.approx([1, 0.6576], abs=1e-4)
