@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 
 import datasets
@@ -53,3 +54,16 @@ def test_they_are_what_comparing_each_with_each_finds(train, valid, test) -> Non
     assert sorted(len(group) for group in found.groups) == sorted(count for count in counts.values() if count > 1)
     for group in found.groups:
         assert len({every[review][0] for review in group.tolist()}) == 1
+
+
+def test_a_review_whose_text_occurs_once_takes_no_more_than_75_bytes() -> None:
+    rows = 50_000
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.Value("int64")})
+    split = datasets.Dataset.from_dict({"text": [*map(str, range(rows))], "label": [0] * rows}, features)
+    tracemalloc.start()
+    try:
+        assert EqualTexts.of(datasets.DatasetDict(train=split)).groups == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 75 * rows
