@@ -42,8 +42,13 @@ def failure_explained(config: Config) -> Iterator[None]:
         raise RunFailed(reason) from error
 
 
+def lacks_memory(error: Exception) -> bool:
+    """Return True for what Python, torch or numpy raises where memory does not suffice, on any device."""
+    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None
+
+
 def _out_of_memory(error: Exception, config: Config) -> str | None:
-    if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+    if not lacks_memory(error):
         return None
     wanted = re.search(r"allocate ([\d.]+ ?[KMGTP]?i?B|\d+ bytes)", str(error))
     much = ""

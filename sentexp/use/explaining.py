@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from sentexp.batches import Batches, evaluation_plan
 from sentexp.embedding.table import OneHot
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.errors import SentexpError, did_you_mean, one_line
 from sentexp.evaluation import device_of
+from sentexp.failures import lacks_memory
 from sentexp.model.bag_of_words import BagOfWordsClassifier
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.model.nb_ngrams import NbNgramsClassifier
@@ -90,6 +91,8 @@ class Explanation:
     """What the contributions start from: the logit of zero vectors; of n-grams, of a text without known ones."""
     method: str
     """`integrated gradients`, `n-grams`, or `leave-one-out` for a model whose gradients do not tell."""
+    reason: str | None
+    """Why the gradients do not tell; None for another method than `leave-one-out`."""
     steps: int | None
     """Steps of integrated gradients."""
     tokens: list[ExplainedToken]
@@ -116,7 +119,9 @@ class Explanation:
         elif all(token.unknown for token in seen if token.fate == "read"):
             notes.append(f"the model knows no word of it: each is {UNK}")
         if self.method == "leave-one-out":
-            notes.append("this model's gradients do not tell: contributions are those of leaving a token out")
+            notes.append(
+                f"this model's gradients do not tell ({self.reason}): contributions are those of leaving a token out"
+            )
         elif not _near_enough(self.error, self.logit - self.baseline):
             difference = self.logit - self.baseline
             notes.append(
@@ -150,7 +155,7 @@ def explain(trained: TrainedModel, text: str, label: str | None = None) -> Expla
     if len(places) > LONGEST:
         traced = traced[: places[LONGEST]]
     ids = torch.tensor([token.id for token in traced if token.id is not None])  # [T]
-    model = copy.deepcopy(trained.model).eval().requires_grad_(False)
+    model = _frozen(trained.model)
     prefixes = [ids[:end] for end in range(1, len(ids) + 1)]
     logits = _logits(model, prefixes, trained.pipeline)  # [T] or [T, C]
     of_classes = probabilities(logits)  # [T, C]
@@ -160,7 +165,7 @@ def explain(trained: TrainedModel, text: str, label: str | None = None) -> Expla
     unknown = torch.tensor([trained.pipeline.vocabulary.unk_index])
     shorter = [torch.cat([ids[:place], ids[place + 1 :]]) if len(ids) > 1 else unknown for place in range(len(ids))]
     without = own - _of_class(_logits(model, shorter, trained.pipeline), target)  # [T]
-    contributions, baseline, steps, method = _contributions(model, ids, target, own, trained.pipeline)
+    contributions, baseline, steps, method, reason = _contributions(model, ids, target, own, trained.pipeline)
     if contributions is None:
         contributions, baseline = without, own - float(without.sum())
 
@@ -174,6 +179,7 @@ def explain(trained: TrainedModel, text: str, label: str | None = None) -> Expla
         logit=own,
         baseline=baseline,
         method=method,
+        reason=reason,
         steps=steps,
         tokens=[
             ExplainedToken(token.text, itos[token.id], token.fate, *next(figures))
@@ -183,6 +189,14 @@ def explain(trained: TrainedModel, text: str, label: str | None = None) -> Expla
         ],
         unexplained=max(0, len(places) - LONGEST),
     )
+
+
+def _frozen(model: nn.Module) -> nn.Module:
+    """Return a copy for evaluation, whose weights need no gradient; those of the embedding, often large, are shared."""
+    embedding = getattr(model, "embedding", None)
+    weights = embedding.parameters() if isinstance(embedding, nn.Module) else ()
+    shared = {id(weight): nn.Parameter(weight.detach(), requires_grad=False) for weight in weights}
+    return copy.deepcopy(model, shared).eval().requires_grad_(False)
 
 
 def _of_class(logits: Tensor, target: int) -> Tensor:
@@ -208,14 +222,16 @@ def _logits(model: nn.Module, rows: Sequence[Tensor], pipeline: TextPipeline) ->
 
 def _contributions(
     model: nn.Module, ids: Tensor, target: int, own: float, pipeline: TextPipeline
-) -> tuple[Tensor | None, float, int | None, str]:
-    """Return the contributions [T] or None, the logit that they start from, the steps, and the method."""
+) -> tuple[Tensor | None, float, int | None, str, str | None]:
+    """Return the contributions [T] or None, the logit that they start from, the steps, the method, and the reason for
+    leave-one-out."""
     if isinstance(model, NbNgramsClassifier):
         row = _of_class(model.contributions(ids.to(device_of(model))).cpu().squeeze(1), target)
-        return row, own - float(row.sum()), None, "n-grams"
+        return row, own - float(row.sum()), None, "n-grams", None
     logit = _scaled_logit(model, ids, target, pipeline)
-    if logit is None or not _is_differentiable(logit, own, len(ids)):
-        return None, 0.0, None, "leave-one-out"
+    reason = "it has no module called embedding" if logit is None else _not_differentiable(model, logit, own, len(ids))
+    if logit is None or reason is not None:
+        return None, 0.0, None, "leave-one-out", reason
     try:
         from captum.attr import IntegratedGradients
     except ModuleNotFoundError as error:
@@ -237,21 +253,30 @@ def _contributions(
             )
             if _near_enough(float(found.sum()) - (own - baseline), own - baseline):
                 break
-    return found[0].detach().float().cpu(), baseline, steps, "integrated gradients"
+    return found[0].detach().float().cpu(), baseline, steps, "integrated gradients", None
 
 
 def _near_enough(error: float, difference: float) -> bool:
     return abs(error) <= TOLERANCE * abs(difference) + NEGLIGIBLE
 
 
-def _is_differentiable(logit: Logit, own: float, length: int) -> bool:
-    """Return True if the logit is the model's own at a scale of 1, and has a gradient."""
+def _not_differentiable(model: nn.Module, logit: Logit, own: float, length: int) -> str | None:
+    """Return None if the logit is the model's own at a scale of 1, and has a gradient; else what is wrong with it.
+
+    Raises what a built-in model raises, and a lack of memory.
+    """
     try:
         with torch.enable_grad():
             found = logit(torch.ones(1, length, requires_grad=True))
-    except Exception:  # a model of the user's own may want more of its embedding than vectors
-        return False
-    return found.requires_grad and abs(float(found.detach()) - own) <= NEGLIGIBLE * max(1, abs(own))
+    except Exception as error:
+        if lacks_memory(error) or type(model).__module__.startswith("sentexp."):
+            raise
+        return one_line(error)  # a model of the user's own may want more of its embedding than vectors
+    if not found.requires_grad:
+        return "its logit has no gradient"
+    if abs(float(found.detach()) - own) > NEGLIGIBLE * max(1, abs(own)):
+        return "its logit depends on more than the vectors of its embedding"
+    return None
 
 
 class _ScaledVectors(nn.Module):

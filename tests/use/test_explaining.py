@@ -202,8 +202,81 @@ def test_where_the_gradients_do_not_tell_leaving_out_does_and_this_is_said() -> 
     assert explanation.method == "leave-one-out"
     assert contributions(explanation) == [token.without for token in explanation.tokens]
     assert explanation.notes() == [
-        "this model's gradients do not tell: contributions are those of leaving a token out",
+        "this model's gradients do not tell (its logit depends on more than the vectors of its embedding): "
+        "contributions are those of leaving a token out",
     ]
+
+
+class OfTheTable(OfIds):
+    """A model of one's own that wants the weights of its embedding."""
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return masked_mean(self.embedding.weight[ids.long()], lengths).sum(1)  # type: ignore[index]
+
+
+class Rounded(OfVectors):
+    """A model of one's own without a gradient."""
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return super().forward(ids, lengths).detach()
+
+
+class OfCounts(nn.Module):
+    """A model of one's own without an embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(1, 1)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return self.head(lengths[:, None].float()).squeeze(1)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (OfTheTable, "AttributeError: '_ScaledVectors' object has no attribute 'weight'"),
+        (Rounded, "its logit has no gradient"),
+        (OfCounts, "it has no module called embedding"),
+    ],
+)
+def test_why_the_gradients_do_not_tell_is_said(model, reason) -> None:
+    explanation = explain(with_model(model()), "a good film")
+    assert explanation.reason == reason
+    assert explanation.method == "leave-one-out"
+    assert f"({reason})" in explanation.notes()[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "error"),
+    [
+        (None, RuntimeError("device-side assert triggered")),  # a built-in model: no reason to do without gradients
+        (OfVectors(), MemoryError()),
+        (OfVectors(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")),
+        (OfVectors(), RuntimeError("DefaultCPUAllocator: can't allocate memory")),
+    ],
+)
+def test_a_lack_of_memory_and_a_failure_of_a_built_in_model_are_raised(model, error, monkeypatch) -> None:
+    def failing(scales: Tensor) -> Tensor:
+        raise error
+
+    monkeypatch.setattr(explaining, "_scaled_logit", lambda *_: failing)
+    with pytest.raises(type(error)) as raised:
+        explain(trained() if model is None else with_model(model), TEXT)
+    assert raised.value is error
+
+
+def test_the_word_vectors_are_not_copied(monkeypatch) -> None:
+    model = trained()
+    looked_up, forward = set(), Embedding.forward
+
+    def spied(self: Embedding, ids: Tensor) -> Tensor:
+        looked_up.add(self.weight.data_ptr())
+        return forward(self, ids)
+
+    monkeypatch.setattr(Embedding, "forward", spied)
+    explain(model, TEXT)
+    assert looked_up == {model.model.embedding.weight.data_ptr()}
 
 
 def test_the_model_stays_as_it_was() -> None:
