@@ -24,7 +24,7 @@ def run_options(function: Function) -> Function:
         click.option(
             "--trust", is_flag=True, help="Run code outside of sentexp that RUN names, such as your own model."
         ),
-        click.option("--metric", metavar="NAME", default="best/valid_accuracy", help="By what `best` chooses."),
+        click.option("--metric", metavar="NAME", help="By what `best` chooses; else the best validation accuracy."),
         click.option("--experiment", metavar="NAME", help="Look for RUN in this experiment only."),
         click.option("--tracking-uri", metavar="URI", help="MLflow's store; else MLFLOW_TRACKING_URI or mlflow.db."),
     ):
@@ -32,20 +32,22 @@ def run_options(function: Function) -> Function:
     return function
 
 
-def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str, trust: bool) -> TrainedModel:
+def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str | None, trust: bool) -> TrainedModel:
     """Return the model of RUN."""
     return find_and_load(run, tracking_uri, experiment, metric, trust)[1]
 
 
 def find_and_load(
-    run: str, tracking_uri: str | None, experiment: str | None, metric: str, trust: bool
+    run: str, tracking_uri: str | None, experiment: str | None, metric: str | None, trust: bool
 ) -> tuple[FoundRun, TrainedModel]:
     """Return what RUN means, and its model."""
     with terminal.status("loading the model"):
         from sentexp.trained_model import TrainedModel
-        from sentexp.use.runs import find_run
+        from sentexp.use.runs import METRIC, find_run
 
-        found = find_run(run, tracking_uri=tracking_uri, experiment=experiment, metric=metric)
+        found = find_run(
+            run, tracking_uri=tracking_uri, experiment=experiment, metric=METRIC if metric is None else metric
+        )
         return found, TrainedModel.load(found.folder, trust=trust)
 
 

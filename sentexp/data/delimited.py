@@ -29,7 +29,7 @@ Fields = tuple[list[str], int]
 """The fields of a row, and the line at which it begins."""
 
 OnBad = Callable[[str], object]
-"""Called with what is wrong with a row."""
+"""Called with what is wrong with a row, which its place is part of."""
 
 
 def delimited_rows(path: Path, columns: Columns, default: str | None = None) -> Iterator[Row]:

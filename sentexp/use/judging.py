@@ -13,6 +13,7 @@ import torch
 from sentexp import evaluation, messages, terminal
 from sentexp.batches import plan
 from sentexp.config import plain
+from sentexp.data.labels import shortened
 from sentexp.data.reviews import Reviews
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
@@ -114,14 +115,10 @@ def _numbers_of_classes(reviews: Reviews, labels: Sequence[str]) -> torch.Tensor
     unknown = [name for name in reviews.labels if name not in labels]
     if unknown:
         raise SentexpError(
-            f"{reviews.source}: has the labels {_listed(reviews.labels)}, the model has {_listed(labels)}; "
+            f"{reviews.source}: has the labels {shortened(reviews.labels)}, the model has {shortened(labels)}; "
             "expected data.label_map={LABEL: LABEL OF THE MODEL, ...}"
         )
     return torch.tensor([list(labels).index(name) for name in reviews.labels])
-
-
-def _listed(labels: Sequence[str], longest: int = 20) -> str:
-    return ", ".join(labels[:longest]) + (", ..." if len(labels) > longest else "")
 
 
 def _planned(corpus: Corpus, trained: TrainedModel) -> list[torch.Tensor] | None:

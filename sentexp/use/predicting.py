@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sentexp.data.columns import Columns
+from sentexp.data.delimited import OnBad
 from sentexp.errors import SentexpError
 from sentexp.trained_model import TrainedModel
-from sentexp.use.tables import OnBad, Rows, open_writer, read_rows
+from sentexp.use.tables import Rows, open_writer, read_rows
 
 # Shapes: N texts, C classes
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sentexp.lines import printable
 from sentexp.report.page import SORTING, html_table, web_page
 from sentexp.statistics import LEVEL, RESAMPLES, Interval
 
@@ -33,7 +34,7 @@ INTERVAL = f"{100 * LEVEL:g} % interval"
 """Head of a column of intervals."""
 
 INTERVALS = f"Intervals are of {100 * LEVEL:g} %, by a bootstrap of {RESAMPLES:,} resamples of the reviews."
-"""What a page says of them."""
+"""What a page says of the intervals of metrics."""
 
 
 def number(value: float) -> str:
@@ -69,7 +70,7 @@ def print_lines(console: Console, *lines: str) -> None:
 
 def plain_text(text: str) -> Text:
     """Return a text as it is, without markup of rich's, on one line of printable characters."""
-    return Text("".join(character if character.isprintable() else " " for character in text))
+    return Text(printable(text))
 
 
 def page_table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()) -> str:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from sentexp.atomic import whole_file
 from sentexp.data.columns import Columns, at_path, no_column
-from sentexp.data.delimited import open_delimited
+from sentexp.data.delimited import OnBad, open_delimited
 from sentexp.data.opened import COMPRESSIONS, ending_of, text_lines
 from sentexp.data.tables import ENDINGS, json_values
 from sentexp.errors import SentexpError, one_line
@@ -33,9 +33,6 @@ Record = tuple[dict[str, Any], str]
 """Values by the names of their columns, and the place of the row."""
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-
-OnBad = Callable[[str], object]
-"""Called with what is wrong with a row, which its place is part of."""
 
 Write = Callable[[Sequence[dict[str, Any]]], object]
 """Called with records, which all have the columns of the first one."""
