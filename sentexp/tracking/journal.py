@@ -158,6 +158,15 @@ class JournaledRun:
             self._told = True
 
 
+def refuse_another(folder: Path) -> None:
+    """Raise SentexpError if the output folder of a run that is to begin holds the journal of an earlier one."""
+    if (folder / FILE).exists():
+        raise SentexpError(
+            f"{folder / FILE}: what an earlier run in this folder has not recorded; expected another folder, or "
+            f"`sentexp record {folder}` first"
+        )
+
+
 class _Journal:
     """A file of JSON lines. If it cannot be written, that is told once: the records are in memory all the same."""
 
@@ -167,12 +176,7 @@ class _Journal:
         self._told = False
 
     def begin(self, begun: Record) -> None:
-        """Write how the run begins. Raises SentexpError if the folder holds the journal of an earlier run."""
-        if self._path.exists():
-            raise SentexpError(
-                f"{self._path}: what an earlier run in this folder has not recorded; expected another folder, or "
-                f"`sentexp record {self._path.parent}` first"
-            )
+        """Write how the run begins."""
         self.append(begun)
         with suppress(OSError, Timeout):
             self._lock.acquire(timeout=0)

@@ -19,7 +19,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from sentexp.redact import flatten, without_passwords
 from sentexp.schema import PATHS
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import NOT_PARAMETERS, Location
-from sentexp.tracking.journal import JournaledRun
+from sentexp.tracking.journal import JournaledRun, refuse_another
 from sentexp.tracking.store import Store, brief_patience, explained, open_store
 from sentexp.tracking.system_metrics import system_metrics
 
@@ -103,11 +103,15 @@ class MlflowTracker:
         SentexpError, within seconds, if the store cannot be used; see `open_store`.
         """
         if folder is not None:
+            refuse_another(folder)
             key = key or uuid.uuid4().hex
         run = self.start(parent_run_id=parent_run_id, name=name, key=key)
-        record = run if folder is None else JournaledRun(run, folder, self._begun(run, parent_run_id, name, key))
-        measured = system_metrics(run.uri, run.run_id) if folder is not None and self._system_metrics else nullcontext()
+        record: MlflowRun | JournaledRun = run
         try:
+            measured: AbstractContextManager[None] = nullcontext()
+            if folder is not None:
+                record = JournaledRun(run, folder, self._begun(run, parent_run_id, name, key))
+                measured = system_metrics(run.uri, run.run_id) if self._system_metrics else measured
             with measured:
                 yield record
         except BaseException as error:

@@ -132,15 +132,20 @@ def test_what_a_killed_run_had_recorded_is_completed_without_anything_twice(stor
     assert not (tmp_path / FILE).exists()
 
 
-def test_a_run_that_goes_on_is_left_alone_and_a_second_one_in_its_folder_is_refused(tmp_path: Path) -> None:
-    run = JournaledRun(Store(), tmp_path, {})
-    with pytest.raises(SentexpError, match="the run goes on"):
-        record_folder(tmp_path, MlflowTracker)
-    with pytest.raises(SentexpError, match=r"what an earlier run in this folder .* `sentexp record "):
-        JournaledRun(Store(), tmp_path, {})
-    run.end("FINISHED", None)
+def test_a_run_that_goes_on_is_left_alone_and_a_second_one_in_its_folder_is_not_begun(
+    store_uri: str, tmp_path: Path
+) -> None:
+    tracker = MlflowTracker(store_uri, "one at a time")
+    with tracker.run(folder=tmp_path) as run:
+        with pytest.raises(SentexpError, match="the run goes on"):
+            record_folder(tmp_path, MlflowTracker)
+        earlier = pytest.raises(SentexpError, match=r"what an earlier run in this folder .* `sentexp record ")
+        with earlier, tracker.run(folder=tmp_path):
+            pass
     assert not list(tmp_path.iterdir())
-    JournaledRun(Store(), tmp_path, {}).end("FINISHED", None)
+    client = MlflowClient(store_uri)
+    (only,) = client.search_runs([client.get_experiment_by_name("one at a time").experiment_id])
+    assert only.info.run_id == run.location().run_id
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../secret.txt", "model/../../secret.txt"])
