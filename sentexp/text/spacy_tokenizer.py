@@ -77,19 +77,16 @@ class SpacyTokenizer:
             before += [span[start : start + first]] if first else []
             after += [span[stop - last : stop]] if last else []
             start, stop = start + first, stop - last
+        middle = span[start:stop]
         # exceptions are looked for last, among all tokens: `):` in the middle may be the rest of a `:):`
-        middle = [token.text for token in self._without_exceptions()(span[start:stop])]
-        tokens = [*before, *middle, *reversed(after)]
+        plain = [*before, *(token.text for token in self._without_exceptions()(middle)), *reversed(after)]
         if any(
-            tuple(tokens[at : at + length]) in exceptions
+            tuple(plain[at : at + length]) in exceptions
             for length, exceptions in self._exceptions_by_length.items()
-            for at in range(len(tokens) - length + 1)
+            for at in range(len(plain) - length + 1)
         ):
             return [token.text for token in tokenizer(span)]
-        rules = tokenizer.rules
-        return [
-            part for token in tokens for part in ([one.text for one in tokenizer(token)] if token in rules else [token])
-        ]
+        return [*before, *(token.text for token in tokenizer(middle)), *reversed(after)]
 
     @functools.cached_property
     def _exceptions_by_length(self) -> dict[int, set[tuple[str, ...]]]:
