@@ -83,6 +83,7 @@ def environment_in(folder: Path) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     environment |= {"SENTEXP_CACHE_DIR": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])  # as if activated
     return environment
 
 
