@@ -110,7 +110,8 @@ def fit(
         return _solve(model, train, valid, recipe, on_epoch, progress)
     machine = recipe.machine
     with together(machine.processes, machine.device, _follow, model, train, valid, recipe) as group:
-        return _fit(group, model, train, valid, recipe, _Told(on_epoch, on_steps, progress))
+        told = _Told(on_epoch, on_steps, progress) if group.rank == 0 else _Told()  # torchrun's processes all call fit
+        return _fit(group, model, train, valid, recipe, told)
 
 
 def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe) -> None:
