@@ -12,20 +12,11 @@ from click.shell_completion import ShellComplete
 from sentexp import terminal
 from sentexp.errors import SentexpError
 
-COMMANDS = {
-    "data": "show what the reviews are like, and what looks wrong with them",
-    "predict": "label new reviews",
-    "evaluate": "judge a model on labelled reviews",
-    "compare": "trained models side by side",
-    "explain": "show what each token of a text contributes",
-    "export": "write a model as ONNX or TorchScript",
-    "demo": "type reviews on a local web page",
-    "report": "rebuild a sweep's report",
-    "record": "record a run whose store was away",
-    "schema": "print a JSON schema of the configuration",
-}
-"""What each command does. Its module in this package has the click command `command`."""
-
+COMMANDS = (
+    "data", "predict", "evaluate", "compare", "explain", "export", "demo", "report", "record", "schema",
+)  # fmt: skip
+"""The module of each in this package has the click command `command`; `sentexp --help` (conf/hydra/help) says what it
+does."""
 
 TAKES_KEYS = ("data",)
 """Commands that take the keys and groups of training."""

@@ -60,7 +60,11 @@ class StartsRuns(Protocol):
 
 
 class JournaledRun:
-    """A run that goes on whatever its store does; see Run. `begun` is what `read_journal` returns first."""
+    """A run that goes on whatever its store does; see Run.
+
+    `begun`, the first line of the journal, has the arguments of MlflowTracker under `tracker`, those of its `start`
+    under `run`.
+    """
 
     def __init__(self, run: StoredRun, folder: Path, begun: Mapping[str, Any]) -> None:
         self._run = run
@@ -237,11 +241,12 @@ def record_folder(
 def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, trust: bool) -> Location | None:
     records = _read(path)
     begun = next(records, {})
-    if uri is None and ":***@" in str(begun.get("tracker", {}).get("uri")):  # as without_passwords leaves it
-        raise SentexpError(f"{path}: its store has a password, which is not kept; expected --tracking-uri URI")
     try:
-        run = tracker(**begun["tracker"] | ({"uri": uri} if uri else {})).start(**begun["run"])
-    except (KeyError, TypeError) as error:
+        address = uri or begun["tracker"].get("uri")
+        if ":***@" in str(address):  # as without_passwords leaves it
+            raise SentexpError(f"{path}: its store has a password, which is not kept; expected --tracking-uri URI")
+        run = tracker(**{**begun["tracker"], "uri": address}).start(**begun["run"])
+    except (KeyError, TypeError, AttributeError) as error:
         raise SentexpError(f"{path}:1: damaged ({one_line(error)}); expected how the run began") from error
     ended = False
     for number, record in enumerate(records, 2):
@@ -249,7 +254,7 @@ def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, tru
             refuse_foreign(read_config(_inside(path.parent, record.get("folder"))))
         try:
             _replay(run, record, path.parent)
-        except TypeError as error:  # other arguments than the call has
+        except (TypeError, AttributeError, ValueError) as error:  # other arguments than the call has
             raise SentexpError(f"{path}:{number}: damaged ({one_line(error)}); expected a record") from error
         ended = record["call"] == "end"
     if not ended:
@@ -273,9 +278,8 @@ def _read(path: Path) -> Iterator[Record]:
 
 
 CALLS = (
-    "log_config", "log_params", "log_dataset", "log_environment", "log_metrics", "log_points",
-    "describe", "set_tags", "log_text", "log_folder",
-    "log_model", "end",
+    "log_config", "log_params", "log_dataset", "log_environment", "log_metrics", "log_points", "describe", "set_tags",
+    "log_text", "log_folder", "log_model", "end",
 )  # fmt: skip
 """Methods of StoredRun that a journal may name."""
 

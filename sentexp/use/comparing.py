@@ -58,7 +58,7 @@ class PairedTest:
     only_this: int
     """Reviews on which this model alone is right."""
     p: float
-    """Of McNemar's exact test: how seldom models that are equally often right would differ that much."""
+    """p-value of McNemar's exact test: how seldom two models that are equally often right differ that much."""
 
 
 @dataclass(frozen=True)
