@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +16,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from sentexp import evaluation, messages, terminal
+from sentexp import evaluation, messages, scores, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
 from sentexp.config import composition_of, plain
-from sentexp.data.labels import name_of
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
-from sentexp.errors import Pruned, SentexpError, did_you_mean
-from sentexp.imports import import_object
+from sentexp.errors import Pruned, SentexpError
 from sentexp.inspection.equal_texts import EqualTexts
 from sentexp.inspection.findings import judge_reviews
 from sentexp.inspection.inspect import Inspection
@@ -139,7 +137,7 @@ def run(
         record.log_environment(environment.describe())
 
         prepared = prepare(config)
-        positive = positive_class(config.evaluation.positive, prepared.reviews.labels)
+        positive = scores.positive_class(config.evaluation.positive, prepared.reviews.labels)
         model = build_model(config, prepared)
         _record_data(record, prepared, model, name=chosen.get("data", "data"))
         machine = build_machine(config.trainer, model, prepared.corpora["train"].lengths)
@@ -159,8 +157,8 @@ def run(
         messages.about_training(fitted)
         with _kept(model_folder):
             predictions = _predict_test(model, prepared, recipe)
-            metrics = {**test_metrics(config, predictions, labels, positive), **_best(fitted)}
-            whose_f1 = f1_of(labels, positive)
+            metrics = {**scores.test_metrics(config, predictions, labels, positive), **_best(fitted)}
+            whose_f1 = scores.f1_of(labels, positive)
             messages.about_test(metrics, whose_f1)
             baselines = None
             if config.evaluation.baseline:
@@ -265,29 +263,6 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
     return model
 
 
-def positive_class(name: str | None, labels: Sequence[str]) -> int:
-    """Return the class that evaluation.positive names among `labels`; the last one for None.
-
-    Raises SentexpError if there is no such label, or more than two.
-    """
-    given = None if name is None else name_of(name)
-    if given is None:
-        return len(labels) - 1
-    if len(labels) > 2:
-        raise SentexpError(f"evaluation.positive={name}: expected null, since there are {len(labels)} labels")
-    if given not in labels and given.lower() in ("true", "false"):  # YAML's words for a label that is a truth value
-        given = given.lower()
-    if given not in labels:
-        known = ", ".join(labels)
-        raise SentexpError(f"evaluation.positive={name}: not one of {known}{did_you_mean(given, labels)}")
-    return labels.index(given)
-
-
-def f1_of(labels: Sequence[str], positive: int) -> str:
-    """Return the label whose F1, precision and recall are reported, or of how many labels they are the mean."""
-    return labels[positive] if len(labels) == 2 else f"mean of {len(labels)} labels"
-
-
 def show_shapes(config: Config) -> str:
     """Return the way of one training batch through the model as a table, layer by layer."""
     prepared = prepare(config)
@@ -348,21 +323,6 @@ def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evalu
     corpus = prepared.corpora["test"]
     planned = None if recipe.trainer.bucket else recipe.plan(corpus, epoch=0)  # padded as the validation reviews were
     return evaluation.predict(model, corpus, planned=planned, machine=recipe.machine)
-
-
-def test_metrics(
-    config: Config, predictions: evaluation.Predictions, labels: Sequence[str], positive: int
-) -> dict[str, float]:
-    """Return test/NAME for each metric of `sentexp.evaluation.metrics`, those of evaluation.metrics with them.
-
-    `labels` are the names of the classes, of which `positive` is the one that is looked for among two. The log says
-    which metric cannot be computed.
-    """
-    further = {name: import_object(path) for name, path in config.evaluation.metrics.items()}
-    metrics, notes = evaluation.metrics(predictions, further, positive=positive, names=labels)
-    for note in notes:
-        log.warning("test: %s", note)
-    return {f"test/{name}": value for name, value in metrics.items()}
 
 
 def _baselines(prepared: Prepared, recipe: Recipe) -> Baselines:
@@ -433,12 +393,6 @@ def _write_reports(
         texts=prepared.reviews.splits["test"]["text"],
         names=prepared.reviews.labels,
         positive=positive,
-        places=places_of(prepared.reviews, "test"),
+        places=prepared.reviews.places_of("test"),
         with_texts=with_texts,
     )
-
-
-def places_of(reviews: Reviews, split: str) -> list[str] | None:
-    """Return where each review of a split stands in its source, if the source says so."""
-    place = reviews.places.get(split)
-    return [place(row) for row in range(len(reviews.splits[split]))] if place is not None else None

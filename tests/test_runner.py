@@ -372,18 +372,3 @@ def test_the_linear_baseline_is_run_saved_and_recorded_like_any_model(
     test = runner.prepare(config).reviews.splits["test"]
     right = loaded.predict(test["text"][:]).argmax(1).numpy() == np.array(test["label"])
     assert right.mean() == result.metrics["test/accuracy"]
-
-
-@pytest.mark.parametrize(
-    ("given", "labels", "place"), [("True", ["false", "true"], 1), ("1.0", ["0", "1"], 1), ("a", ["a", "b"], 0)]
-)
-def test_the_positive_label_is_named_as_the_data_or_yaml_has_it(given: str, labels: list[str], place: int) -> None:
-    assert runner.positive_class(given, labels) == place
-
-
-def test_without_a_name_the_last_label_is_positive_and_a_wrong_one_is_refused() -> None:
-    assert runner.positive_class(None, ["a", "b"]) == 1
-    with pytest.raises(SentexpError, match=r"evaluation\.positive=pso: not one of neg, pos; did you mean pos\?"):
-        runner.positive_class("pso", ["neg", "pos"])
-    with pytest.raises(SentexpError, match=r"evaluation\.positive=b: expected null, since there are 3 labels"):
-        runner.positive_class("b", ["a", "b", "c"])

@@ -54,6 +54,10 @@ class Reviews:
         """Return where row `row` of a split stands in the source, or in the split if the source does not say."""
         return self.places[split](row) if split in self.places else f"{split}, row {row + 1}"
 
+    def places_of(self, split: str) -> list[str] | None:
+        """Return where each review of a split stands in the source; None if the source does not say."""
+        return [self.where(split, row) for row in range(len(self.splits[split]))] if split in self.places else None
+
 
 @dataclass(frozen=True)
 class RawSplit:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sentexp import evaluation, runner, statistics
+from sentexp import evaluation, scores, statistics
 from sentexp.data.reviews import Reviews
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
@@ -94,7 +94,7 @@ def compare(models: Sequence[tuple[str, str | None, TrainedModel]], reviews: Rev
                 f"{name}: has the labels {', '.join(trained.labels)}; "
                 f"expected {', '.join(labels)}, as {models[0][0]} has"
             )
-    positive = runner.positive_class(config.evaluation.positive, labels)
+    positive = scores.positive_class(config.evaluation.positive, labels)
     contestants, draws, notes = [], [], []
     for letter, (name, run_id, trained) in zip(letters(), models, strict=False):
         predictions = reordered(judge(trained, reviews, config)["test"].predictions, trained.labels, labels)
@@ -114,7 +114,7 @@ def compare(models: Sequence[tuple[str, str | None, TrainedModel]], reviews: Rev
     return Comparison(
         source=reviews.source,
         reviews=len(reviews.splits["test"]),
-        f1_of=runner.f1_of(labels, positive),
+        f1_of=scores.f1_of(labels, positive),
         contestants=contestants,
         parameters=differing_parameters(contestants),
         tests=tests,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sentexp import evaluation, runner, statistics
+from sentexp import evaluation, scores, statistics
 from sentexp.data.reviews import Reviews
 from sentexp.schema import Config
 from sentexp.statistics import Interval
@@ -79,7 +79,7 @@ class Evaluation:
     @property
     def f1_of(self) -> str:
         """Whose F1, precision and recall are meant."""
-        return runner.f1_of(self.labels, self.positive)
+        return scores.f1_of(self.labels, self.positive)
 
     def recorded_metrics(self) -> dict[str, float]:
         """Return all numbers by the names under which they are recorded."""
@@ -105,10 +105,10 @@ def evaluate(trained: TrainedModel, reviews: Reviews, config: Config, threshold_
     evaluation.positive that is none of the model's labels.
     """
     labels = trained.labels
-    positive = runner.positive_class(config.evaluation.positive, labels)
+    positive = scores.positive_class(config.evaluation.positive, labels)
     judged = judge(trained, reviews, config)
     test = judged["test"]
-    metrics = runner.test_metrics(config, test.predictions, labels, positive)
+    metrics = scores.test_metrics(config, test.predictions, labels, positive)
     parts, notes = slices(
         test.corpus.lengths.numpy(),
         trained.known_words(test.corpus).numpy(),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from sentexp import runner
 from sentexp.data.reviews import Reviews
 from sentexp.messages import SHOWN
 from sentexp.report.page import picture
@@ -94,7 +93,7 @@ def write_evaluation(evaluated: Evaluation, name: str, reviews: Reviews, config:
         texts=reviews.splits["test"]["text"],
         names=evaluated.labels,
         positive=evaluated.positive,
-        places=runner.places_of(reviews, "test"),
+        places=reviews.places_of("test"),
         with_texts=config.evaluation.texts,
     )
     rows = [(name, one.value, one.low, one.high) for name, one in evaluated.metrics.items()]
