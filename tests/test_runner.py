@@ -340,7 +340,7 @@ def test_a_store_that_fails_costs_neither_the_model_nor_its_record(
     uri, output = f"sqlite:///{tmp_path / 'runs.db'}", tmp_path / "out"
     config = tiny("trainer.epochs=2", "tracking=mlflow", f"tracking.uri='{uri}'")
     with monkeypatch.context() as away:
-        away.setattr("sentexp.tracking.mlflow_tracker.MlflowRun.log_metrics", fail)
+        away.setattr("sentexp.tracking.mlflow_run.MlflowRun.log_metrics", fail)
         result = runner.run(config, output_dir=output)
     assert TrainedModel.load(output / "model").predict(["good"]).shape == (1, 2)
     assert "disk full; the run goes on, and keeps its records in" in caplog.text

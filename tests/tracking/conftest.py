@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sentexp.tracking.mlflow_tracker import MlflowTracker
 from sentexp.tracking.store import open_store
 
 
@@ -18,3 +19,8 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def store_uri(store_folder: Path) -> str:
     return f"sqlite:///{store_folder}/mlflow.db"
+
+
+@pytest.fixture
+def tracker(store_uri: str) -> MlflowTracker:
+    return MlflowTracker(store_uri, experiment="tests", tags={"study": "speed"})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentexp.tracking.interface import Run
-from sentexp.tracking.mlflow_tracker import MlflowRun
+from sentexp.tracking.mlflow_run import MlflowRun
 from sentexp.tracking.none import NoRun, NoTracking
 
 METHODS = [name for name in vars(Run) if not name.startswith("_")]
