@@ -44,11 +44,6 @@ def command(overrides: tuple[str, ...], output: Path | None, config_dir: Path | 
         raise SentexpError(f"--config-dir {config_dir}: no such folder{nearest_path(str(config_dir))}")
     own = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
     config = compose(*own, *overrides)
-    if output is not None:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise SentexpError(f"--output {output}: expected a folder, found a file") from None
     with terminal.status("loading PyTorch"):
         from sentexp import messages, runner
         from sentexp.failures import failure_explained

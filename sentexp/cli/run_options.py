@@ -53,6 +53,8 @@ def find_and_load(
 
 def new_folder(context: click.Context, parameter: click.Parameter, folder: Path | None) -> Path | None:
     """Refuse a folder that holds something: it could be overwritten, or recorded with the report."""
+    if folder is not None and any(place.is_file() for place in (folder, *folder.parents)):
+        raise SentexpError(f"--output {folder}: expected a folder, found a file")
     if folder is not None and folder.is_dir() and any(folder.iterdir()):
         raise SentexpError(f"--output {folder}: holds files already; expected a new or an empty folder")
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
@@ -17,23 +16,25 @@ class Options:
     """
 
     def __init__(self, config: DictConfig, loader: ConfigLoader) -> None:
-        name, hydra_overrides = config.hydra.job.config_name, list(config.hydra.overrides.hydra)
-
-        @cache
-        def of(group: str) -> tuple[str, ...]:
-            return tuple(loader.get_group_options(group, config_name=name, overrides=hydra_overrides))
-
-        @cache
-        def chosen(overrides: tuple[str, ...]) -> Mapping[str, str | None]:
-            composed = loader.load_configuration(name, [*hydra_overrides, *overrides], run_mode=RunMode.RUN)
-            return dict(composed.hydra.runtime.choices)
-
-        self._of, self._chosen = of, chosen
+        self._loader, self._name = loader, config.hydra.job.config_name
+        self._hydra_overrides = list(config.hydra.overrides.hydra)
+        # they are asked for at each point, and Hydra would compose anew each time
+        self._of: dict[str, tuple[str, ...]] = {}
+        self._chosen: dict[tuple[str, ...], Mapping[str, str | None]] = {}
 
     def of(self, group: str) -> tuple[str, ...]:
         """Return the names of a group's options; none if there is no such group."""
-        return self._of(group)
+        if group not in self._of:
+            found = self._loader.get_group_options(group, config_name=self._name, overrides=self._hydra_overrides)
+            self._of[group] = tuple(found)
+        return self._of[group]
 
     def chosen(self, overrides: Sequence[str]) -> Mapping[str, str | None]:
         """Return the option of each group in a job with these overrides. Raises as Hydra does if there is no such."""
-        return self._chosen(tuple(overrides))
+        key = tuple(overrides)
+        if key not in self._chosen:
+            composed = self._loader.load_configuration(
+                self._name, [*self._hydra_overrides, *overrides], run_mode=RunMode.RUN
+            )
+            self._chosen[key] = dict(composed.hydra.runtime.choices)
+        return self._chosen[key]

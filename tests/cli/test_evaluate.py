@@ -59,6 +59,7 @@ def test_without_output_the_report_goes_to_a_folder_named_by_the_time(sentexp, m
         ([*DATA, "trainer.device=cuda:99"], ["trainer.device=cuda:99"]),
         ([*DATA, "--threshold-for", "loss"], ["'loss' is not one of", "'mcc'"]),
         ([*DATA, "--config-dir", "nowhere"], ["nowhere", "does not exist"]),
+        ([*DATA, "--output", "reviews.csv/report"], ["--output reviews.csv/report: expected a folder"]),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(sentexp, model, arguments: list[str], words: list[str]) -> None:

@@ -14,7 +14,7 @@ from sentexp.report.style import save
 
 
 def write_data_report(inspection: Inspection, folder: Path) -> list[Path]:
-    """Write the report into `folder`, which is there, and return the paths of its files:
+    """Write the report into `folder` and return the paths of its files:
 
     - data.html: all of it as one page
     - warnings.csv: kind, grave, line
@@ -25,6 +25,7 @@ def write_data_report(inspection: Inspection, folder: Path) -> list[Path]:
     - left_out.csv: why rows and files are not among the reviews
     - lengths.png, labels.png
     """
+    folder.mkdir(parents=True, exist_ok=True)
     drawn = {"lengths": pictures.lengths(inspection), "labels": pictures.labels(inspection)}
     files = {name: folder / f"{name}.png" for name in drawn}
     for name, figure in drawn.items():
