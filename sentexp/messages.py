@@ -38,6 +38,14 @@ def shown() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def about_defaults(overrides: Sequence[str], chosen: Mapping[str, str]) -> None:
+    """Say which preset suits the data, if a recurrent model would meet it with values that were chosen for the demo."""
+    preset = {"files": "recommended", "hub": "recommended", "imdb": "imdb"}.get(chosen.get("data", ""))
+    as_it_is = "experiment" not in chosen and not any(override.startswith("model.") for override in overrides)
+    if preset is not None and as_it_is and chosen.get("model") in ("lstm", "gru"):
+        log.info("model: its default values suit the demo; experiment=%s suits these reviews better", preset)
+
+
 def about_data(reviews: Reviews) -> None:
     """Say how many reviews there are, and how much of the source is not among them."""
     sizes = ", ".join(f"{len(rows):,} {split}" for split, rows in reviews.splits.items())

@@ -124,6 +124,7 @@ def run(
         log.warning(CHANGED)
     overrides = composition.overrides if composition is not None else ()
     chosen = composition.choices if composition is not None else {}
+    messages.about_defaults(overrides, chosen)
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
     with tracker.run(
         parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
