@@ -10,11 +10,12 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a path to write to; at the end of the block it is renamed to `path`, replacing an older file.
 
     If the block fails, nothing is left and an older file stays as it was. Of two processes that write the same file
-    at once, the last to end wins. Raises OSError as writing and renaming do.
+    at once, the last to end wins. A `durable` file is on the disk at the end of the block, also after a power cut.
+    Raises OSError as writing and renaming do.
 
         with whole_file(folder / "config.yaml") as unfinished:
             unfinished.write_text(text, encoding="utf-8")
@@ -23,6 +24,19 @@ def whole_file(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{uuid.uuid4().hex}.unfinished.{path.name}")
     try:
         yield unfinished
+        if durable:
+            _to_disk(unfinished)
         os.replace(unfinished, path)
+        if durable:
+            _to_disk(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the disk has a file's content, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

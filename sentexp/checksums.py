@@ -15,7 +15,7 @@ BLOCK = 1 << 20
 
 def write_checksums(path: Path, names: Iterable[str], **facts: Any) -> None:
     """Write the SHA-256 of each named file in the folder of `path` to `path`, as JSON, beside further facts."""
-    digests = {name: _digest(path.parent / name) for name in names}
+    digests = {name: digest_of(path.parent / name) for name in names}
     with whole_file(path) as unfinished:
         unfinished.write_text(json.dumps({**facts, "sha256": digests}, indent=1) + "\n", encoding="utf-8")
 
@@ -34,10 +34,10 @@ def altered(folder: Path, sha256: dict[str, str]) -> list[str]:
 
 
 def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and _digest(path) == digest
+    return path.is_file() and digest_of(path) == digest
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):

@@ -16,6 +16,7 @@ from sentexp import signature
 from sentexp.config_files import conf_dir
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.redact import shown
+from sentexp.resume import recorded_overrides
 from sentexp.schema import OPTIONS, Composition, Config
 
 Section = TypeVar("Section")
@@ -35,6 +36,8 @@ def compose(*overrides: str) -> Config:
     The result is made of the dataclasses in `sentexp.schema`, where each key has its type, range and meaning. Only a
     group whose `_target_` is your own is a dict. It carries the overrides and the chosen options, which `run` records.
 
+    With trainer.resume=FOLDER it is the configuration of the run in that folder, with these overrides.
+
     Raises SentexpError with the one line that the command line would print:
 
     >>> compose("model.hiden_size=64")
@@ -47,8 +50,9 @@ cell, dropout, embedding_dropout, hidden_size, ignore_padding, num_layers, outpu
 
     from sentexp.explain import mistakes_explained
 
-    with mistakes_explained(overrides), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"):
-        composed = hydra_compose("config", overrides=list(overrides), return_hydra_config=True)
+    asked = recorded_overrides(overrides)
+    with mistakes_explained(asked), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"):
+        composed = hydra_compose("config", overrides=asked, return_hydra_config=True)
         with open_dict(composed):
             hydra = composed.pop("hydra")
         return check(composed, hydra)
@@ -65,7 +69,9 @@ def check(composed: DictConfig, hydra: Any = None) -> Config:
     config = typed_section(composed, Config, prefix="")
     if hydra is not None:
         overrides: Any = OmegaConf.to_container(hydra.overrides.task)  # as they were typed: references stay references
-        config.composition = Composition(tuple(overrides), choices_of(hydra), values=plain(config))
+        sources = hydra.runtime.config_sources
+        own = next((source.path for source in sources if source.provider == "command-line"), None)
+        config.composition = Composition(tuple(overrides), choices_of(hydra), plain(config), own)
     return config
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,8 +14,9 @@ from sentexp.baseline import Baselines
 from sentexp.data.reviews import Reviews
 from sentexp.inspection.findings import Finding
 from sentexp.schema import METRICS
-from sentexp.tracking.interface import Location
+from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location
 from sentexp.training import FitResult
+from sentexp.training.checkpoints import Saved
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,18 @@ def about_training(fitted: FitResult) -> None:
     """Say which epoch was the best."""
     log.info("")
     log.info("best epoch %d, validation accuracy %.4f", fitted.best_epoch, fitted.best_accuracy)
+
+
+def about_going_on(saved: Saved, output: Path) -> None:
+    """Say where a training goes on."""
+    under_way = "" if saved["sums"] is None else f", in epoch {saved['epoch']}"
+    log.info("resume: after step %s%s, from %s", f"{saved['step']:,}", under_way, output)
+
+
+def about_stopping(output: Path, step: int | None) -> None:
+    """Say how a training that has been stopped goes on, if a checkpoint was written."""
+    if step is not None and PARENT_RUN_ID_VARIABLE not in os.environ:  # a sweep says how its jobs go on
+        log.info("stopped after step %s; go on with: sentexp trainer.resume=%s", f"{step:,}", shlex.quote(str(output)))
 
 
 def about_test(metrics: Mapping[str, float], f1_of: str) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sentexp.batches import Batches
 from sentexp.config import composition_of, plain
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
-from sentexp.errors import Pruned, SentexpError
+from sentexp.errors import Pruned, SentexpError, Terminated
 from sentexp.inspection.equal_texts import EqualTexts
 from sentexp.inspection.findings import judge_reviews
 from sentexp.inspection.inspect import Inspection
@@ -33,6 +34,9 @@ from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
 from sentexp.model.contract import count_parameters, is_solved
+from sentexp.redact import without_passwords
+from sentexp.resume import KEY as RESUME
+from sentexp.resume import Stopped, key_of, stopped
 from sentexp.schema import Config
 from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
@@ -41,7 +45,7 @@ from sentexp.tracking import environment
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location, Run
 from sentexp.tracking.none import NoTracking
 from sentexp.trained_model import TrainedModel
-from sentexp.training import FitResult, Recipe, TrainingProgress, fit
+from sentexp.training import Checkpoints, FitResult, Recipe, TrainingProgress, fit, read_state
 
 # Shapes: V tokens in the vocabulary, B reviews in a batch, T tokens in the longest of them, C classes
 
@@ -95,6 +99,7 @@ def run(
     *,
     output_dir: Path | None = None,
     name: str | None = None,
+    resume: Path | None = None,
     on_start: Callable[[Location | None], None] | None = None,
     on_epoch: EpochCallback | None = None,
 ) -> RunResult | None:
@@ -110,43 +115,77 @@ def run(
     tracking.run_name is null. `on_start` is called with where the run is recorded, `on_epoch` after each epoch; it may
     raise Pruned to stop.
 
+    `resume`, or else trainer.resume, is the output folder of a run that was stopped: its training goes on from its last
+    checkpoint, in the same folder, and its record in MLflow too. `on_epoch` is told of the epochs before as well.
+
     The overrides and the option of each group are recorded as `compose` was given them. Of a configuration that is not
     what `compose` returned, such as one that dataclasses.replace made, only the values are recorded; a line says so.
 
     Returns None if the run was pruned, and in the further processes of torchrun, which only train along. Raises
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
-    output_dir = output_dir or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}")
-    build_machine(config.trainer)  # a device that is not there is refused before anything is loaded
     recorded = _recorded(config)
+    resume = resume or (Path(config.trainer.resume) if config.trainer.resume else None)
+    before = None if resume is None else stopped(resume, without_passwords(recorded))
+    output_dir = output_dir or resume or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}")
+    trainer = config.trainer if before is None else before.trainer(config.trainer)
+    build_machine(trainer)  # a device that is not there is refused before anything is loaded
     composition = composition_of(config)
     if composition is None:
         log.warning(CHANGED)
     overrides = composition.overrides if composition is not None else ()
     chosen = composition.choices if composition is not None else {}
-    messages.about_defaults(overrides, chosen)
+    key = uuid.uuid4().hex if before is None else before.facts["key"]
+    if before is None:
+        messages.about_defaults(overrides, chosen)
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
     with tracker.run(
         parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
         name=name or run_name(overrides, chosen),
+        key=key,
         folder=output_dir,
         log_file=environment.log_file(output_dir),
     ) as record:
         if on_start is not None:
             on_start(record.location())
-        record.log_config(recorded, overrides, chosen)
-        record.log_environment(environment.describe())
+        if before is None:
+            record.log_config(recorded, overrides, chosen)
+        else:
+            record.set_tags({"resumed": {"from": before.checkpoint.state.stem, "changed": before.changed}})
+        record.set_tags({"output": str(output_dir.absolute())})
+        described = environment.describe()
+        record.log_environment(described)
 
         prepared = prepare(config)
         positive = scores.positive_class(config.evaluation.positive, prepared.reviews.labels)
         model = build_model(config, prepared)
         _record_data(record, prepared, model, name=chosen.get("data", "data"))
-        machine = build_machine(config.trainer, model, prepared.corpora["train"].lengths)
+        machine = build_machine(trainer, model, prepared.corpora["train"].lengths)
         recipe = build_recipe(config, machine)
         _record_machine(record, recipe.machine)
+        text = _digests(prepared)
+        if before is not None:
+            before.check(text)
+        checkpoints = Checkpoints(
+            output_dir,
+            {
+                "config": without_passwords(recorded),
+                "overrides": without_passwords([one for one in overrides if key_of(one) != RESUME]),
+                "config_dir": composition.config_dir if composition is not None else None,
+                "key": key,
+                "machine": machine.facts(),
+                "text": text,
+                "versions": described["versions"],
+            },
+            minutes=config.trainer.checkpoint_minutes,
+            every=config.trainer.checkpoint_every,
+        )
 
         try:
-            fitted = _fit(model, prepared, recipe, record, on_epoch)
+            fitted = _fit(model, prepared, recipe, record, on_epoch, checkpoints, before)
+        except (KeyboardInterrupt, Terminated):
+            messages.about_stopping(output_dir, checkpoints.step)
+            raise
         except Pruned as pruned:
             record.set_tags({"pruned": pruned.epoch})
             log.info("pruned after epoch %d", pruned.epoch)
@@ -182,6 +221,7 @@ def run(
                 record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
         location = record.location()
         messages.about_place(output_dir, location)
+    checkpoints.end()
     return RunResult(metrics, fitted.history, model_folder, location, baselines)
 
 
@@ -280,6 +320,16 @@ def _encoded(reviews: Reviews, pipeline: TextPipeline, config: Config) -> dict[s
         return pipeline.prepare(reviews, _cache_dir(config), processes=available_cores()[0], progress=progress)
 
 
+def _digests(prepared: Prepared) -> dict[str, str]:
+    """Return the digest of each thing that the training learns from."""
+    corpora = prepared.corpora
+    return {
+        "training split": corpora["train"].digest(),
+        "validation split": corpora["valid"].digest(),
+        "vocabulary": prepared.pipeline.vocabulary.digest,
+    }
+
+
 def _cache_dir(config: Config) -> Path:
     return Path(config.cache_dir).expanduser()
 
@@ -289,25 +339,46 @@ def _recorded(config: Config) -> dict[str, Any]:
     return {section: value for section, value in plain(config).items() if section != "sweep"}
 
 
-def _fit(model: nn.Module, prepared: Prepared, recipe: Recipe, record: Run, tell: EpochCallback | None) -> FitResult:
+def _fit(
+    model: nn.Module,
+    prepared: Prepared,
+    recipe: Recipe,
+    record: Run,
+    tell: EpochCallback | None,
+    checkpoints: Checkpoints,
+    before: Stopped | None,
+) -> FitResult:
     waiting: list[tuple[int, float, int]] = []  # step, loss, when
+    saved, last_step, last_epoch = None, 0, 0
+    if before is not None:
+        saved = read_state(before.checkpoint.state)
+        messages.about_going_on(saved, before.output)
+        for number, metrics in enumerate(saved["history"], 1):
+            if tell is not None:
+                tell(metrics, number)
+        # a killed run may have recorded more than its last checkpoint has; what comes once more is the same
+        last_step, last_epoch = record.last_step("train/step_loss"), record.last_step("train/loss")
 
     def on_steps(step: int, loss: float) -> None:
+        if step <= last_step:
+            return
         waiting.append((step, loss, int(time.time() * 1000)))
         if waiting[-1][2] - waiting[0][2] > STEP_LOSSES_WAIT:
             send()
 
     def send() -> None:
-        record.log_points("train/step_loss", list(waiting))
-        waiting.clear()
+        if waiting:
+            record.log_points("train/step_loss", list(waiting))
+            waiting.clear()
 
     def on_epoch(metrics: dict[str, float], epoch: int) -> None:
-        if waiting:
-            send()
-        record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
+        send()
+        if epoch > last_epoch:
+            record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
         if tell is not None:
             tell(metrics, epoch)
 
+    checkpoints.before = send
     return fit(
         model,
         prepared.corpora["train"],
@@ -316,6 +387,8 @@ def _fit(model: nn.Module, prepared: Prepared, recipe: Recipe, record: Run, tell
         on_epoch=on_epoch,
         on_steps=on_steps,
         progress=TrainingProgress(log.info, terminal.console()) if rank() == 0 else None,
+        checkpoints=checkpoints,
+        saved=saved,
     )
 
 

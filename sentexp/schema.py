@@ -536,6 +536,12 @@ class TrainerConfig:
     """With balanced, each label has the same share of an epoch's reviews."""
     early_stopping: Optional[int] = key(at_least=1)
     """Epochs without a better validation accuracy before training stops."""
+    checkpoint_minutes: Optional[float] = key(at_least=0)
+    """Minutes between two checkpoints; 0 writes one after each step, without it none is written by time."""
+    checkpoint_every: Optional[int] = key(at_least=1)
+    """Epochs between two checkpoints; with it the last ones stay when the run has ended."""
+    resume: Optional[str] = key(path=True)
+    """Output folder of a run that was stopped, to go on with."""
     device: str = key(pattern=r"auto|cpu|cuda(:\d+)?", expected="auto, cpu, cuda or cuda:1")
     """Where tensors live."""
     precision: str = key(choices=("auto", "fp32", "bf16"))
@@ -727,6 +733,8 @@ class Composition:
     """The option of each group, such as model: gru."""
     values: Mapping[str, Any]
     """The configuration that this made, as plain values."""
+    config_dir: str | None = None
+    """The folder of --config-dir."""
 
 
 @dataclass
@@ -794,7 +802,7 @@ NO_SAMPLING = "trainer.sampling=balanced: the model is solved at once; expected 
 
 PATHS = frozenset(
     f"{group}.{one.name}"
-    for group, options in OPTIONS.items()
+    for group, options in {**OPTIONS, "trainer": (TrainerConfig,)}.items()
     for option in options
     for one in fields(option)
     if one.metadata.get("path")

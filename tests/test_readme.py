@@ -38,6 +38,7 @@ SMALL = {  # what makes an example small, by the words that tell it apart
     "sentexp -m": ["data.size=100", "tracking=none"],  # a recorded sweep is seen in the tests of its driver
     "": ["data.size=200"],
 }
+RESUMES = "trainer.resume="
 OFFLINE = ("data=hub", "data=imdb", "experiment=imdb")
 
 
@@ -124,7 +125,23 @@ def test_the_demo_answers_until_it_is_interrupted(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [command for command in sentexp_commands() if not needs_a_run(command)])
+def test_a_run_that_was_stopped_goes_on(folder: Path) -> None:
+    words = [sys.executable, "-m", "sentexp", *QUICK, "data.size=200", "trainer.epochs=100"]
+    with subprocess.Popen(words, cwd=folder, env=environment_in(folder), stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert any(line.startswith("epoch 1/") for line in program.stdout)
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
+    (command,) = (command for command in sentexp_commands() if RESUMES in command)
+    done = run_in(folder, "-m", *shlex.split(command), "trainer.early_stopping=1")
+    assert done.returncode == 0, done.stderr
+    assert "resume: after step" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", [command for command in sentexp_commands() if not needs_a_run(command) and RESUMES not in command]
+)
 def test_each_example_runs(command: str, folder: Path) -> None:
     arguments = shlex.split(command)[1:]
     needs_network = any(word in arguments for word in OFFLINE)

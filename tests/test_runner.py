@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +25,7 @@ from sentexp.instantiate import build_recipe
 from sentexp.tracking.journal import record_folder
 from sentexp.tracking.mlflow_tracker import MlflowTracker
 from sentexp.trained_model import TrainedModel
-from sentexp.training import choose_machine, fit
+from sentexp.training import Checkpoints, choose_machine, fit
 from sentexp.use.runs import find_run
 
 TINY = ["data.size=300", "tracking=none", "trainer.processes=1", "trainer.precision=fp32", "trainer.device=cpu"]
@@ -355,6 +357,86 @@ def test_a_store_that_fails_costs_neither_the_model_nor_its_record(
     assert [point.step for point in points] == [1, 2]
     assert find_run(location.run_id, tracking_uri=uri).recorded is not None
     assert not (output / "unrecorded.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", ["killed", "interrupted"])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    kind: str, tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    common = ("trainer.epochs=3", "tracking=mlflow", f"tracking.uri='{uri}'", "trainer.log_every=1")
+    common += ("trainer.batch_size=32", "model.output_dropout=0.5", "tracking.system_metrics=false")
+    whole = runner.run(tiny(*common), output_dir=tmp_path / "whole")
+    output = tmp_path / "stopped"
+
+    def stop(_metrics: dict[str, float], epoch: int) -> None:
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    caplog.set_level(logging.INFO, logger="sentexp")
+    config = tiny(*common, "trainer.checkpoint_minutes=0")
+    with monkeypatch.context() as patched:
+        if kind == "killed":  # nothing more is written of it, and its last checkpoint is older than its last points
+            patched.setattr("sentexp.training.checkpoints.Checkpoints.save", save_in_epoch_2_and_no_more())
+            patched.setattr("sentexp.tracking.journal.JournaledRun.end", lambda self, *_: self._journal.release())
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(config, output_dir=output, on_epoch=stop)
+    if kind == "interrupted":
+        assert f"go on with: sentexp trainer.resume={output}" in caplog.text
+    heard: list[int] = []
+    resumed = compose(f"trainer.resume='{output}'")
+    rest = runner.run(resumed, on_epoch=lambda _metrics, epoch: heard.append(epoch))
+
+    assert rest.model_folder == output / "model"
+    assert heard == [1, 2, 3]
+    assert rest.metrics == whole.metrics
+    ours, theirs = (torch.load(one.model_folder / "weights.pt") for one in (rest, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("sentexp")
+    assert len(client.search_runs([experiment.experiment_id])) == 2
+    run = client.get_run(rest.location.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["resumed.from"].startswith("step-00000000")
+    for name in run.data.metrics:
+        if "second" not in name:
+            points = [client.get_metric_history(one.location.run_id, name) for one in (rest, whole)]
+            found, expected = ([(point.step, point.value) for point in some] for some in points)
+            assert sorted(found) == sorted(expected), name
+    assert not (output / "checkpoints").exists()
+    assert not (output / "unrecorded.jsonl").exists()
+
+
+def save_in_epoch_2_and_no_more():
+    plain = Checkpoints.save
+
+    def save(self: Checkpoints, state: Any) -> None:
+        if state.epoch == 1 or (state.epoch == 2 and state.sums is not None and state.sums.steps < 3):
+            plain(self, state)
+
+    return save
+
+
+def test_reviews_that_have_changed_end_what_would_go_on(tiny, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    file = tmp_path / "reviews.csv"
+    lines = [f"{'good' if number % 2 else 'bad'} film {number},{number % 2}" for number in range(60)]
+    file.write_text("\n".join(["text,label", *lines]))
+    settings = [one for one in TINY if "data.size" not in one]
+    settings += ["data=files", f"data.path={file}", "trainer.epochs=2", "trainer.checkpoint_every=1"]
+    config = compose(*settings, f"cache_dir='{tmp_path / 'cache'}'")
+    assert runner.run(config, output_dir=output) is not None
+    file.write_text("\n".join(["text,label", *lines]).replace("film", "movie"))
+    with pytest.raises(SentexpError, match=r"resume=.*out: the .* is not the one that this training began with"):
+        runner.run(config, resume=output)
+
+
+def test_more_epochs_can_follow_where_checkpoints_by_epochs_were_asked_for(tiny, tmp_path: Path) -> None:
+    longer = runner.run(tiny("trainer.epochs=4"), output_dir=tmp_path / "longer")
+    runner.run(tiny("trainer.epochs=2", "trainer.checkpoint_every=1"), output_dir=tmp_path / "out")
+    resumed = runner.run(tiny("trainer.epochs=4", f"trainer.resume='{tmp_path / 'out'}'"))
+    assert resumed.metrics == longer.metrics
+    assert len(resumed.history) == 4
 
 
 def test_the_linear_baseline_is_run_saved_and_recorded_like_any_model(

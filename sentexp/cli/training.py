@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 import sentexp
-from sentexp import terminal
+from sentexp import checkpoint_files, terminal
 from sentexp.cli.exits import errors_as_one_line
 from sentexp.config import check, conf_dir
 from sentexp.errors import SentexpError, nearest_path
@@ -24,6 +25,8 @@ from sentexp.explain import mistakes_explained, only_in_a_sweep, placed
 from sentexp.failures import failure_explained
 from sentexp.machine.torchrun import rank
 from sentexp.private_interfaces import list_groups_quickly, parsed
+from sentexp.resume import KEY as RESUME
+from sentexp.resume import key_of, recorded_overrides, resumed
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ def train(arguments: list[str]) -> None:
         raise SentexpError(f"{folder}: Hydra takes the ${{ in the folder's path for a reference; expected cd FOLDER")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise SentexpError(f"--config-dir {options.config_dir}: no such folder{nearest_path(options.config_dir)}")
+    arguments = _going_on(arguments, options)
     further = rank() > 0  # it trains along; rank 0 writes the output folder and prints
     silent = ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none"] if further else []
     sys.argv = [sys.argv[0], *arguments, *silent]
@@ -55,6 +59,32 @@ def train(arguments: list[str]) -> None:
         list_groups_quickly()
     with mistakes_explained(arguments):
         _main()
+
+
+def _going_on(arguments: list[str], options: argparse.Namespace) -> list[str]:
+    """Return the arguments of the run that trainer.resume names, in its own folder, and then these."""
+    overrides: list[str] = options.overrides
+    words = [word for word in arguments if word not in overrides]
+    given = resumed(overrides)
+    if given is None:
+        return arguments
+    if options.multirun:
+        raise SentexpError(f"{RESUME}={given}: is for a single run; expected sweep.resume=FOLDER with -m")
+    from sentexp.use.runs import stopped_run
+
+    store = [override.partition("=")[2] for override in overrides if key_of(override) == "tracking.uri"]
+    folder = stopped_run(given, tracking_uri=store[-1] if store else None).absolute()
+    earlier = checkpoint_files.newest(folder).facts["config_dir"]
+    if earlier is not None and options.config_dir is None:
+        words += ["--config-dir", earlier]
+    typed = [override for override in overrides if key_of(override) != RESUME]
+    own_place = [] if any(key_of(one) == "hydra.run.dir" for one in typed) else [f"hydra.run.dir={_quoted(folder)}"]
+    return [*words, *recorded_overrides([*typed, f"{RESUME}={_quoted(folder)}"]), *own_place]
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as Hydra's grammar takes any text."""
+    return "'" + str(path).replace("'", "\\'") + "'"
 
 
 def _option_problem(problem: str) -> str:

@@ -15,7 +15,7 @@ import torch
 
 from sentexp.errors import SentexpError
 from sentexp.machine.cores import available_cores
-from sentexp.machine.device import resolve_device, resolve_precision
+from sentexp.machine.device import PRECISIONS, resolve_device, resolve_precision
 from sentexp.machine.torchrun import under_torchrun
 from sentexp.machine.workload import Workload
 
@@ -33,6 +33,11 @@ class Machine:
     """CPU threads of each process."""
     reasons: dict[str, str]
     """For device, precision and processes: the choice and why, as one phrase each."""
+
+    def facts(self) -> dict[str, str]:
+        """Return device, precision and processes as the `trainer` keys name them; of a GPU without its number."""
+        precision = next(name for name, dtype in PRECISIONS.items() if dtype == self.precision)
+        return {"device": self.device.type, "precision": precision, "processes": str(self.processes)}
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context for a forward pass in `precision`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sentexp.errors import Terminated
 
@@ -21,38 +21,55 @@ def _raise_terminated(number: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated(128 + number)
 
 
+class Delayed:
+    """The interrupts that `interrupts_later` has put off; true as soon as there is one."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, FrameType | None]] = []
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def begin(self) -> None:
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+        for number in self._handlers:
+            signal.signal(number, self._remember)
+
+    def end(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def deliver(self) -> None:
+        """Let what was put off take effect now: as a rule it raises KeyboardInterrupt or Terminated."""
+        self.end()
+        while self._waiting:
+            number, frame = self._waiting.pop(0)
+            self._handlers[number](number, frame)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.end()
+        self._waiting.append((number, frame))
+
+
 @contextmanager
-def interrupts_later() -> Iterator[None]:
+def interrupts_later() -> Iterator[Delayed]:
     """Delay the first SIGINT or SIGTERM until the end of the block; a second one takes effect at once.
 
     Half-way through a write it would leave the database's connection in the middle of a transaction, and the run's end
-    could not be recorded on it. Outside the main thread, where Python delivers no signals, nothing changes.
+    could not be recorded on it; half-way through a step of a training it would leave weights that belong to no step.
+    A block that takes long looks at what it is given, and calls its `deliver` where it can stop. Outside the main
+    thread, where Python delivers no signals, nothing changes.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[tuple[int, FrameType | None]] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        restore()
-        waiting.append((number, frame))
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    taken = [number for number in numbers if callable(handlers[number])]
-
-    def restore() -> None:
-        for number in taken:
-            signal.signal(number, handlers[number])
-
-    for number in taken:
-        signal.signal(number, remember)
+    delayed = Delayed()
+    if threading.current_thread() is threading.main_thread():
+        delayed.begin()
     try:
-        yield
+        yield delayed
     finally:
-        restore()
-    for caught, frame in waiting:
-        handlers[caught](caught, frame)  # type: ignore[operator, misc, index]
+        delayed.end()
+    delayed.deliver()
 
 
 @contextmanager

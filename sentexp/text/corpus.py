@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xxhash
 from torch import Tensor
 
 # Shapes: N reviews, N_tokens tokens in all of them together
@@ -43,6 +44,13 @@ class Corpus:
         """Tokens that every review is cut or padded to (text.fix_length); None: the longest of its batch."""
         self.path = path
         """Folder and first part of the file names, if the corpus is mapped from files."""
+
+    def digest(self) -> str:
+        """Return a digest of all ids, offsets and labels."""
+        content = xxhash.xxh3_128()
+        for part in (self.ids, self.offsets, self.labels):
+            content.update(part.contiguous().numpy().data)
+        return content.hexdigest()
 
     @staticmethod
     def open(path: Path, pad_index: int, width: int | None = None) -> Corpus:

@@ -68,6 +68,9 @@ class Run(Protocol):
     def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
         """Record several points of one metric: step, value, and when, in milliseconds since 1970."""
 
+    def last_step(self, name: str) -> int:
+        """Return the largest step for which a metric is recorded; 0 if none is."""
+
     def describe(self, text: str) -> None:
         """Set what stands at the head of the run's page, in Markdown."""
 
@@ -117,7 +120,8 @@ class Tracker(Protocol):
     ) -> AbstractContextManager[Run]:
         """Start a run that ends with the block: FINISHED, FAILED by an exception, or KILLED by Ctrl-C or exit.
 
-        With a `key`, the run that was started with the same key before is continued, if there is one. `name` is the
+        With a `key`, the run that was started with the same key before is continued, if there is one; what waits in
+        `folder` to be recorded of it is recorded first. `name` is the
         run's name if the configuration gives none. `log_file` is recorded at the end, however the run ends.
 
         With a `folder`, the run's own, a store that fails after the start does not fail the run: what it has not taken

@@ -11,8 +11,8 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,6 +96,9 @@ class JournaledRun:
     def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
         self._add("log_points", name=name, points=[list(point) for point in points])
 
+    def last_step(self, name: str) -> int:
+        return self._run.last_step(name)
+
     def describe(self, text: str) -> None:
         self._add("describe", text=text)
 
@@ -162,13 +165,32 @@ class JournaledRun:
             self._told = True
 
 
-def refuse_another(folder: Path) -> None:
-    """Raise SentexpError if the output folder of a run that is to begin holds the journal of an earlier one."""
-    if (folder / FILE).exists():
+def refuse_another(folder: Path, key: str) -> None:
+    """Raise SentexpError if the output folder of a run holds the journal of another one than that of `key`."""
+    path = folder / FILE
+    if not path.exists():
+        return
+    begun = next(_read(path), {})
+    if not isinstance(begun, dict) or begun.get("run", {}).get("key") != key:
         raise SentexpError(
-            f"{folder / FILE}: what an earlier run in this folder has not recorded; expected another folder, or "
+            f"{path}: what an earlier run in this folder has not recorded; expected another folder, or "
             f"`sentexp record {folder}` first"
         )
+
+
+def send_waiting(run: StoredRun, folder: Path) -> None:
+    """Record what the journal in the folder of a run that goes on holds of it, all but its end; remove the journal.
+
+    Raises SentexpError as `record_folder` does.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return
+    with _locked(folder):
+        records = _read(path)
+        next(records, None)
+        _replay_all(run, (record for record in records if record["call"] != "end"), path, trust=False)
+        path.unlink()
 
 
 class _Journal:
@@ -224,18 +246,24 @@ def record_folder(
     path = folder / FILE
     if not path.is_file():
         raise SentexpError(f"{path}: no such file; expected the output folder of a run that its store did not take")
-    lock = lock_of(path)
+    with _locked(folder):
+        location = _record(path, tracker, uri, trust)
+        path.unlink()
+    return location
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = lock_of(folder / FILE)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise SentexpError(f"{folder}: the run goes on; expected one that has ended") from None
     try:
-        location = _record(path, tracker, uri, trust)
-        path.unlink()
+        yield
     finally:
         lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
-    return location
 
 
 def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, trust: bool) -> Location | None:
@@ -248,6 +276,13 @@ def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, tru
         run = tracker(**{**begun["tracker"], "uri": address}).start(**begun["run"])
     except (KeyError, TypeError, AttributeError) as error:
         raise SentexpError(f"{path}:1: damaged ({one_line(error)}); expected how the run began") from error
+    if not _replay_all(run, records, path, trust):
+        run.end("KILLED", None)
+    return run.location()
+
+
+def _replay_all(run: StoredRun, records: Iterable[Record], path: Path, trust: bool) -> bool:
+    """Send the records behind the first line of the journal at `path`. Returns True if the run's end is among them."""
     ended = False
     for number, record in enumerate(records, 2):
         if record["call"] == "log_model" and not trust:
@@ -257,9 +292,7 @@ def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, tru
         except (TypeError, AttributeError, ValueError) as error:  # other arguments than the call has
             raise SentexpError(f"{path}:{number}: damaged ({one_line(error)}); expected a record") from error
         ended = record["call"] == "end"
-    if not ended:
-        run.end("KILLED", None)
-    return run.location()
+    return ended
 
 
 def _read(path: Path) -> Iterator[Record]:

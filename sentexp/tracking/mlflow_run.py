@@ -134,6 +134,10 @@ class MlflowRun:
             for some in _chunks(points, METRICS_PER_CALL):
                 self._client.log_batch(self.run_id, metrics=some)
 
+    def last_step(self, name: str) -> int:
+        with writing(self._store.uri):
+            return max((point.step for point in self._client.get_metric_history(self.run_id, _name(name))), default=0)
+
     def describe(self, text: str) -> None:
         self.set_tags({"mlflow.note.content": text})
 

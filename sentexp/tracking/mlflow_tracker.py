@@ -18,7 +18,7 @@ from sentexp import terminal
 from sentexp.errors import SentexpError
 from sentexp.redact import without_passwords
 from sentexp.tracking.environment import program
-from sentexp.tracking.journal import JournaledRun, refuse_another
+from sentexp.tracking.journal import JournaledRun, refuse_another, send_waiting
 from sentexp.tracking.mlflow_run import LONGEST_NAME, MlflowRun, user, writing
 from sentexp.tracking.store import Store, brief_patience, open_store
 from sentexp.tracking.system_metrics import system_metrics
@@ -72,13 +72,14 @@ class MlflowTracker:
         SentexpError, within seconds, if the store cannot be used; see `open_store`.
         """
         if folder is not None:
-            refuse_another(folder)
             key = key or uuid.uuid4().hex
+            refuse_another(folder, key)
         run = self.start(parent_run_id=parent_run_id, name=name, key=key)
         record: MlflowRun | JournaledRun = run
         try:
             measured: AbstractContextManager[None] = nullcontext()
             if folder is not None:
+                send_waiting(run, folder)
                 record = JournaledRun(run, folder, self._begun(run, parent_run_id, name, key))
                 measured = system_metrics(run.uri, run.run_id) if self._system_metrics else measured
             with measured:

@@ -36,6 +36,8 @@ class RecordedRun:
     """MLflow's id of the model; None if the run has none."""
     status: str
     """FINISHED, FAILED, KILLED or RUNNING."""
+    output: Path | None = None
+    """The run's output folder, on the machine where it ran."""
 
     def __str__(self) -> str:
         state = "" if self.status == "FINISHED" else f" {self.status}"
@@ -93,6 +95,10 @@ class RecordedRuns:
             if len(found) == LISTED:
                 break
         return found
+
+    def stopped(self) -> Iterator[RecordedRun]:
+        """Yield the runs that have not finished, the newest first."""
+        yield from self._search("attributes.status != 'FINISHED'", ["attributes.start_time DESC"])
 
     def by_uri(self, uri: str) -> RecordedRun:
         """Return the run of runs:/ID/..., models:/NAME@ALIAS, models:/NAME/VERSION or models:/MODEL_ID."""
@@ -167,6 +173,7 @@ class RecordedRuns:
             started=datetime.fromtimestamp(run.info.start_time / 1000),
             model_id=models[-1].model_id if models else None,
             status=run.info.status,
+            output=Path(run.data.tags["output"]) if "output" in run.data.tags else None,
         )
 
     def _nothing(self) -> SentexpError:

@@ -6,8 +6,8 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -20,15 +20,17 @@ from sentexp.errors import SentexpError, TrainingDiverged
 from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
 from sentexp.machine.heap import keep_heap
+from sentexp.machine.signals import Delayed, interrupts_later
 from sentexp.model.contract import is_solved
 from sentexp.schema import NO_SAMPLING
 from sentexp.text.corpus import Corpus
+from sentexp.training.checkpoints import Checkpoints, Saved, restore
 from sentexp.training.objective import class_weights, correct, loss_sum
-from sentexp.training.processes import Group, device_of, together
+from sentexp.training.processes import Group, PeerLost, device_of, together
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.schedules import build_schedule
-from sentexp.training.state import TrainState
+from sentexp.training.state import EpochSums, TrainState
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, C classes
 
@@ -62,11 +64,12 @@ class FitResult:
 
 @dataclass(frozen=True)
 class _Told:
-    """What is told of the training as it goes on; nothing in a further process."""
+    """What is told, and kept, of the training as it goes on; nothing in a further process."""
 
     on_epoch: Callable[[Metrics, int], object] | None = None
     on_steps: Callable[[int, float], object] | None = None
     progress: TrainingProgress | None = None
+    checkpoints: Checkpoints | None = None
 
 
 def fit(
@@ -78,6 +81,8 @@ def fit(
     on_epoch: Callable[[Metrics, int], object] | None = None,
     on_steps: Callable[[int, float], object] | None = None,
     progress: TrainingProgress | None = None,
+    checkpoints: Checkpoints | None = None,
+    saved: Saved | None = None,
 ) -> FitResult:
     """Train `model` in place and leave it with the weights of its best epoch, on `recipe.machine.device`.
 
@@ -89,6 +94,11 @@ def fit(
     every `trainer.log_every` steps with the step and the mean loss of the reviews since the last call.
 
     A model with a method `solve` is not trained in epochs: it is called once, and the history has one entry.
+
+    With `checkpoints` the state is written from time to time, and at Ctrl-C and SIGTERM, which take effect after the
+    step that is under way. `saved`, what `read_state` returns, is where the training goes on: its weights, history and
+    further calls of `on_epoch` and `on_steps` are those of one that was never stopped, on the same kind of processor to
+    the last bit.
 
     The order of batches and the dropout depend on seed, epoch and step alone. With more than one process the model, the
     corpora and the recipe are pickled. Raises SentexpError for an empty corpus, TrainingDiverged for a loss that is not
@@ -109,14 +119,15 @@ def fit(
     if is_solved(model):
         return _solve(model, train, valid, recipe, on_epoch, progress)
     machine = recipe.machine
-    with together(machine.processes, machine.device, _follow, model, train, valid, recipe) as group:
-        told = _Told(on_epoch, on_steps, progress) if group.rank == 0 else _Told()  # torchrun's processes all call fit
-        return _fit(group, model, train, valid, recipe, told)
+    with together(machine.processes, machine.device, _follow, model, train, valid, recipe, saved) as group:
+        first = group.rank == 0  # torchrun's processes all call fit
+        told = _Told(on_epoch, on_steps, progress, checkpoints) if first else _Told()
+        return _fit(group, model, train, valid, recipe, saved, told)
 
 
-def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe) -> None:
+def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, saved: Saved | None) -> None:
     """Run the same training in a further process, silently."""
-    _fit(group, model, train, valid, recipe, _Told())
+    _fit(group, model, train, valid, recipe, saved, _Told())
 
 
 def _fit(
@@ -125,9 +136,9 @@ def _fit(
     train: Corpus,
     valid: Corpus,
     recipe: Recipe,
+    saved: Saved | None,
     told: _Told,
 ) -> FitResult:
-    began = time.perf_counter()
     epochs = recipe.trainer.epochs
     device = device_of(group.rank, recipe.machine.device)
     on_cpu = device.type == "cpu"
@@ -137,11 +148,16 @@ def _fit(
     valid_batches = Batches(valid, device=device)
     try:
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
-            state = _begin(model.to(device), train, recipe)
-            while state.epoch < epochs and not _out_of_patience(state, recipe):
-                metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, told)
-                if told.on_epoch is not None:
-                    told.on_epoch(metrics, state.epoch)
+            state = _begin(model.to(device), train, recipe, saved)
+            with _stopped_between_steps(state, told) as interrupts:
+                while state.sums is not None or (state.epoch < epochs and not _out_of_patience(state, recipe)):
+                    metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, told, interrupts)
+                    if told.on_epoch is not None:
+                        told.on_epoch(metrics, state.epoch)
+                    if interrupts:
+                        raise _Stopped
+                    if told.checkpoints is not None:
+                        told.checkpoints.after_epoch(state)
     finally:
         if told.progress is not None:
             told.progress.close()
@@ -155,8 +171,30 @@ def _fit(
         best_loss=best.loss,
         best_state=best.weights,
         stopped_early=state.epoch < epochs,
-        seconds=time.perf_counter() - began,
+        seconds=state.spent(),
     )
+
+
+@contextmanager
+def _stopped_between_steps(state: TrainState, told: _Told) -> Iterator[Delayed]:
+    """Let an interrupt wait until the step under way is done; what ends the training then leaves a checkpoint.
+
+    So does the end of another process: what that step had not yet changed is whole.
+    """
+    with interrupts_later() as interrupts:
+        try:
+            yield interrupts
+        except (_Stopped, PeerLost) as error:
+            if told.checkpoints is not None:
+                told.checkpoints.save(state)
+            interrupts.deliver()
+            if isinstance(error, _Stopped):  # a handler of the caller's own has let it pass
+                raise KeyboardInterrupt from None
+            raise
+
+
+class _Stopped(Exception):
+    """An interrupt waits, and no step is under way."""
 
 
 def _solve(
@@ -199,13 +237,16 @@ def _solve(
     )
 
 
-def _begin(model: nn.Module, train: Corpus, recipe: Recipe) -> TrainState:
+def _begin(model: nn.Module, train: Corpus, recipe: Recipe, saved: Saved | None) -> TrainState:
     epochs = recipe.trainer.epochs
     counts = [len(recipe.plan(train, epoch)) for epoch in range(1, epochs + 1)]  # with max_tokens they differ
     optimizer = build_optimizer(recipe.optimizer, model, recipe.machine.device)
     total, per_epoch = (sum(counts), counts[0]) if recipe.interval == "step" else (epochs, 1)
     schedule = build_schedule(recipe.schedule, optimizer, total_steps=total, steps_per_epoch=per_epoch)
-    return TrainState(model, optimizer, schedule, steps=sum(counts))
+    state = TrainState(model, optimizer, schedule, steps=sum(counts))
+    if saved is not None:
+        restore(state, saved)
+    return state
 
 
 def build_optimizer(factory: Callable[..., Optimizer], model: nn.Module, device: torch.device) -> Optimizer:
@@ -228,14 +269,17 @@ def _one_epoch(
     group: Group,
     recipe: Recipe,
     told: _Told,
+    interrupts: Delayed,
 ) -> Metrics:
-    """Train and validate once, and add to the state's history."""
-    began = time.perf_counter()
-    state.epoch += 1
-    train_loss, train_accuracy = _train(state, train, group, recipe, told)
-    trained = time.perf_counter() - began
+    """Train and validate once, or the rest of an epoch under way, and add to the state's history."""
+    if state.sums is None:
+        state.epoch += 1
+        state.sums = EpochSums()
+    sums = state.sums
+    _train(state, sums, train, group, recipe, told, interrupts)
+    trained = sums.spent()
     rate = state.last_rate
-    valid_loss, valid_accuracy = _validate(state, valid, group, recipe)
+    valid_loss, valid_accuracy = _validate(state, valid, group, recipe, interrupts)
     if isinstance(state.schedule, ReduceLROnPlateau):
         state.schedule.step(valid_loss)
     elif recipe.interval == "epoch" and state.epoch < recipe.trainer.epochs:
@@ -243,46 +287,60 @@ def _one_epoch(
     state.keep_best(valid_accuracy, valid_loss)
     metrics = {
         "epoch": state.epoch,
-        "train/loss": train_loss,
-        "train/accuracy": train_accuracy,
+        "train/loss": sums.loss / sums.reviews,
+        "train/accuracy": sums.correct / sums.reviews,
         "valid/loss": valid_loss,
         "valid/accuracy": valid_accuracy,
         "lr": rate,
-        "seconds": time.perf_counter() - began,
+        "seconds": sums.spent(),
         "reviews_per_second": len(train) / trained,
         "tokens_per_second": int(train.corpus.lengths.sum()) / trained,
     }
     state.history.append(metrics)
+    state.sums = None
     if told.progress is not None:
         told.progress.end_epoch(state.epoch, recipe.trainer.epochs, metrics)
     return metrics
 
 
-def _train(state: TrainState, batches: Batches, group: Group, recipe: Recipe, told: _Told) -> tuple[float, float]:
-    """Take the steps of one epoch. Returns the mean loss and the accuracy over its reviews, as seen on the way."""
+def _train(
+    state: TrainState,
+    sums: EpochSums,
+    batches: Batches,
+    group: Group,
+    recipe: Recipe,
+    told: _Told,
+    interrupts: Delayed,
+) -> None:
+    """Take the steps of one epoch, or those that are left of it, and add them to its sums."""
     model, optimizer, trainer = state.model, state.optimizer, recipe.trainer
     model.train()
     if hasattr(model, "embedding") and hasattr(model.embedding, "start_epoch"):
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    planned = recipe.plan(batches.corpus, state.epoch)
+    planned = recipe.plan(batches.corpus, state.epoch)[sums.steps :]
     weights = class_weights(trainer.class_weight, batches.corpus.labels)
     if weights is not None:
         weights = weights.to(batches.device)
-    means = _RunningMeans(state, recipe, STEPS_PER_FETCH[batches.device.type], told)
+    fetched = _FetchedSums(state, sums, recipe, STEPS_PER_FETCH[batches.device.type], told)
     if told.progress is not None:
-        told.progress.start_epoch(state.epoch, trainer.epochs, len(batches), state.steps - state.step)
+        left = len(batches) - sums.reviews
+        told.progress.start_epoch(state.epoch, trainer.epochs, left, state.steps - state.step)
     for rows, batch in zip(planned, batches.of(planned, rank=group.rank, size=group.size), strict=True):
         _reseed(batches.device, seed_of(recipe.seed, state.epoch, state.step, group.rank))
         optimizer.zero_grad(set_to_none=True)
-        sums = torch.zeros(2, device=batches.device)  # loss, correct
+        of_step = torch.zeros(2, device=batches.device)  # loss, correct
         if len(batch.labels):
             with recipe.machine.autocast():
                 logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
             loss = loss_sum(logits, batch.labels, trainer.label_smoothing, weights)
             (loss / len(rows)).backward()
-            sums = torch.stack([loss.detach(), correct(logits, batch.labels).float()])
-        sums = group.sum_gradients(parameters, sums)
+            of_step = torch.stack([loss.detach(), correct(logits, batch.labels).float()])
+        try:
+            of_step = group.sum_gradients(parameters, of_step)
+        except PeerLost:
+            fetched.fetch()  # the state then is that after the step before
+            raise
         if trainer.clip_norm > 0:
             nn.utils.clip_grad_norm_(parameters, trainer.clip_norm)
         optimizer.step()
@@ -290,8 +348,14 @@ def _train(state: TrainState, batches: Batches, group: Group, recipe: Recipe, to
         state.step += 1
         if recipe.interval == "step" and state.step < state.steps and not isinstance(state.schedule, ReduceLROnPlateau):
             state.schedule.step()
-        means.add(sums, len(rows))
-    return means.finish()
+        fetched.add(of_step, len(rows))
+        if interrupts:
+            fetched.fetch()
+            raise _Stopped
+        if told.checkpoints is not None and told.checkpoints.due():
+            fetched.fetch()
+            told.checkpoints.save(state)
+    fetched.fetch()
 
 
 def _reseed(device: torch.device, seed: int) -> None:
@@ -302,15 +366,19 @@ def _reseed(device: torch.device, seed: int) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def _validate(state: TrainState, batches: Batches, group: Group, recipe: Recipe) -> tuple[float, float]:
+def _validate(
+    state: TrainState, batches: Batches, group: Group, recipe: Recipe, interrupts: Delayed
+) -> tuple[float, float]:
     """Return the mean loss and the accuracy on the validation reviews. Raises TrainingDiverged."""
-    loss, right = _judge(state.model, batches, group, recipe)
+    loss, right = _judge(state.model, batches, group, recipe, interrupts)
     if not math.isfinite(loss):
         raise _diverged("validation loss", loss, state, recipe)
     return loss, right
 
 
-def _judge(model: nn.Module, batches: Batches, group: Group, recipe: Recipe) -> tuple[float, float]:
+def _judge(
+    model: nn.Module, batches: Batches, group: Group, recipe: Recipe, interrupts: Delayed | None = None
+) -> tuple[float, float]:
     """Return the mean loss (labels as they are, not smoothed) and the accuracy; the processes share the batches."""
     model.eval()
     if recipe.trainer.bucket:
@@ -323,60 +391,60 @@ def _judge(model: nn.Module, batches: Batches, group: Group, recipe: Recipe) -> 
             with recipe.machine.autocast():
                 logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
             totals += torch.stack([loss_sum(logits, batch.labels), correct(logits, batch.labels)])
+            if interrupts:
+                raise _Stopped
     group.sum_(totals)
     loss, right = (totals / len(batches)).tolist()
     return loss, right
 
 
-class _RunningMeans:
-    """Mean loss and accuracy of an epoch so far, fetched from the device every few steps."""
+class _FetchedSums:
+    """Adds the losses and correct answers of an epoch to its sums, fetched from the device every few steps."""
 
-    def __init__(self, state: TrainState, recipe: Recipe, steps_per_fetch: int, told: _Told) -> None:
+    def __init__(self, state: TrainState, sums: EpochSums, recipe: Recipe, steps_per_fetch: int, told: _Told) -> None:
         self._state = state
+        self._sums = sums
         self._recipe = recipe
         self._steps_per_fetch = steps_per_fetch
         self._told = told
         self._waiting: list[tuple[Tensor, int]] = []
-        self._loss = self._correct = 0.0
-        self._reviews = 0
-        self._since = (0.0, 0)  # loss and reviews since the last call of on_steps
 
-    def add(self, sums: Tensor, reviews: int) -> None:
-        """Add one step: `sums` [2] are the sum of losses and the count of correct answers over its `reviews`."""
-        self._waiting.append((sums, reviews))
+    def add(self, of_step: Tensor, reviews: int) -> None:
+        """Add one step: `of_step` [2] are the sum of losses and the count of correct answers over its `reviews`."""
+        self._waiting.append((of_step, reviews))
         if len(self._waiting) == self._steps_per_fetch:
-            self._fetch()
+            self.fetch()
 
-    def finish(self) -> tuple[float, float]:
-        self._fetch()
-        return self._loss / self._reviews, self._correct / self._reviews
-
-    def _fetch(self) -> None:
+    def fetch(self) -> None:
+        """Bring the sums up to the last step."""
         if not self._waiting:
             return
         first_step = self._state.step - len(self._waiting) + 1
-        fetched = torch.stack([sums for sums, _ in self._waiting]).tolist()
+        fetched = torch.stack([of_step for of_step, _ in self._waiting]).tolist()
         sizes = [reviews for _, reviews in self._waiting]
         self._waiting.clear()
         for step, reviews, (loss, right) in zip(itertools.count(first_step), sizes, fetched, strict=False):
             if not math.isfinite(loss):
                 raise _diverged("training loss", loss, self._state, self._recipe, step)
-            self._loss += loss
-            self._correct += right
+            self._sums.loss += loss
+            self._sums.correct += right
             self._tell_of(step, loss, reviews)
-        self._reviews += sum(sizes)
+        self._sums.steps += len(sizes)
+        self._sums.reviews += sum(sizes)
         if self._told.progress is not None:
-            means = self._loss / self._reviews, self._correct / self._reviews
+            means = self._sums.loss / self._sums.reviews, self._sums.correct / self._sums.reviews
             self._told.progress.step(len(sizes), sum(sizes), *means)
 
     def _tell_of(self, step: int, loss: float, reviews: int) -> None:
         every = self._recipe.trainer.log_every
         if self._told.on_steps is None or not every:
             return
-        self._since = self._since[0] + loss, self._since[1] + reviews
+        sums = self._sums
+        sums.untold_loss += loss
+        sums.untold_reviews += reviews
         if step % every == 0:
-            self._told.on_steps(step, self._since[0] / self._since[1])
-            self._since = (0.0, 0)
+            self._told.on_steps(step, sums.untold_loss / sums.untold_reviews)
+            sums.untold_loss, sums.untold_reviews = 0.0, 0
 
 
 def _diverged(what: str, value: float, state: TrainState, recipe: Recipe, step: int | None = None) -> TrainingDiverged:

@@ -49,7 +49,7 @@ class ProcessDied(RuntimeError):
     """A process of the training has failed or was killed; the message holds the cause."""
 
 
-class _PeerLost(RuntimeError):
+class PeerLost(RuntimeError):
     """Another process did not answer; its own end says why."""
 
 
@@ -69,7 +69,7 @@ class Group:
         try:
             dist.all_reduce(tensor, operation)
         except RuntimeError as error:
-            raise _PeerLost(str(error)) from error
+            raise PeerLost(str(error)) from error
 
     def sum_gradients(self, parameters: Sequence[Parameter], extra: Tensor) -> Tensor:
         """Sum the gradients, and beside them the few numbers `extra`, over all processes in one exchange.
@@ -150,7 +150,7 @@ def _started(
         with _joined(device, store, 0, processes) as group:
             yield group
         patience = LAST_SECONDS
-    except _PeerLost as error:
+    except PeerLost as error:
         assert children is not None
         raise ProcessDied(_failure(children, CAUSE_SECONDS) or f"the other processes do not answer: {error}") from error
     finally:
@@ -170,7 +170,7 @@ def _child(number: int, processes: int, device: str, folder: str, payload: bytes
     try:
         with _joined(torch.device(device), store, rank, processes) as group:
             work(group, *arguments)
-    except _PeerLost:
+    except PeerLost:
         os._exit(0)  # not this process's failure: the one that failed is reported
 
 

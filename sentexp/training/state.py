@@ -6,6 +6,7 @@ belongs here: these fields are all that a training must remember to go on exactl
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -28,6 +29,29 @@ class Best:
 
 
 @dataclass
+class EpochSums:
+    """What an epoch under way has gathered."""
+
+    steps: int = 0
+    """Steps of this epoch done."""
+    reviews: int = 0
+    loss: float = 0.0
+    """Sum over these reviews."""
+    correct: float = 0.0
+    """Correct answers among them."""
+    untold_loss: float = 0.0
+    """Sum over the reviews since the last point of the loss was told."""
+    untold_reviews: int = 0
+    seconds: float = 0.0
+    """Time spent on this epoch before `began`."""
+    began: float = field(default_factory=time.perf_counter)
+
+    def spent(self) -> float:
+        """Return the seconds spent on this epoch until now."""
+        return self.seconds + time.perf_counter() - self.began
+
+
+@dataclass
 class TrainState:
     model: nn.Module
     optimizer: Optimizer
@@ -35,7 +59,9 @@ class TrainState:
     steps: int
     """Steps of the whole training."""
     epoch: int = 0
-    """Epochs done."""
+    """Epochs begun."""
+    sums: EpochSums | None = None
+    """None between two epochs."""
     step: int = 0
     """Steps done, over all epochs."""
     last_rate: float = 0.0
@@ -43,6 +69,13 @@ class TrainState:
     best: Best | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per epoch; see `FitResult.history`."""
+    seconds: float = 0.0
+    """Time spent on the training before `began`."""
+    began: float = field(default_factory=time.perf_counter)
+
+    def spent(self) -> float:
+        """Return the seconds spent on the training until now."""
+        return self.seconds + time.perf_counter() - self.began
 
     def keep_best(self, accuracy: float, loss: float) -> None:
         """Remember the present weights if they are the best so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, nearest_path
 from sentexp.tracking.recorded_runs import LISTED, RecordedRun, RecordedRuns
 from sentexp.trained_model import WEIGHTS, TrainedModel
@@ -60,6 +61,30 @@ def find_run(
         there = f"; the newest: {_listed(newest)}" if newest else "; there is none with a model"
         raise SentexpError(f"{run}: no such run or folder{there}")
     return _found(runs, candidates[0])
+
+
+def stopped_run(run: str, *, tracking_uri: str | None = None) -> Path:
+    """Return the output folder of a run that was stopped before its end.
+
+    `run` is that folder, the id of an MLflow run or its beginning, a run's name, or `latest`: the newest run that has
+    not finished and has a checkpoint on this machine. Raises SentexpError if there is none.
+    """
+    path = Path(run).expanduser()
+    if path.exists() or "/" in run:
+        return path
+    runs = RecordedRuns(tracking_uri)
+    if run == "latest":
+        for one in runs.stopped():
+            if one.output is not None and checkpoint_files.there(one.output):
+                return one.output
+        raise SentexpError(f"{run}: no run that was stopped has a checkpoint here; expected the output folder of one")
+    candidates = runs.named(run)
+    if len(candidates) != 1:
+        found = f"{len(candidates)} runs: {_listed(candidates)}" if candidates else "no such run or folder"
+        raise SentexpError(f"{run}: {found}; expected the output folder of a run, or its id")
+    if candidates[0].output is None:
+        raise SentexpError(f"{run}: its output folder is not recorded; expected that folder")
+    return candidates[0].output
 
 
 def load(

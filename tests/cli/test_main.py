@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -223,23 +225,55 @@ def test_one_run_prints_epochs_test_figures_and_where_it_is(sentexp, tmp_path: P
 
 
 @pytest.mark.slow
-def test_interrupted_run_is_recorded_as_killed(sentexp, tmp_path: Path) -> None:
-    program = sentexp(*TINY, "trainer.epochs=500", f"tracking.uri=sqlite:///{tmp_path}/runs.db")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_was_stopped_is_recorded_as_killed_and_goes_on(
+    number: int, status: int, sentexp, tmp_path: Path
+) -> None:
+    store = f"tracking.uri=sqlite:///{tmp_path}/runs.db"
+    program = sentexp(*TINY, "trainer.epochs=50", store)
     assert program.stdout is not None
     for line in program.stdout:
         if line.startswith("epoch 1/"):
             break
-    program.send_signal(signal.SIGINT)
+    program.send_signal(number)
     began = time.monotonic()
-    _, errors = program.communicate(timeout=60)
+    output, errors = program.communicate(timeout=60)
     assert time.monotonic() - began < 30
-    assert program.returncode == 130
+    assert program.returncode == status
     assert "Traceback" not in errors
+    command = next(line for line in output.splitlines() if "go on with: " in line).rpartition("go on with: ")[2]
+
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{tmp_path}/runs.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("sentexp").experiment_id])  # type: ignore[union-attr]
-    assert run.info.status == "KILLED"
+
+    def only_run() -> Any:
+        (run,) = client.search_runs([client.get_experiment_by_name("sentexp").experiment_id])  # type: ignore[union-attr]
+        return run
+
+    assert only_run().info.status == "KILLED"
+    folder = shlex.split(command)[1].partition("=")[2]
+    for name in ("latest", only_run().info.run_id[:8], only_run().info.run_name, folder):
+        again = sentexp(f"trainer.resume={name}", store, "--cfg", "job")
+        output, errors = again.communicate(timeout=60)
+        assert again.returncode == 0, errors
+        assert f"resume: {folder}" in output
+    program = sentexp(*shlex.split(command)[1:], "trainer.early_stopping=1")
+    output, errors = program.communicate(timeout=200)
+    assert program.returncode == 0, errors
+    assert "resume: after step" in output
+    assert only_run().info.status == "FINISHED"
+    assert (Path(folder) / "model" / "weights.pt").is_file()
+    program = sentexp(f"trainer.resume={folder}")
+    assert program.communicate(timeout=60)[1].startswith(f"sentexp: {folder}: no checkpoint in it; expected")
+    assert program.returncode == 2
+
+
+def test_one_that_was_stopped_goes_on_alone_and_not_in_a_sweep(sentexp) -> None:
+    program = sentexp("-m", "trainer.resume=somewhere", "seed=1,2")
+    assert program.communicate(timeout=60)[1] == (
+        "sentexp: trainer.resume=somewhere: is for a single run; expected sweep.resume=FOLDER with -m\n"
+    )
 
 
 def test_train_is_the_word_for_what_happens_without_one(sentexp) -> None:

@@ -132,6 +132,32 @@ def test_what_a_killed_run_had_recorded_is_completed_without_anything_twice(stor
     assert not (tmp_path / FILE).exists()
 
 
+def test_a_run_that_goes_on_after_it_was_killed_has_its_records_once(store_uri: str, tmp_path: Path) -> None:
+    tracker = MlflowTracker(store_uri, "journal")
+    run = tracker.run(name="halfway", folder=tmp_path, key="a key")
+    HALFWAY.append(run)
+    record = run.__enter__()
+    for step in (1, 2):
+        record.log_metrics({"train/loss": 1 / step}, step=step)
+    record._journal.append({"call": "log_metrics", "metrics": {"train/loss": 0.3}, "step": 3, "at": 5})  # not yet sent
+    record._journal.release()
+    with (
+        pytest.raises(SentexpError, match="what an earlier run in this folder has not recorded"),
+        tracker.run(folder=tmp_path, key="another"),
+    ):
+        pass
+    with tracker.run(folder=tmp_path, key="a key") as again:
+        assert again.location().run_id == record.location().run_id
+        assert again.last_step("train/loss") == 3
+        assert again.last_step("valid/loss") == 0
+        again.log_metrics({"train/loss": 0.2}, step=4)
+    client = MlflowClient(store_uri)
+    points = client.get_metric_history(record.location().run_id, "train/loss")
+    assert sorted((point.step, point.value) for point in points) == [(1, 1.0), (2, 0.5), (3, 0.3), (4, 0.2)]
+    assert client.get_run(record.location().run_id).info.status == "FINISHED"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_goes_on_is_left_alone_and_a_second_one_in_its_folder_is_not_begun(
     store_uri: str, tmp_path: Path
 ) -> None:

@@ -1,0 +1,175 @@
+"""Kills real trainings at random moments, lets them go on, and compares them with one that was never stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sentexp import checkpoint_files
+
+TRAINING = (
+    "data.size=3000", "trainer.epochs=3", "trainer.log_every=5", "trainer.precision=fp32", "trainer.device=cpu",
+    "model.hidden_size=32", "model.output_dropout=0.3", "schedule=one_cycle", "evaluation.baseline=false",
+    "tracking.system_metrics=false",
+)  # fmt: skip
+"""A training of a few seconds with dropout, a schedule and Adam, all of which must be taken up where they were."""
+
+OFTEN = "trainer.checkpoint_minutes=0.005"
+"""A checkpoint every 0.3 seconds."""
+
+CHANGING = ("second", "system/")
+"""Parts of the names of metrics that time decides."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a training that was killed."""
+
+    after: float
+    """Seconds from its start to the kill."""
+    step: int | None
+    """Step of the checkpoint from which it went on; None if it had none, and began anew."""
+    kills: int
+    """How often it was killed before it could end."""
+    problems: tuple[str, ...]
+    """How it differs from the one that was never stopped, and what was left behind."""
+
+
+class Trainings:
+    """Trainings in a folder of their own, with one MLflow store, one cache and one folder for temporary files."""
+
+    def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
+        self._folder = folder
+        self._arguments = tuple(arguments)
+        self._temporary = folder / "temporary"
+        self._temporary.mkdir(parents=True)
+        began = time.monotonic()
+        self._run("whole", [*self._arguments, "hydra.run.dir=whole"])
+        self.seconds = time.monotonic() - began
+        """Of the training that is never stopped, once the cache is warm."""
+        self._whole = _weights(folder / "whole")
+        self._points = self._recorded("whole")
+
+    def kill(self, name: str, chance: random.Random) -> Outcome:
+        """Kill a training at a random moment, and again with a chance of one third, until it ends by itself."""
+        output, kills, step = self._folder / name, 0, None
+        first = after = chance.uniform(0.3, 1.0) * self.seconds
+        words = [*self._arguments, OFTEN, f"hydra.run.dir={name}"]
+        while kills == 0 or chance.random() < 1 / 3:
+            if not self._killed(words, after):
+                break
+            kills += 1
+            if checkpoint_files.there(output):
+                words, step = [f"trainer.resume={name}"], _step(output)
+            else:
+                words = [*self._arguments, OFTEN, f"hydra.run.dir={name}_{kills}"]  # it begins anew
+            after = chance.uniform(0.3, 1.0) * self.seconds
+        self._run(name, words)
+        output = output if (output / "model").exists() else self._folder / f"{name}_{kills}"
+        return Outcome(first, step, kills, tuple(self._problems(output)))
+
+    def _problems(self, output: Path) -> list[str]:
+        problems = []
+        weights = _weights(output)
+        if not all(torch.equal(weights[name], tensor) for name, tensor in self._whole.items()):
+            problems.append("other weights")
+        points = self._recorded(output.name)
+        problems += [f"other points of {name}" for name in self._points if points.get(name) != self._points[name]]
+        problems += [f"left behind: {path.relative_to(self._folder)}" for path in self._left(output)]
+        problems += [f"still RUNNING: {run}" for run in self._running()]
+        problems += [f"an orphan: {line}" for line in self._processes()]
+        return problems
+
+    def _recorded(self, name: str) -> dict[str, set[tuple[int, float]]]:
+        """Return the points of each metric of a run, without those that time decides."""
+        run = next(run for run in self._runs() if run.data.tags.get("output", "").endswith(f"/{name}"))
+        return {
+            metric: {(point.step, point.value) for point in self._client().get_metric_history(run.info.run_id, metric)}
+            for metric in run.data.metrics
+            if not any(part in metric for part in CHANGING)
+        }
+
+    def _running(self) -> list[str]:
+        return [run.info.run_name for run in self._runs() if run.info.status == "RUNNING"]
+
+    def _left(self, output: Path) -> list[Path]:
+        unfinished = [path for path in output.rglob("*") if ".unfinished." in path.name or path.suffix == ".jsonl"]
+        return [*unfinished, *(output / "checkpoints").glob("*"), *self._temporary.iterdir()]
+
+    def _processes(self) -> list[str]:
+        """Return the processes that have this folder in their command line or environment."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (path / "environ").read_bytes()
+            except OSError:
+                continue
+            if int(path.name) != os.getpid() and str(self._temporary).encode() in environment:
+                found.append(path.name)
+        return found
+
+    def _client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(f"sqlite:///{self._folder}/mlflow.db")
+
+    def _runs(self) -> list[Any]:
+        client = self._client()
+        return list(client.search_runs([client.get_experiment_by_name("sentexp").experiment_id]))
+
+    def _killed(self, words: Sequence[str], after: float) -> bool:
+        """Start a training and kill it after so many seconds. Returns False if it had ended before."""
+        with self._started(words, subprocess.DEVNULL) as program:
+            try:
+                program.wait(after)
+            except subprocess.TimeoutExpired:
+                program.send_signal(signal.SIGKILL)
+                program.wait()
+                return True
+            return False
+
+    def _run(self, name: str, words: Sequence[str]) -> None:
+        with (self._folder / f"{name}.txt").open("w") as output, self._started(words, output) as program:
+            if program.wait(600) != 0:
+                raise RuntimeError(f"{' '.join(words)}: {(self._folder / f'{name}.txt').read_text()}")
+
+    def _started(self, words: Sequence[str], output: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "sentexp", *words]
+        return subprocess.Popen(
+            command, cwd=self._folder, env=self._environment(), stdout=output, stderr=subprocess.STDOUT
+        )
+
+    def _environment(self) -> Mapping[str, str]:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+        return environment | {
+            "SENTEXP_CACHE_DIR": str(self._folder / "cache"),
+            "TORCHINDUCTOR_CACHE_DIR": str(self._folder / "compiled"),
+            "TMPDIR": str(self._temporary),
+        }
+
+
+def killed(times: int, *further: str, seed: int = 0) -> list[Outcome]:
+    """Kill so many trainings, one after the other; `further` are overrides of each."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+        trainings = Trainings(Path(folder), [*TRAINING, *further])
+        return [trainings.kill(f"killed{number}", chance) for number in range(times)]
+
+
+def _step(output: Path) -> int:
+    return int(checkpoint_files.newest(output).state.stem.partition("-")[2])
+
+
+def _weights(output: Path) -> dict[str, torch.Tensor]:
+    return torch.load(output / "model" / "weights.pt", weights_only=True)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentexp import checkpoint_files
+from sentexp.config import compose, plain
+from sentexp.errors import SentexpError
+from sentexp.resume import key_of, recorded_overrides, resumed, stopped
+
+MACHINE = {"device": "cpu", "precision": "bf16", "processes": "2"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The output folder of a run that was stopped."""
+    return written(tmp_path, ["model=gru", "seed=3"])
+
+
+def written(folder: Path, overrides: list[str]) -> Path:
+    facts = {"config": values(*overrides), "overrides": overrides, "machine": MACHINE, "text": {"vocabulary": "a"}}
+    checkpoint_files.write(folder, 5, lambda path: path.write_text("state"), facts)
+    return folder
+
+
+def values(*overrides: str) -> dict[str, Any]:
+    config = plain(compose(*overrides))
+    del config["sweep"]
+    return config
+
+
+def test_the_configuration_is_that_of_the_run_with_what_is_added(folder: Path) -> None:
+    config = compose(f"trainer.resume={folder}", "trainer.threads=2", "seed=4")
+    assert (config.model.cell, config.trainer.threads, config.seed) == ("gru", 2, 4)
+    assert config.composition is not None
+    assert config.composition.overrides == ("model=gru", f"trainer.resume={folder}", "trainer.threads=2", "seed=4")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["trainer.threads=2", "trainer.early_stopping=7", "trainer.checkpoint_minutes=1", "trainer.log_every=1"],
+        ["tracking=none", "evaluation.baseline=false", "trainer.device=cpu", "trainer.processes=2"],
+        ["trainer.epochs=9"],
+    ],
+)
+def test_what_says_nothing_of_the_steps_to_come_may_change(overrides: list[str], folder: Path) -> None:
+    before = stopped(folder, values("model=gru", "seed=3", *overrides))
+    assert set(before.changed) >= {one.partition("=")[0] for one in overrides} - {"tracking"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["seed=4"], "seed: 3 then, 4 now"),
+        (["model.hidden_size=64"], "model.hidden_size: 128 then, 64 now"),
+        (["model=lstm"], "model.cell: gru then, lstm now"),
+        (["trainer.batch_size=null"], "trainer.batch_size: 64 then, null now"),
+        (["optimizer=sgd"], "optimizer._target_: torch.optim.Adam then, torch.optim.SGD now"),
+    ],
+)
+def test_another_training_is_refused_with_the_difference(overrides: list[str], words: str, folder: Path) -> None:
+    with pytest.raises(SentexpError, match="it would be another training") as caught:
+        stopped(folder, values(*recorded_overrides([f"trainer.resume={folder}", *overrides])))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_epochs_are_refused_where_the_rates_depend_on_them(tmp_path: Path) -> None:
+    folder = written(tmp_path, ["schedule=one_cycle"])
+    with pytest.raises(SentexpError, match="with this schedule the rates depend on the number of epochs"):
+        stopped(folder, values("schedule=one_cycle", "trainer.epochs=9"))
+    folder = written(tmp_path / "warm", ["schedule.warmup=0.1"])
+    with pytest.raises(SentexpError, match="the rates depend on the number of epochs"):
+        stopped(folder, values("schedule.warmup=0.1", "trainer.epochs=9"))
+
+
+def test_auto_stands_for_what_the_training_began_with(folder: Path) -> None:
+    trainer = compose().trainer
+    before = stopped(folder, values("model=gru", "seed=3"))
+    assert {key: getattr(before.trainer(trainer), key) for key in MACHINE} == MACHINE
+    for key, other in (("precision", "fp32"), ("processes", "1"), ("device", "cuda:0")):
+        with pytest.raises(SentexpError, match=f"trainer.{key}={other}: this training began with {MACHINE[key]}"):
+            before.trainer(dataclasses.replace(trainer, **{key: other}))
+
+
+def test_other_reviews_are_refused(folder: Path) -> None:
+    before = stopped(folder, values("model=gru", "seed=3"))
+    before.check({"vocabulary": "a"})
+    with pytest.raises(SentexpError, match="the vocabulary is not the one that this training began with"):
+        before.check({"vocabulary": "b"})
+
+
+def test_a_password_is_asked_for_again(tmp_path: Path) -> None:
+    folder = written(tmp_path, ["seed=3"])
+    facts = copy.deepcopy(checkpoint_files.newest(folder).facts)
+    facts["overrides"] = ["tracking.uri=mysql://anna:***@db/runs"]
+    checkpoint_files.write(folder, 6, lambda path: path.write_text("state"), facts)
+    with pytest.raises(SentexpError, match=r"tracking\.uri: its password is not kept; expected it beside"):
+        recorded_overrides([f"trainer.resume={folder}"])
+    again = recorded_overrides([f"trainer.resume={folder}", "tracking.uri=mysql://anna:secret@db/runs"])
+    assert again == [f"trainer.resume={folder}", "tracking.uri=mysql://anna:secret@db/runs"]
+
+
+def test_without_it_the_overrides_are_as_they_were() -> None:
+    assert recorded_overrides(["seed=1"]) == ["seed=1"]
+    assert recorded_overrides(["trainer.resume=null"]) == ["trainer.resume=null"]
+    with pytest.raises(SentexpError, match="nowhere: no such folder"):
+        compose("trainer.resume=nowhere")
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("a.b=1=2", "a.b"),
+        ("+a=1", "a"),
+        ("++a.b=1", "a.b"),
+        ("~model", "model"),
+        ("model@other=gru", "model"),
+        ("a", "a"),
+    ],
+)
+def test_the_key_of_an_override(override: str, key: str) -> None:
+    assert key_of(override) == key
+
+
+@given(path=st.text(st.characters(exclude_characters="\\\x00", codec="utf-8"), min_size=1))
+def test_a_path_comes_back_as_it_was_quoted(path: str) -> None:
+    from sentexp.cli.training import _quoted
+
+    assert resumed([f"trainer.resume={_quoted(Path(path))}"]) == str(Path(path))
