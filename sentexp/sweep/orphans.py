@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from sentexp.errors import SentexpError
+from sentexp.machine.identity import process_start
 from sentexp.sweep.job_record import JobRecord
 
 log = logging.getLogger(__name__)
@@ -36,19 +37,6 @@ class ProcessIdentity(TypedDict):
 def this_process() -> ProcessIdentity:
     """Return the fields of a JobRecord that name this process."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid())}
-
-
-def process_start(pid: int) -> str | None:
-    """Return when a process began, as a text that no other process with the same number has; None if it has ended."""
-    try:  # the 22nd field; the second is a name in brackets that may hold anything
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]
-    except (OSError, IndexError):
-        if os.path.isdir("/proc/self"):
-            return None
-    return (
-        subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.strip() or None
-    )
 
 
 def kill(jobs: Iterable[JobRecord]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentexp import terminal
 from sentexp.errors import SentexpError
+from sentexp.machine.identity import has_ended, process_name
 from sentexp.redact import without_passwords
 from sentexp.tracking.environment import program
 from sentexp.tracking.journal import JournaledRun, refuse_another, send_waiting
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 KEY = "sentexp.key"
 """Tag by which a run is found again, to be continued."""
+
+
+PROCESS = "sentexp.process"
+"""Tag with the process that records the run, by which one that was killed is known."""
 
 
 class MlflowTracker:
@@ -94,10 +99,11 @@ class MlflowTracker:
         with terminal.status("opening the MLflow store"):
             store = open_store(self._uri, self._experiment)
         tags = {"mlflow.user": user(), "mlflow.source.name": program(), "mlflow.source.type": "LOCAL"}
-        tags |= {name: str(value) for name, value in self._tags.items()}
+        tags |= {PROCESS: process_name(), **{name: str(value) for name, value in self._tags.items()}}
         if parent_run_id is not None:
             tags["mlflow.parentRunId"] = parent_run_id
         with writing(store.uri):
+            _end_killed(store)
             entity = _reopened(store, key) if key is not None else None
             if entity is None:
                 tags |= {KEY: key} if key is not None else {}
@@ -116,6 +122,14 @@ class MlflowTracker:
         return {"tracker": tracker, "run": {"parent_run_id": parent_run_id, "name": name, "key": key}}
 
 
+def _end_killed(store: Store) -> None:
+    """Set the runs of this experiment that seem to run, but whose process on this machine is no more, to KILLED."""
+    for run in store.client.search_runs([store.experiment_id], "attributes.status = 'RUNNING'"):
+        if has_ended(run.data.tags.get(PROCESS, "")):
+            store.client.set_tag(run.info.run_id, "error", "its process was killed")
+            store.client.set_terminated(run.info.run_id, "KILLED")
+
+
 def _reopened(store: Store, key: str) -> Entity | None:
     """Set the run that was started with `key` to RUNNING again, and return it; None if there is none."""
     found = store.client.search_runs([store.experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
@@ -123,6 +137,7 @@ def _reopened(store: Store, key: str) -> Entity | None:
         return None
     run_id = found[0].info.run_id
     store.client.update_run(run_id, status="RUNNING")
+    store.client.set_tag(run_id, PROCESS, process_name())
     if "error" in found[0].data.tags:
         store.client.delete_tag(run_id, "error")
     return found[0]

@@ -4,8 +4,9 @@ import os
 import subprocess
 from dataclasses import replace
 
+from sentexp.machine.identity import process_start
 from sentexp.sweep.job_record import JobRecord
-from sentexp.sweep.orphans import kill, process_start, this_process
+from sentexp.sweep.orphans import kill, this_process
 from sentexp.sweep.point import Point
 
 

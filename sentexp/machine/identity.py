@@ -1,0 +1,41 @@
+"""Which process on which machine: told apart from another one that later has the same number."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+
+def process_start(pid: int) -> str | None:
+    """Return when a process began, as a text that no other process with the same number has; None if it has ended."""
+    try:  # the 22nd field; the second is a name in brackets that may hold anything
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]
+    except (OSError, IndexError):
+        if os.path.isdir("/proc/self"):
+            return None
+    return (
+        subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout.strip() or None
+    )
+
+
+def process_name() -> str:
+    """Return a text that no other process has had: machine, process, and when it began."""
+    return f"{_machine()} {os.getpid()} {process_start(os.getpid())}"
+
+
+def has_ended(name: str) -> bool:
+    """Return True if the process of this name was one of this machine, and is no more; of another it is not known."""
+    machine, pid, began = name.split(" ", 2) if name.count(" ") >= 2 else ("", "0", "")
+    return machine == _machine() and process_start(int(pid)) != began
+
+
+def _machine() -> str:
+    """Return the machine's name; in a container also the part of its processes that are seen here."""
+    space = ""
+    with suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")
+    return f"{socket.gethostname()}/{space}"
