@@ -14,6 +14,7 @@ their documentation says that they are not for users of the library:
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,6 +42,15 @@ def return_value(result: JobReturn) -> Any:
     `JobReturn.exception` would do.
     """
     return result._return_value
+
+
+def is_being_spawned() -> bool:
+    """Return True in a process that multiprocessing has started and that has not yet read what it is to do.
+
+    Until then it runs the program's main module once more, without the main guard's part. The module tells so only by
+    raising RuntimeError when such a process starts another one. A public name for the mark would do.
+    """
+    return getattr(multiprocessing.current_process(), "_inheriting", False)
 
 
 class _Refusal(Exception):

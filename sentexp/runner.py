@@ -29,6 +29,7 @@ from sentexp.inspection.findings import judge_reviews
 from sentexp.inspection.inspect import Inspection
 from sentexp.inspection.inspect import inspect as inspect_corpora
 from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
+from sentexp.machine.children import refuse_second_start
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
@@ -124,6 +125,7 @@ def run(
     Returns None if the run was pruned, and in the further processes of torchrun, which only train along. Raises
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
+    refuse_second_start()
     recorded = _recorded(config)
     resume = resume or (Path(config.trainer.resume) if config.trainer.resume else None)
     before = None if resume is None else stopped(resume, without_passwords(recorded))
@@ -239,6 +241,7 @@ def prepare(config: Config) -> Prepared:
 
     Raises SentexpError for reviews that cannot be read and for a tokenizer that fails.
     """
+    refuse_second_start()
     reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
     messages.about_data(reviews)
     pipeline = build_pipeline(config)
@@ -353,7 +356,7 @@ def _fit(
     if before is not None:
         saved = read_state(before.checkpoint.state)
         messages.about_going_on(saved, before.output)
-        for number, metrics in enumerate(saved["history"], 1):
+        for number, metrics in enumerate(saved["history"][: saved["told"]], 1):
             if tell is not None:
                 tell(metrics, number)
         # a killed run may have recorded more than its last checkpoint has; what comes once more is the same

@@ -5,11 +5,28 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
 from typing import Any
+
+from sentexp.private_interfaces import is_being_spawned
+
+UNGUARDED = "in a script, what calls sentexp has to stand under `if __name__ == '__main__':`"
+
+
+def is_a_script() -> bool:
+    """Return True if the program is a file of the user's, which a spawned process runs once more."""
+    main = sys.modules["__main__"]
+    return getattr(main, "__file__", None) is not None and getattr(main, "__spec__", None) is None
+
+
+def refuse_second_start() -> None:
+    """End this process with one line if it has been spawned and is only running the user's script once more."""
+    if is_being_spawned():
+        raise SystemExit(f"sentexp: a process of the training is running the script again; {UNGUARDED}")
 
 
 class RememberingContext(SpawnContext):

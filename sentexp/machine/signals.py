@@ -32,6 +32,9 @@ class Delayed:
         return bool(self._waiting)
 
     def begin(self) -> None:
+        """Put off interrupts from now on, outside the main thread none."""
+        if threading.current_thread() is not threading.main_thread():
+            return
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         self._handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
         for number in self._handlers:
@@ -40,6 +43,15 @@ class Delayed:
     def end(self) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def not_delayed(self) -> Iterator[None]:
+        """Let interrupts take effect at once inside the block, and one that waits before it."""
+        self.deliver()
+        try:
+            yield
+        finally:
+            self.begin()
 
     def deliver(self) -> None:
         """Let what was put off take effect now: as a rule it raises KeyboardInterrupt or Terminated."""
@@ -63,8 +75,7 @@ def interrupts_later() -> Iterator[Delayed]:
     thread, where Python delivers no signals, nothing changes.
     """
     delayed = Delayed()
-    if threading.current_thread() is threading.main_thread():
-        delayed.begin()
+    delayed.begin()
     try:
         yield delayed
     finally:

@@ -126,6 +126,7 @@ def saved_of(state: TrainState) -> Saved:
         "last_rate": state.last_rate,
         "best": None if state.best is None else dict(vars(state.best)),
         "history": state.history,
+        "told": state.told,
         "seconds": state.spent(),
     }
 
@@ -141,7 +142,7 @@ def restore(state: TrainState, saved: Saved) -> None:
     state.epoch, state.step, state.last_rate = saved["epoch"], saved["step"], saved["last_rate"]
     state.sums = None if saved["sums"] is None else EpochSums(**saved["sums"])
     state.best = None if saved["best"] is None else Best(**saved["best"])
-    state.history = list(saved["history"])
+    state.history, state.told = list(saved["history"]), saved["told"]
     state.seconds = saved["seconds"]
 
 

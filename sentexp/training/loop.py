@@ -150,12 +150,11 @@ def _fit(
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
             state = _begin(model.to(device), train, recipe, saved)
             with _stopped_between_steps(state, told) as interrupts:
+                if state.told < len(state.history):
+                    _tell_of_epoch(state, told, interrupts)
                 while state.sums is not None or (state.epoch < epochs and not _out_of_patience(state, recipe)):
-                    metrics = _one_epoch(state, train_batches, valid_batches, group, recipe, told, interrupts)
-                    if told.on_epoch is not None:
-                        told.on_epoch(metrics, state.epoch)
-                    if interrupts:
-                        raise _Stopped
+                    _one_epoch(state, train_batches, valid_batches, group, recipe, told, interrupts)
+                    _tell_of_epoch(state, told, interrupts)
                     if told.checkpoints is not None:
                         told.checkpoints.after_epoch(state)
     finally:
@@ -191,6 +190,19 @@ def _stopped_between_steps(state: TrainState, told: _Told) -> Iterator[Delayed]:
             if isinstance(error, _Stopped):  # a handler of the caller's own has let it pass
                 raise KeyboardInterrupt from None
             raise
+
+
+def _tell_of_epoch(state: TrainState, told: _Told, interrupts: Delayed) -> None:
+    """Call `on_epoch`, which may take long, for the last entry of the history; an interrupt takes effect at once."""
+    try:
+        with interrupts.not_delayed():
+            if told.on_epoch is not None:
+                told.on_epoch(state.history[-1], state.epoch)
+            state.told = len(state.history)
+    except (KeyboardInterrupt, SystemExit):
+        if told.checkpoints is not None:
+            told.checkpoints.save(state)
+        raise
 
 
 class _Stopped(Exception):
@@ -270,7 +282,7 @@ def _one_epoch(
     recipe: Recipe,
     told: _Told,
     interrupts: Delayed,
-) -> Metrics:
+) -> None:
     """Train and validate once, or the rest of an epoch under way, and add to the state's history."""
     if state.sums is None:
         state.epoch += 1
@@ -300,7 +312,6 @@ def _one_epoch(
     state.sums = None
     if told.progress is not None:
         told.progress.end_epoch(state.epoch, recipe.trainer.epochs, metrics)
-    return metrics
 
 
 def _train(

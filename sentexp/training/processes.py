@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.multiprocessing import ProcessContext, ProcessExitedException, ProcessRaisedException, start_processes
 from torch.nn import Parameter
 
-from sentexp.machine.children import end_with_parent, how_it_ended
+from sentexp.machine.children import UNGUARDED, end_with_parent, how_it_ended, is_a_script, refuse_second_start
+from sentexp.machine.identity import has_ended, process_name
 from sentexp.machine.signals import interrupts_ignored
 from sentexp.machine.torchrun import under_torchrun
 
@@ -43,6 +44,10 @@ LAST_SECONDS = 10.0
 
 GRACE_SECONDS = 2.0
 """Time that a process gets to end by itself, and to end after SIGTERM, once another has failed."""
+
+
+PREFIX, OWNER, WORK = "sentexp-", "owner", "work"
+"""Temporary folder of a training with several processes: what its name begins with, and the files in it."""
 
 
 class ProcessDied(RuntimeError):
@@ -122,6 +127,7 @@ def together(processes: int, device: torch.device, work: Callable[..., object], 
     `arguments` are pickled. Whatever ends the block ends the other processes. Raises ProcessDied, with the cause, if
     one of them fails. Under torchrun, which has started them all, this process joins the others instead.
     """
+    refuse_second_start()
     if under_torchrun():
         with _joined(device, None, int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) as group:
             yield group
@@ -136,14 +142,15 @@ def together(processes: int, device: torch.device, work: Callable[..., object], 
 def _started(
     processes: int, device: torch.device, work: Callable[..., object], arguments: tuple[Any, ...]
 ) -> Iterator[Group]:
-    # why bytes: torch would otherwise move our own weights to shared memory and all would train one model at once
-    payload = pickle.dumps((work, arguments))
-    folder = tempfile.mkdtemp(prefix="sentexp-")
+    folder = _folder_of_ours()
     children: ProcessContext | None = None
     patience = 0.0
     try:
+        # why a file: what is passed to a process waits in a pipe until it is read, and one that dies before lets us
+        # wait for ever; torch would also move our own weights to shared memory, and all would train one model at once
+        (folder / WORK).write_bytes(pickle.dumps((work, arguments)))
         with interrupts_ignored():
-            given = (processes, str(device), folder, payload)
+            given = (processes, str(device), folder)
             children = start_processes(_child, given, processes - 1, join=False, daemon=True, start_method="spawn")
         store = _store(folder, processes)
         _await_ready(children, store)
@@ -159,12 +166,23 @@ def _started(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _child(number: int, processes: int, device: str, folder: str, payload: bytes) -> None:
+def _folder_of_ours() -> Path:
+    """Make a folder for temporary files, and remove those whose process was killed before it could."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if has_ended((left / OWNER).read_text()):
+                shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (folder / OWNER).write_text(process_name())
+    return folder
+
+
+def _child(number: int, processes: int, device: str, folder: Path) -> None:
     """Run the work of process `number` + 1. What it raises is reported by torch.multiprocessing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     rank = number + 1
-    work, arguments = pickle.loads(payload)
+    work, arguments = pickle.loads((folder / WORK).read_bytes())
     store = _store(folder, processes)
     store.set(_ready(rank), "")
     try:
@@ -174,8 +192,8 @@ def _child(number: int, processes: int, device: str, folder: str, payload: bytes
         os._exit(0)  # not this process's failure: the one that failed is reported
 
 
-def _store(folder: str, processes: int) -> dist.Store:
-    return dist.FileStore(os.path.join(folder, "rendezvous"), processes)
+def _store(folder: Path, processes: int) -> dist.Store:
+    return dist.FileStore(str(folder / "rendezvous"), processes)
 
 
 def _ready(rank: int) -> str:
@@ -216,7 +234,7 @@ def _await_ready(children: ProcessContext, store: dist.Store) -> None:
     while not store.check(keys):
         failure = _failure(children, seconds=0.05)
         if failure is not None:
-            raise ProcessDied(failure)
+            raise ProcessDied(f"{failure}, before it had begun" + (f"; {UNGUARDED}" if is_a_script() else ""))
 
 
 def _failure(children: ProcessContext, seconds: float) -> str | None:

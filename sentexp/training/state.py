@@ -69,6 +69,8 @@ class TrainState:
     best: Best | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per epoch; see `FitResult.history`."""
+    told: int = 0
+    """Entries of the history of which the caller has been told."""
     seconds: float = 0.0
     """Time spent on the training before `began`."""
     began: float = field(default_factory=time.perf_counter)

@@ -44,3 +44,28 @@ def test_without_an_interrupt_the_handlers_are_as_before():
     with interrupts_later():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_part_of_the_block_may_be_interrupted_at_once():
+    done = []
+
+    def write():
+        with interrupts_later() as delayed, delayed.not_delayed():
+            interrupt()
+            done.append("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert done == []
+
+    def waiting():
+        with interrupts_later() as delayed:
+            interrupt()
+            done.append("written")
+            with delayed.not_delayed():
+                done.append("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        waiting()
+    assert done == ["written"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -130,20 +130,23 @@ def test_two_processes_go_on_too(tmp_path: Path) -> None:
     assert further == points[STEPS + 2 :]
 
 
-@pytest.mark.parametrize("where", ["in the epoch's report", "after the last epoch"])
-def test_a_stop_between_two_epochs_loses_nothing(where: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_stop_while_an_epoch_is_told_of_loses_nothing_and_it_is_told_of_again(at: int, tmp_path: Path) -> None:
     whole, _ = trained()
-    at = 2 if where == "in the epoch's report" else 3
+    heard: list[int] = []
 
     def on_epoch(_metrics: dict[str, float], epoch: int) -> None:
         if epoch == at:
             os.kill(os.getpid(), signal.SIGINT)
+        heard.append(epoch)
 
     with pytest.raises(KeyboardInterrupt):
         trained(Checkpoints(tmp_path), on_epoch=on_epoch)
     saved = resumed(tmp_path)
-    assert (saved["epoch"], saved["sums"]) == (at, None)
-    assert figures(trained(saved=saved)[0]) == figures(whole)
+    assert (saved["epoch"], saved["sums"], saved["told"]) == (at, None, at - 1)
+    result, _ = trained(saved=saved, on_epoch=lambda _metrics, epoch: heard.append(epoch))
+    assert figures(result) == figures(whole)
+    assert heard == [1, 2, 3]
 
 
 def test_a_training_stopped_while_it_validates_validates_again(tmp_path: Path, monkeypatch) -> None:

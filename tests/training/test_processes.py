@@ -205,3 +205,51 @@ def wait_for(condition, seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+class LargeAndFailsToArrive(FailsToArrive):
+    """More than a pipe holds."""
+
+    def __init__(self) -> None:
+        super().__init__("raises")
+        self.register_buffer("much", torch.zeros(1_000_000))
+
+
+def test_one_that_dies_before_it_has_read_its_work_is_told() -> None:
+    with pytest.raises(ProcessDied, match="before it had begun"):
+        trained(LargeAndFailsToArrive(), 2)
+
+
+SCRIPT = """
+import sentexp
+{guard}sentexp.run(sentexp.compose("data.size=200", "trainer.epochs=1", "trainer.processes=2", "tracking=none"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_script_needs_its_main_guard_and_is_told_so(guarded: bool, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT.format(guard="if __name__ == '__main__': " if guarded else ""))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "SENTEXP_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode == 0) is guarded, done.stderr
+    if not guarded:
+        assert done.stderr.count("a process of the training is running the script again; in a script") == 1
+        last = done.stderr.splitlines()[-1]
+        assert "process 1 of the training ended with status 1, before it had begun; in a script, what calls" in last
+        assert len(list((tmp_path / "outputs").glob("*/*"))) <= 1
+
+
+def test_what_a_killed_training_left_in_the_folder_for_temporary_files_is_removed(tmp_path: Path) -> None:
+    program = (
+        "import os, signal; from sentexp.training import processes as p\n"
+        "print(p._folder_of_ours(), flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = os.environ | {"TMPDIR": tempfile.gettempdir()}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    left = Path(done.stdout.strip())
+    assert left.is_dir()
+    trained(fresh(), 2)
+    assert not left.exists()
