@@ -151,8 +151,8 @@ class TrainedModel:
             return torch.empty(0, len(self.labels))
         return self._probabilities(self.pipeline.encode(as_texts(texts, range(len(texts)))))
 
-    def predict_chunks(self, chunks: Iterable[Sequence[str]], processes: int = 1) -> Iterator[PredictedChunk]:
-        """Predict one chunk of texts after the other, while `processes` tokenize the next ones.
+    def predict_chunks(self, chunks: Iterable[Sequence[str]], processes: int = 0) -> Iterator[PredictedChunk]:
+        """Predict one chunk of texts after the other, while `processes` of their own tokenize the next ones.
 
         So the texts may be more than fit into memory, and all cores have work. Raises SentexpError if one of these
         processes dies.

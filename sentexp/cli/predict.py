@@ -150,7 +150,7 @@ def _predict_file(
     from sentexp.data.columns import Columns
     from sentexp.data.columns import text_columns as as_columns
     from sentexp.machine.cores import available_cores
-    from sentexp.use.predicting import SMALL_BYTES, predict_file
+    from sentexp.use.predicting import predict_file, tokenizers_for
 
     texts = text_columns or as_columns(trained.config.get("data", {}).get("text_column", "text"))
     problems = 0
@@ -174,7 +174,7 @@ def _predict_file(
             source,
             output,
             Columns(texts, encoding=encoding, delimiter=delimiter, quoting=quoting),
-            processes=available_cores()[0] if source.stat().st_size > SMALL_BYTES else 1,
+            processes=tokenizers_for(source.stat().st_size, available_cores()[0]),
             on_bad=on_bad,
             on_rows=on_rows,
         )

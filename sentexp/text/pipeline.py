@@ -184,7 +184,8 @@ class TextPipeline:
         return [*around[:first], *tokens, *around[first:]]
 
     def encode_chunks(self, chunks: Iterable[Sequence[str]], processes: int) -> Iterator[Corpus]:
-        """Encode each chunk of texts as `encode` does; `processes` tokenize the next ones meanwhile.
+        """Encode each chunk of texts as `encode` does; `processes` of their own tokenize the next ones meanwhile, or
+        this one each in its turn if 0.
 
         Raises SentexpError if one of these processes dies, and what the tokenizer raises. However the iteration ends,
         so do the processes.

@@ -146,7 +146,7 @@ def _tokenize(
         processes = 1
     unique = {keys[name]: split for name, split in splits.items()}  # two splits of the same content are one entry
     chunks = (texts for split in unique.values() for texts in _texts(split))
-    results = workers.tokenize_chunks(chunks, tokenizer, cleaning, processes)
+    results = workers.tokenize_chunks(chunks, tokenizer, cleaning, processes if processes > 1 else 0)
     done = 0
     with ExitStack() as stack:
         stack.callback(results.close)  # type: ignore[attr-defined]  # ends the processes

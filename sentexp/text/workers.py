@@ -34,11 +34,11 @@ PATIENCE = 2.0
 def tokenize_chunks(
     chunks: Iterable[Sequence[str]], tokenizer: Tokenizer, cleaning: Cleaning, processes: int
 ) -> Iterator[TokenizedChunk]:
-    """Tokenize chunks in order, in `processes` workers, or in this process if 1.
+    """Tokenize chunks in order, in `processes` workers, or in this process if 0.
 
     Raises SentexpError if a worker dies, and what the tokenizer raises. However the iteration ends, so do the workers.
     """
-    if processes <= 1 or multiprocessing.current_process().daemon:  # a daemon may have no children
+    if processes == 0 or multiprocessing.current_process().daemon:  # a daemon may have no children
         from sentexp.text.chunk_tokenizer import chunk_tokenizer
 
         here = chunk_tokenizer(tokenizer, cleaning)

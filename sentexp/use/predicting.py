@@ -21,6 +21,10 @@ KNOWN_WORDS = "known_words"
 SMALL_BYTES = 5_000_000
 """Size of a file up to which one process is done before others have started."""
 
+CORES_PER_TOKENIZER = 4
+"""Cores on which a model keeps one tokenizing process busy: an LSTM on so many reads what spaCy's tokenizer gives, and
+a faster model what can be read and written. Further ones take time from the model: each learns the words again."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -46,10 +50,15 @@ class Counts:
     """Rows of which the model knows no word."""
 
 
+def tokenizers_for(bytes: int, cores: int) -> int:
+    """Return how many processes are to tokenize a file of this size beside the model; 0: the model's own does."""
+    return 0 if bytes <= SMALL_BYTES or cores == 1 else -(-cores // CORES_PER_TOKENIZER)
+
+
 def predictions(
-    trained: TrainedModel, chunks: Iterable[Sequence[str]], processes: int = 1
+    trained: TrainedModel, chunks: Iterable[Sequence[str]], processes: int = 0
 ) -> Iterator[list[Prediction]]:
-    """Yield the predictions for each chunk of texts, in order, while `processes` tokenize the next chunks."""
+    """Yield the predictions for each chunk of texts, in order, as `TrainedModel.predict_chunks` does."""
     for chunk in trained.predict_chunks(chunks, processes):
         rows = zip(chunk.probabilities.tolist(), chunk.probabilities.argmax(1), chunk.known_words.tolist(), strict=True)
         yield [
@@ -64,7 +73,7 @@ def predict_file(
     target: Path,
     columns: Columns,
     *,
-    processes: int = 1,
+    processes: int = 0,
     on_bad: OnBad,
     on_rows: Callable[[int], object],
 ) -> Counts:

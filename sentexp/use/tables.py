@@ -33,6 +33,7 @@ Record = tuple[dict[str, Any], str]
 """Values by the names of their columns, and the place of the row."""
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+_FOREIGN_BYTE = re.compile("[\udc80-\udcff]")  # what stands for a byte that is not in the encoding
 
 Write = Callable[[Sequence[dict[str, Any]]], object]
 """Called with records, which all have the columns of the first one."""
@@ -140,7 +141,7 @@ def _text(record: dict[str, Any], place: str, columns: Columns, on_bad: OnBad) -
         if text is not None and not isinstance(text, str):
             on_bad(f"{place}: {column} holds {type(text).__name__}, not a text")
             return None
-        if text is not None and any("\udc80" <= character <= "\udcff" for character in text):
+        if text is not None and _FOREIGN_BYTE.search(text):
             on_bad(f"{place}: {column} is not {columns.encoding}; expected --encoding NAME of the file")
             return None
     return columns.join(texts)

@@ -8,12 +8,12 @@ from made_up_model import trained
 
 from sentexp.data.columns import Columns
 from sentexp.errors import SentexpError
-from sentexp.use.predicting import Counts, predict_file, predictions
+from sentexp.use.predicting import SMALL_BYTES, Counts, predict_file, predictions, tokenizers_for
 
 TEXTS = ["A good film", "bad", "", "xyzzy plugh", "not good at all"]
 
 
-def run(source: Path, target: Path, processes: int = 1) -> tuple[Counts, list[str], list[int]]:
+def run(source: Path, target: Path, processes: int = 0) -> tuple[Counts, list[str], list[int]]:
     problems: list[str] = []
     rows: list[int] = []
     model, columns = trained(), Columns()
@@ -37,7 +37,7 @@ def test_the_share_of_known_words_is_told() -> None:
     assert [one.known_words for one in found] == pytest.approx([1, 1, 0, 0, 0.5])
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [0, 1, 2])
 def test_a_file_is_predicted_row_by_row_beside_its_own_columns(processes, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("sentexp.use.tables.ROWS_PER_CHUNK", 2)
     source, target = tmp_path / "a.csv", tmp_path / "b.csv"
@@ -48,6 +48,14 @@ def test_a_file_is_predicted_row_by_row_beside_its_own_columns(processes, tmp_pa
     assert list(table) == ["n", "text", "label", "probability_neg", "probability_pos", "known_words"]
     assert table["text"].tolist() == TEXTS
     assert table["probability_pos"].tolist() == pytest.approx(trained().predict(TEXTS)[:, 1].tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bytes", "cores", "processes"),
+    [(SMALL_BYTES, 8, 0), (SMALL_BYTES + 1, 1, 0), (SMALL_BYTES + 1, 2, 1), (10**9, 4, 1), (10**9, 16, 4)],
+)
+def test_few_processes_tokenize_beside_the_model(bytes: int, cores: int, processes: int) -> None:
+    assert tokenizers_for(bytes, cores) == processes
 
 
 def test_a_row_without_a_text_keeps_its_place_without_a_prediction(tmp_path: Path) -> None:
