@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sentexp.instantiate import build_recipe
     from sentexp.runner import build_model, prepare, run
     from sentexp.training import Recipe, fit
-    from sentexp.use.runs import load
+    from sentexp.use.loaded import load
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ _PLACES = {
     "compose": ("sentexp.config", "compose"),
     "evaluate": ("sentexp.evaluation", "evaluate"),
     "fit": ("sentexp.training.loop", "fit"),
-    "load": ("sentexp.use.runs", "load"),
+    "load": ("sentexp.use.loaded", "load"),
     "prepare": ("sentexp.runner", "prepare"),
     "run": ("sentexp.runner", "run"),
 }

@@ -29,6 +29,7 @@ from sentexp.inspection.findings import judge_reviews
 from sentexp.inspection.inspect import Inspection
 from sentexp.inspection.inspect import inspect as inspect_corpora
 from sentexp.instantiate import build, build_machine, build_pipeline, build_recipe
+from sentexp.lines import printable
 from sentexp.machine.children import refuse_second_start
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
@@ -36,6 +37,7 @@ from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
 from sentexp.model.contract import count_parameters, is_solved
 from sentexp.redact import without_passwords
+from sentexp.report.notebook import notebook_table
 from sentexp.resume import KEY as RESUME
 from sentexp.resume import Stopped, key_of, stopped
 from sentexp.schema import Config
@@ -80,6 +82,22 @@ class RunResult:
     """Where the run is recorded; None with tracking=none."""
     baselines: Baselines | None = None
     """What the model is compared with; None with evaluation.baseline=false."""
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in self._shown().items())
+        return f"RunResult({figures}; {printable(str(self.model_folder))})"
+
+    def _repr_html_(self) -> str:
+        name = f"Run {self.location.run_name}" if self.location is not None else "Run"
+        rows = [(name, f"{value:.4f}") for name, value in self._shown().items()]
+        rows += [("best epoch", f"{self.metrics['best/epoch']:.0f} of {len(self.history)}")]
+        lines = [self.baselines.compared(self.metrics["test/accuracy"])] if self.baselines is not None else []
+        lines += [f"model: {self.model_folder}", *(self.location.lines() if self.location is not None else ())]
+        return notebook_table(name, rows, lines)
+
+    def _shown(self) -> dict[str, float]:
+        names = (*messages.SHOWN, "best/valid_accuracy")
+        return {name.replace("/", " "): self.metrics[name] for name in names if name in self.metrics}
 
 
 @dataclass(frozen=True)

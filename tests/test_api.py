@@ -15,7 +15,7 @@ from sentexp.config import compose
 from sentexp.runner import RunResult, build_model, prepare, run
 from sentexp.use.explaining import explain
 from sentexp.use.exporting import export
-from sentexp.use.runs import load
+from sentexp.use.loaded import load
 
 HEAVY = {"torch", "mlflow", "datasets", "spacy", "hydra", "omegaconf", "numpy", "pandas", "matplotlib", "optuna"}
 SLOW = {"sentexp", "explain", "export", "fit", "load", "run"}

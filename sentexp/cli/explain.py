@@ -39,8 +39,9 @@ def command(run: str, texts: tuple[str, ...], label: str | None, output: Path | 
     trained = load(run, **found_by)
     with terminal.status("explaining"):
         from sentexp.use.explaining import explain
+        from sentexp.use.explanation import heading
         from sentexp.use.explanation_page import explanation_page
-        from sentexp.use.explanation_text import coloured, heading, table_lines
+        from sentexp.use.explanation_text import coloured, table_lines
 
         explanations = [explain(trained, text, label) for text in texts]
     console = terminal.console()

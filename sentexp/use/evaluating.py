@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,15 @@ import pandas as pd
 
 from sentexp import evaluation, scores, statistics
 from sentexp.data.reviews import Reviews
-from sentexp.schema import Config
+from sentexp.lines import printable
+from sentexp.messages import SHOWN
+from sentexp.report.notebook import notebook_table
+from sentexp.schema import METRICS, Config
 from sentexp.statistics import Interval
 from sentexp.text.tokenizers import language
 from sentexp.trained_model import TrainedModel
 from sentexp.use.judging import Judged, judge, seen_in_training
+from sentexp.use.shown import INTERVAL, ends, number
 from sentexp.use.slices import slice_table, slices
 
 # Shapes: N reviews of a split, C classes
@@ -81,6 +85,32 @@ class Evaluation:
         """Whose F1, precision and recall are meant."""
         return scores.f1_of(self.labels, self.positive)
 
+    def __repr__(self) -> str:
+        shown = ", ".join(" ".join(row[:2]) for row in self.metric_rows(self.main_metrics()))
+        return f"Evaluation({printable(self.title)}: {printable(shown)})"
+
+    def _repr_html_(self) -> str:
+        rows = [("", "value", INTERVAL), *self.metric_rows(self.main_metrics())]
+        return notebook_table(self.title, rows, self.notes)
+
+    @property
+    def title(self) -> str:
+        """What it is about, as one line."""
+        return f"{len(self.judged['test'].corpus):,} test reviews of {self.source}"
+
+    def main_metrics(self) -> list[str]:
+        """Return the names of the metrics that are shown where not all are: the usual ones, and the user's own."""
+        return [name for name in self.metrics if name in SHOWN or name not in METRICS]
+
+    def metric_rows(self, names: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Return what people call each of these metrics, its value and its interval, as texts."""
+        rows = []
+        for name in names:
+            short, one = name.removeprefix("test/"), self.metrics[name]
+            called = f"{short} ({self.f1_of})" if short in ("f1", "precision", "recall") else short
+            rows.append((called, number(one.value), ends(one)))
+        return rows
+
     def recorded_metrics(self) -> dict[str, float]:
         """Return all numbers by the names under which they are recorded."""
         found = {name: one.value for name, one in self.metrics.items()}
@@ -101,7 +131,8 @@ class Evaluation:
 def evaluate(trained: TrainedModel, reviews: Reviews, config: Config, threshold_for: str = "accuracy") -> Evaluation:
     """Evaluate a model on the split test of `reviews`; what is chosen is chosen on their split valid.
 
-    `threshold_for` is one of `schema.THRESHOLD_METRICS`. Raises SentexpError as `judge` does, and for an
+    `config.data` says where `reviews` come from, or is None for reviews in hand. `threshold_for` is one of
+    `schema.THRESHOLD_METRICS`. Raises SentexpError as `judge` does, and for an
     evaluation.positive that is none of the model's labels.
     """
     labels = trained.labels

@@ -9,14 +9,12 @@ import pandas as pd
 from rich.console import Console
 
 from sentexp.data.reviews import Reviews
-from sentexp.messages import SHOWN
 from sentexp.report.page import picture
-from sentexp.schema import METRICS, Config
+from sentexp.schema import Config
 from sentexp.use.evaluating import Evaluation
 from sentexp.use.shown import (
     INTERVAL,
     INTERVALS,
-    ends,
     number,
     page_table,
     paragraph,
@@ -33,15 +31,13 @@ MOST_LABELS = 12
 def print_evaluation(evaluated: Evaluation, console: Console) -> None:
     """Print metrics and slices as tables, then lines about calibration, threshold and what is missing."""
     reviews = len(evaluated.judged["test"].corpus)
-    shown = [name for name in evaluated.metrics if name in SHOWN or name not in METRICS]
     print_lines(console, "")
     print_table(
         console,
         [f"{reviews:,} test reviews", "value", INTERVAL],
-        [(_metric(evaluated, name), number(evaluated.metrics[name].value), ends(evaluated.metrics[name]))
-         for name in shown],
+        evaluated.metric_rows(evaluated.main_metrics()),
         ["value", INTERVAL],
-    )  # fmt: skip
+    )
     print_lines(console, "")
     heads, rows = slice_rows(evaluated)
     kept = [row for row in rows if row[0] != "label"]
@@ -54,12 +50,11 @@ def print_evaluation(evaluated: Evaluation, console: Console) -> None:
 
 def evaluation_page(evaluated: Evaluation, name: str, pictures: Mapping[str, Path]) -> str:
     """Return a web page on the model called `name`; `pictures` are PNG files by their names."""
-    metrics = [(_metric(evaluated, key), number(one.value), ends(one)) for key, one in evaluated.metrics.items()]
+    metrics = evaluated.metric_rows(evaluated.metrics)
     heads, rows = slice_rows(evaluated)
     return whole_page(
         f"Evaluation of {name}",
-        f"{len(evaluated.judged['test'].corpus):,} test reviews of {evaluated.source}. {INTERVALS} "
-        "Those of slices are Wilson's (1927).",
+        f"{evaluated.title}. {INTERVALS} Those of slices are Wilson's (1927).",
         [
             section(
                 "Metrics",
@@ -129,8 +124,3 @@ def about(evaluated: Evaluation) -> Iterator[str]:
             f"{threshold.metric} on validation ({number(threshold.valid)}); test {threshold.metric} "
             f"{number(threshold.test)}, at 0.5 {number(threshold.test_at_half)}"
         )
-
-
-def _metric(evaluated: Evaluation, name: str) -> str:
-    short = name.removeprefix("test/")
-    return f"{short} ({evaluated.f1_of})" if short in ("f1", "precision", "recall") else short

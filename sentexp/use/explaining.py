@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +24,9 @@ from sentexp.model.classifier import RecurrentClassifier
 from sentexp.model.nb_ngrams import NbNgramsClassifier
 from sentexp.text.corpus import UNLABELLED, Corpus
 from sentexp.text.pipeline import TextPipeline
-from sentexp.text.vocabulary import UNK
 from sentexp.trained_model import TrainedModel
 from sentexp.training.objective import probabilities
+from sentexp.use.explanation import NEGLIGIBLE, ExplainedToken, Explanation, near_enough
 
 # Shapes: N texts, T tokens of the text, S steps of the integral, W tokens with padding (T without fix_length),
 #         E embedding.dim, C classes
@@ -38,12 +37,6 @@ LONGEST = 500
 STEPS = (32, 64, 128, 256, 512)
 """Steps of the integral that are tried, until the sum is near enough."""
 
-TOLERANCE = 0.01
-"""Part of the logit's difference by which the sum of the contributions may be off."""
-
-NEGLIGIBLE = 1e-4
-"""Difference of logits that is none: where a text changes nothing, no part of it is near enough."""
-
 TOKENS_AT_A_TIME = 2**14
 """Tokens in a batch with gradients."""
 
@@ -51,95 +44,16 @@ Logit = Callable[[Tensor], Tensor]
 """The explained logit [S] of the text with its vectors multiplied by scales [S, T]."""
 
 
-@dataclass(frozen=True)
-class ExplainedToken:
-    """One token of a text. What concerns the logit is None for a token that the model is not given."""
-
-    text: str
-    """As the tokenizer gives it."""
-    read_as: str | None
-    """The word of the vocabulary that the model reads; None: it is not given this token."""
-    fate: str
-    """As in TracedToken: `read`, `dropped`, `cut` or `added`."""
-    contribution: float | None
-    """Its part of the logit."""
-    without: float | None
-    """By how much the logit is higher than without this token."""
-    probability: float | None
-    """Probability of the explained label after this token, if the text ended with it."""
-
-    @property
-    def unknown(self) -> bool:
-        """True for a word of the text that the vocabulary does not have."""
-        return self.fate == "read" and self.read_as == UNK
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why a model gives a text its label."""
-
-    text: str
-    predicted: str
-    """The likeliest label."""
-    label: str
-    """The label whose logit is explained."""
-    probabilities: dict[str, float]
-    """By label."""
-    logit: float
-    """The explained logit."""
-    baseline: float
-    """What the contributions start from: the logit of zero vectors; of n-grams, of a text without known ones."""
-    method: str
-    """`integrated gradients`, `n-grams`, or `leave-one-out` for a model whose gradients do not tell."""
-    reason: str | None
-    """Why the gradients do not tell; None for another method than `leave-one-out`."""
-    steps: int | None
-    """Steps of integrated gradients."""
-    tokens: list[ExplainedToken]
-    unexplained: int
-    """Tokens behind those explained; what is said holds for a text that ends before them."""
-
-    @property
-    def error(self) -> float:
-        """How far the sum of the contributions is from the logit's difference from the baseline."""
-        contributions = [token.contribution for token in self.tokens if token.contribution is not None]
-        return sum(contributions) - (self.logit - self.baseline)
-
-    def notes(self) -> list[str]:
-        """Say what a reader must know beside the figures."""
-        seen = [token for token in self.tokens if token.read_as is not None]
-        notes = []
-        if self.unexplained:
-            notes.append(
-                f"explained are the first {len(seen):,} of {len(seen) + self.unexplained:,} tokens, as if the text "
-                "ended there"
-            )
-        if not any(token.fate == "read" for token in seen):
-            notes.append(f"no token is left of the text: the model reads {' '.join(token.text for token in seen)}")
-        elif all(token.unknown for token in seen if token.fate == "read"):
-            notes.append(f"the model knows no word of it: each is {UNK}")
-        if self.method == "leave-one-out":
-            notes.append(
-                f"this model's gradients do not tell ({self.reason}): contributions are those of leaving a token out"
-            )
-        elif not _near_enough(self.error, self.logit - self.baseline):
-            difference = self.logit - self.baseline
-            notes.append(
-                f"the contributions sum to {difference + self.error:.4f}, not to the logit's difference of "
-                f"{difference:.4f} ({self.steps} steps)"
-            )
-        return notes
-
-
 def explain(trained: TrainedModel, text: str, label: str | None = None) -> Explanation:
     """Explain the logit of `label`: by default that of the second of two labels, or the likeliest of more.
 
     At most LONGEST tokens are explained.
 
-    >>> from sentexp import compose, load, run
+    >>> from sentexp import compose, run
+    >>> from sentexp.trained_model import TrainedModel
     >>> from sentexp.use.explaining import explain
     >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-    >>> explanation = explain(load(result.model_folder), "not bad at all")
+    >>> explanation = explain(TrainedModel.load(result.model_folder), "not bad at all")
     >>> [token.text for token in explanation.tokens]
     ['not', 'bad', 'at', 'all']
     >>> explanation.label
@@ -251,13 +165,9 @@ def _contributions(
                 n_steps=steps,
                 internal_batch_size=max(1, TOKENS_AT_A_TIME // len(ids)),
             )
-            if _near_enough(float(found.sum()) - (own - baseline), own - baseline):
+            if near_enough(float(found.sum()) - (own - baseline), own - baseline):
                 break
     return found[0].detach().float().cpu(), baseline, steps, "integrated gradients", None
-
-
-def _near_enough(error: float, difference: float) -> bool:
-    return abs(error) <= TOLERANCE * abs(difference) + NEGLIGIBLE
 
 
 def _not_differentiable(model: nn.Module, logit: Logit, own: float, length: int) -> str | None:

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 
 from sentexp.report.page import html_table, web_page
 from sentexp.report.style import BLUE, VERMILION
-from sentexp.use.explaining import ExplainedToken, Explanation
-from sentexp.use.explanation_text import COLUMNS, heading, read_as, strength, visible
+from sentexp.use.explanation import ExplainedToken, Explanation, heading, html_tokens, read_as, visible
+from sentexp.use.explanation_text import COLUMNS
 
 STYLE = f"""
 h2 {{ font-size: 1.1rem; margin-top: 2.5rem; overflow-wrap: anywhere; }}
 .text {{ font-size: 1.1rem; line-height: 2; overflow-wrap: anywhere; }}
-.text span {{ padding: .15rem .2rem; border-radius: .2rem; }}
-.unseen {{ color: #767676; text-decoration: line-through; }}
-.unknown {{ font-style: italic; border-bottom: 2px dotted #555; }}
 .for, .against {{ padding: .1rem .4rem; border-radius: .2rem; color: #fff; }}
 .for {{ background: {BLUE}; }} .against {{ background: {VERMILION}; }}
 .note {{ font-weight: 600; }}
@@ -44,32 +41,14 @@ def explanation_page(explanations: Sequence[Explanation], model: str) -> str:
 
 
 def _section(explanation: Explanation) -> str:
-    tokens = " ".join(_token(token, explanation) for token in explanation.tokens)
     notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in explanation.notes())
     table = html_table(COLUMNS, map(_row, explanation.tokens), NUMBERS)
     others = ", ".join(f"{visible(label)} {share:.4f}" for label, share in explanation.probabilities.items())
     return (
         f"<h2>{html.escape(heading(explanation))}</h2>\n<p>{html.escape(others)}</p>\n{notes}\n"
-        f'<p class="text">{tokens}</p>\n{_curve(explanation)}\n'
+        f'<p class="text">{html_tokens(explanation)}</p>\n{_curve(explanation)}\n'
         f"<details><summary>as a table</summary>\n{table}</details>"
     )
-
-
-def _token(token: ExplainedToken, explanation: Explanation) -> str:
-    shown = html.escape(visible(token.text))
-    if token.contribution is None:
-        return f'<span class="unseen" title="{token.fate}">{shown}</span>'
-    share = strength(token, explanation)
-    colour = BLUE if share > 0 else VERMILION
-    title = f"{token.contribution:+.4f}; probability so far {token.probability:.4f}; read as {read_as(token)}"
-    return (
-        f'<span{_class(token)} style="background: {colour}{round(abs(share) * 255):02x};'
-        f'{" color: #fff;" if abs(share) >= 0.75 else ""}" title="{html.escape(title)}">{shown}</span>'
-    )
-
-
-def _class(token: ExplainedToken) -> str:
-    return ' class="unknown"' if token.unknown else ""
 
 
 def _row(token: ExplainedToken) -> str:

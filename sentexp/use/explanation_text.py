@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sentexp.report.style import BLUE, VERMILION
-from sentexp.use.explaining import ExplainedToken, Explanation
+from sentexp.use.explanation import Explanation, read_as, strength, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,37 +17,6 @@ COLUMNS = ("token", "contribution", "without", "probability", "read as")
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 60
 """Bars of the probability so far; of a longer text each stands for several tokens."""
-
-JOINER = "\N{ZERO WIDTH JOINER}"
-"""Holds an emoji of several parts together."""
-
-
-def visible(text: str) -> str:
-    """Return a text with control characters and others that do not print as escapes, such as \\x1b and \\u202e."""
-    return "".join(
-        character if character.isprintable() or character == JOINER else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
-def heading(explanation: Explanation) -> str:
-    """Return the answer and what is explained as one line."""
-    probability = explanation.probabilities[explanation.predicted]
-    return (
-        f"{visible(explanation.predicted)} {probability:.4f}; logit of {visible(explanation.label)} "
-        f"{explanation.logit:+.4f}, from {explanation.baseline:+.4f} by {explanation.method}"
-    )
-
-
-def read_as(token: ExplainedToken) -> str:
-    """Return what the model reads for a token, or what became of it."""
-    return visible(token.read_as) if token.read_as is not None else token.fate
-
-
-def strength(token: ExplainedToken, explanation: Explanation) -> float:
-    """Return a token's contribution as a share of the greatest one's size: -1 to 1."""
-    greatest = max(abs(one.contribution or 0.0) for one in explanation.tokens)
-    return (token.contribution or 0.0) / greatest if greatest else 0.0
 
 
 def table_lines(explanation: Explanation) -> Iterator[str]:

@@ -72,7 +72,7 @@ def export(trained: TrainedModel, to: str, folder: Path | str, texts: Sequence[s
     >>> from sentexp import compose, load, run
     >>> from sentexp.use.exporting import export
     >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-    >>> export(load(result.model_folder), "torch", result.model_folder.parent / "exported").file.name
+    >>> export(load(result.model_folder).trained, "torch", result.model_folder.parent / "exported").file.name
     'model.pt'
 
     The file appears only if it gives what the original gives for `texts`, alone and padded in batches. Raises

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
+import numpy as np
+import pandas as pd
 import torch
 
 from sentexp import evaluation, messages, terminal
 from sentexp.batches import plan
 from sentexp.config import plain
 from sentexp.data.labels import shortened
-from sentexp.data.reviews import Reviews
+from sentexp.data.reviews import Reviews, digest
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
 from sentexp.machine.choose import Machine, choose_machine
 from sentexp.machine.cores import available_cores
 from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_model import TrainedModel, as_texts
 from sentexp.use.recorded_config import composed_over
 
 # Shapes: N reviews of a split, C classes
@@ -52,6 +54,30 @@ def load_reviews(config: Config, kept: Sequence[str] = JUDGED) -> Reviews:
     return dataclasses.replace(reviews, splits=datasets.DatasetDict(splits))
 
 
+def reviews_in_hand(table: pd.DataFrame, labels: Sequence[str]) -> Reviews:
+    """Return the rows of a table with the columns text and label as test reviews; `labels` are the model's.
+
+    A missing text is an empty one. Raises SentexpError for a missing column, a value that is no text, and a label that
+    the model does not have.
+    """
+    missing = [column for column in ("text", "label") if column not in table]
+    if missing:
+        raise SentexpError(f"the table has no column {' and no '.join(missing)}; expected text and label")
+    if not len(table):
+        raise SentexpError("the table has no rows")
+    names = list(map(str, table["label"]))
+    for row, name in zip(table.index, names, strict=True):
+        if name not in labels:
+            raise SentexpError(f"row {row}: label {name}; the model has {shortened(labels)}")
+    rows = datasets.Dataset.from_dict(
+        {"text": as_texts(table["text"], table.index), "label": [list(labels).index(name) for name in names]},
+        features=datasets.Features({"text": datasets.Value("string"), "label": datasets.Value("int64")}),
+    )
+    numbers = np.array(rows["label"])
+    found = digest(rows.data.column("text"), numbers, np.arange(len(rows)))
+    return Reviews(datasets.DatasetDict({"test": rows}), list(labels), {"test": found}, "a table")
+
+
 def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, Judged]:
     """Predict all splits of `reviews` with the model's own pipeline, where `config` says; return the results by split.
 
@@ -79,11 +105,13 @@ def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, 
 def seen_in_training(trained: TrainedModel, reviews: Reviews, config: Config) -> list[str]:
     """Return a line if test reviews are among those that the model was trained on, as with another data.seed.
 
-    `config` says where `reviews` come from; what the model was trained on is loaded again, unless it is the same. If
-    that cannot be done, the line says so.
+    `config.data` says where `reviews` come from, or is None for reviews in hand; what the model was trained on is
+    loaded again, unless it is the same. If that cannot be done, the line says so.
     """
     own = trained.config.get("data")
-    if own is None or own == plain(config.data):  # the latter has told of texts that are in both
+    if own is None or (
+        config.data is not None and own == plain(config.data)
+    ):  # the latter has told of texts that are in both
         return []
     try:
         trained_on: Reviews = build(

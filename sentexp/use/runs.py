@@ -8,7 +8,7 @@ from pathlib import Path
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, nearest_path
 from sentexp.tracking.recorded_runs import LISTED, RecordedRun, RecordedRuns
-from sentexp.trained_model import WEIGHTS, TrainedModel
+from sentexp.trained_model import WEIGHTS
 
 METRIC = "best/valid_accuracy"
 """Metric by which `best` chooses."""
@@ -85,28 +85,6 @@ def stopped_run(run: str, *, tracking_uri: str | None = None) -> Path:
     if candidates[0].output is None:
         raise SentexpError(f"{run}: its output folder is not recorded; expected that folder")
     return candidates[0].output
-
-
-def load(
-    run: str | Path,
-    *,
-    tracking_uri: str | None = None,
-    experiment: str | None = None,
-    metric: str = METRIC,
-    device: str = "cpu",
-    trust: bool = False,
-) -> TrainedModel:
-    """Load a trained model, ready to predict on `device`; `run` is a folder or what `find_run` takes.
-
-    >>> from sentexp import compose, load, run
-    >>> result = run(compose("data.size=200", "trainer.epochs=1", "tracking=none"))
-    >>> load(result.model_folder).predict(["a good film"]).shape  # probabilities [N, C]
-    torch.Size([1, 2])
-
-    Raises SentexpError as `find_run` and `TrainedModel.load` do; see there for `trust`.
-    """
-    found = find_run(str(run), tracking_uri=tracking_uri, experiment=experiment, metric=metric)
-    return TrainedModel.load(found.folder, device, trust=trust)
 
 
 def _found(runs: RecordedRuns, run: RecordedRun) -> FoundRun:

@@ -15,7 +15,8 @@ from sentexp.model.pooling import masked_mean
 from sentexp.text.corpus import Corpus
 from sentexp.trained_model import TrainedModel
 from sentexp.use import explaining
-from sentexp.use.explaining import Explanation, explain
+from sentexp.use.explaining import explain
+from sentexp.use.explanation import Explanation
 
 TEXT = "a good film, not bad bad"
 EVERY_EMBEDDING = pytest.mark.parametrize("one_hot", [False, True], ids=["vectors", "one_hot"])

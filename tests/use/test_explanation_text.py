@@ -7,7 +7,8 @@ from made_up_model import trained
 from rich.console import Console
 
 from sentexp.use.explaining import explain
-from sentexp.use.explanation_text import coloured, heading, strength, table_lines, visible
+from sentexp.use.explanation import heading, strength, visible
+from sentexp.use.explanation_text import coloured, table_lines
 
 
 @pytest.mark.parametrize(
