@@ -8,7 +8,8 @@
     metrics   = evaluate(model, prepared.corpora["test"])  loss, accuracy, f1, roc_auc
 
 `run(config)` does all of it, records the run and writes reports and the trained model; `load(RUN)` brings that model
-back. Each part can be replaced by your own: any torch module in place of `model`, any optimizer in the recipe.
+back, to predict, evaluate and explain. Each part can be replaced by your own: any torch module in place of `model`, any
+optimizer in the recipe.
 
 One notebook, from words to predictions:
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from sentexp.data.columns import Columns
 from sentexp.data.delimited import OnBad
 from sentexp.errors import SentexpError
 from sentexp.trained_model import TrainedModel
-from sentexp.use.tables import Rows, open_writer, read_rows
+from sentexp.use.tables import ROWS_PER_CHUNK, open_writer, read_rows
 
 # Shapes: N texts, C classes
 
@@ -20,6 +22,9 @@ KNOWN_WORDS = "known_words"
 
 SMALL_BYTES = 5_000_000
 """Size of a file up to which one process is done before others have started."""
+
+FIRST_CHUNK = 250
+"""Texts in the first chunk that is tokenized; each further one is twice as large, up to ROWS_PER_CHUNK."""
 
 CORES_PER_TOKENIZER = 4
 """Cores on which a model keeps one tokenizing process busy: an LSTM on so many reads what spaCy's tokenizer gives, and
@@ -57,7 +62,7 @@ def tokenizers_for(bytes: int, cores: int) -> int:
 
 def predictions(
     trained: TrainedModel, chunks: Iterable[Sequence[str]], processes: int = 0
-) -> Iterator[list[Prediction]]:
+) -> Generator[list[Prediction], None, None]:
     """Yield the predictions for each chunk of texts, in order, as `TrainedModel.predict_chunks` does."""
     for chunk in trained.predict_chunks(chunks, processes):
         rows = zip(chunk.probabilities.tolist(), chunk.probabilities.argmax(1), chunk.known_words.tolist(), strict=True)
@@ -92,26 +97,29 @@ def predict_file(
         bad += 1
         on_bad(problem)
 
-    pieces: list[Rows] = []
-
-    def chunks() -> Iterator[list[str]]:
-        for piece in read_rows(source, columns, tell):
-            pieces.append(piece)
-            yield [text for text in piece.texts if text is not None]
-
+    pieces, read_ahead = tee(read_rows(source, columns, tell))  # what is read and not yet written is kept in between
+    texts = (text for piece in read_ahead for text in piece.texts if text is not None)
     names: list[str] = []
-    with open_writer(target) as write:
-        for predicted in predictions(trained, chunks(), processes):
-            piece = pieces.pop(0)
+    with open_writer(target) as write, closing(predictions(trained, _growing(texts), processes)) as predicted:
+        answers = chain.from_iterable(predicted)
+        for piece in pieces:
             names = names or _new_columns(trained.labels, list(piece.records[0]), target)
-            answers = iter(predicted)
             for record, text in zip(piece.records, piece.texts, strict=True):
-                record.update(zip(names, _values(next(answers) if text is not None else None, names), strict=True))
+                answer = next(answers) if text is not None else None
+                record.update(zip(names, _values(answer, names), strict=True))
+                unknown += answer is not None and answer.known_words == 0
             write(piece.records)
             rows += len(piece.records)
-            unknown += sum(answer.known_words == 0 for answer in predicted)
             on_rows(len(piece.records))
     return Counts(rows, bad, unknown)
+
+
+def _growing(texts: Iterator[str]) -> Iterator[list[str]]:
+    """Cut texts into chunks, the first ones small, so that the model need not wait long for one to be tokenized."""
+    size = FIRST_CHUNK
+    while chunk := list(islice(texts, size)):
+        yield chunk
+        size = min(2 * size, ROWS_PER_CHUNK)
 
 
 def _values(prediction: Prediction | None, names: Sequence[str]) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from made_up_model import trained
 
 from sentexp.data.columns import Columns
 from sentexp.errors import SentexpError
-from sentexp.use.predicting import SMALL_BYTES, Counts, predict_file, predictions, tokenizers_for
+from sentexp.use.predicting import SMALL_BYTES, Counts, _growing, predict_file, predictions, tokenizers_for
 
 TEXTS = ["A good film", "bad", "", "xyzzy plugh", "not good at all"]
 
@@ -80,3 +80,9 @@ def test_a_file_without_rows_gives_one_without_rows(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text\n")
     assert run(tmp_path / "a.csv", tmp_path / "b.csv")[0] == Counts(0, 0, 0)
     assert (tmp_path / "b.csv").read_text() == ""
+
+
+def test_the_first_chunks_are_small_and_all_texts_are_in_one() -> None:
+    chunks = list(_growing(iter(map(str, range(10_000)))))
+    assert list(map(len, chunks)) == [250, 500, 1000, 2000, 2000, 2000, 2000, 250]
+    assert [text for chunk in chunks for text in chunk] == list(map(str, range(10_000)))
