@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,9 +18,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from sentexp.cli.commands import is_command
+from sentexp.trained_model import TrainedModel
+from sentexp.use.runs import find_run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -226,6 +231,43 @@ def test_a_recorded_model_predicts_a_file_and_serves(folder: Path) -> None:
                 assert "stack_trace" not in answer
         finally:
             os.killpg(server.pid, signal.SIGTERM)
+
+
+def recorded_run(folder: Path) -> str:
+    """Train on little data, and return the id of the run; reviews.csv becomes a table with a column text."""
+    done = run_in(folder, "-m", "sentexp", *QUICK, "data.size=200", "evaluation.baseline=false")
+    assert done.returncode == 0, done.stderr
+    rows = "".join(f"really {word} film number {number}\n" for number in range(3000) for word, _ in LABELLED)
+    (folder / "reviews.csv").write_text(f"text\n{rows}")
+    return done.stdout.split("/runs/")[1].split()[0]
+
+
+def check_labelled(folder: Path, run_id: str) -> None:
+    """Check that the parquet files in `labelled` hold the answers of the recorded model, each beside its text."""
+    table = pd.read_parquet(folder / "labelled").set_index("text")
+    found = table["found"].apply(pd.Series).add_prefix("predicted_") if "found" in table else table
+    texts = pd.read_csv(folder / "reviews.csv")["text"]
+    model = TrainedModel.load(find_run(run_id, tracking_uri=f"sqlite:///{folder}/mlflow.db").folder)
+    expected = model.predict(list(texts))
+    assert len(found) == len(texts)
+    assert found.loc[texts, "predicted_label"].tolist() == [model.labels[row] for row in expected.argmax(1).tolist()]
+    assert found.loc[texts, "predicted_probability_positive"].tolist() == pytest.approx(
+        expected[:, 1].tolist(), abs=1e-5
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["ray", "pyspark"])
+def test_a_recorded_model_labels_a_table_on_ray_and_on_spark(engine: str, folder: Path) -> None:
+    if importlib.util.find_spec(engine) is None:
+        pytest.skip(f"needs {engine}, which is not installed")
+    if engine == "pyspark" and shutil.which("java") is None:
+        pytest.skip("needs Java")
+    run_id = recorded_run(folder)
+    (program,) = (program for program in PROGRAMS if engine in program)
+    done = run_in(folder, "-c", program.replace("RUN_ID", run_id))
+    assert done.returncode == 0, done.stderr[-3000:]
+    check_labelled(folder, run_id)
 
 
 LABELS = ("negative", "positive")

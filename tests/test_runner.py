@@ -65,7 +65,12 @@ def test_the_same_seed_is_the_same_run_and_another_is_another(tiny, tmp_path: Pa
 
 def test_the_saved_model_answers_as_the_run_did(tiny, tmp_path: Path) -> None:
     config = tiny("trainer.epochs=1")
-    result = runner.run(config, output_dir=tmp_path / "out")
+    result = runner.run(config, output_dir=tmp_path / "<out>")
+    assert repr(result).startswith(f"RunResult(test loss {result.metrics['test/loss']:.4f}, test accuracy ")
+    assert repr(result).endswith(f"; {result.model_folder})")
+    shown = result._repr_html_()
+    assert f"<td>test accuracy</td><td>{result.metrics['test/accuracy']:.4f}</td>" in shown
+    assert "&lt;out&gt;" in shown
     test = runner.prepare(config).reviews.splits["test"]
     answers = TrainedModel.load(result.model_folder).predict(test["text"][:]).argmax(1)
     accuracy = (answers == torch.tensor(test["label"][:])).float().mean()
