@@ -19,7 +19,7 @@ import torch
 from sentexp import checkpoint_files
 
 TRAINING = (
-    "data.size=3000", "trainer.epochs=3", "trainer.log_every=5", "trainer.precision=fp32", "trainer.device=cpu",
+    "data.size=3000", "trainer.epochs=5", "trainer.log_every=5", "trainer.precision=fp32", "trainer.device=cpu",
     "model.hidden_size=32", "model.output_dropout=0.3", "schedule=one_cycle", "evaluation.baseline=false",
     "tracking.system_metrics=false",
 )  # fmt: skip
@@ -36,12 +36,8 @@ CHANGING = ("second", "system/")
 class Outcome:
     """What became of a training that was killed."""
 
-    after: float
-    """Seconds from its start to the kill."""
-    step: int | None
-    """Step of the checkpoint from which it went on; None if it had none, and began anew."""
-    kills: int
-    """How often it was killed before it could end."""
+    steps: tuple[int | None, ...]
+    """For each kill the step of the checkpoint from which it went on; None if it had none yet, and began anew."""
     problems: tuple[str, ...]
     """How it differs from the one that was never stopped, and what was left behind."""
 
@@ -54,30 +50,33 @@ class Trainings:
         self._arguments = tuple(arguments)
         self._temporary = folder / "temporary"
         self._temporary.mkdir(parents=True)
-        began = time.monotonic()
-        self._run("whole", [*self._arguments, "hydra.run.dir=whole"])
-        self.seconds = time.monotonic() - began
-        """Of the training that is never stopped, once the cache is warm."""
+        with self._started([*self._arguments, "hydra.run.dir=whole"]) as program:
+            self._starting = self._seconds_until_it_trains(program)
+            self._training = self._seconds_until_it_trains(program, to_its_end=True)
+        if program.returncode != 0:
+            raise RuntimeError(self._output())
         self._whole = _weights(folder / "whole")
         self._points = self._recorded("whole")
 
-    def kill(self, name: str, chance: random.Random) -> Outcome:
-        """Kill a training at a random moment, and again with a chance of one third, until it ends by itself."""
-        output, kills, step = self._folder / name, 0, None
-        first = after = chance.uniform(0.3, 1.0) * self.seconds
-        words = [*self._arguments, OFTEN, f"hydra.run.dir={name}"]
-        while kills == 0 or chance.random() < 1 / 3:
-            if not self._killed(words, after):
-                break
-            kills += 1
+    def kill(self, name: str, times: int, chance: random.Random) -> Outcome:
+        """Kill a training so many times, each at a random moment after its start, then let it end."""
+        words, output = [*self._arguments, OFTEN, f"hydra.run.dir={name}"], self._folder / name
+        steps: list[int | None] = []
+        ended = False
+        while not ended and len(steps) < times:
+            ended = not self._killed(words, chance)
             if checkpoint_files.there(output):
-                words, step = [f"trainer.resume={name}"], _step(output)
-            else:
-                words = [*self._arguments, OFTEN, f"hydra.run.dir={name}_{kills}"]  # it begins anew
-            after = chance.uniform(0.3, 1.0) * self.seconds
-        self._run(name, words)
-        output = output if (output / "model").exists() else self._folder / f"{name}_{kills}"
-        return Outcome(first, step, kills, tuple(self._problems(output)))
+                words = [f"trainer.resume={output.name}"]
+                steps.append(_step(output))
+            elif (output / "model" / "model.json").exists():  # killed in its last moments, when all was done
+                ended = True
+            else:  # killed before its first checkpoint: it begins anew
+                output = self._folder / f"{name}_{len(steps) + 1}"
+                words = [*self._arguments, OFTEN, f"hydra.run.dir={output.name}"]
+                steps.append(None)
+        if not ended:
+            self._run(words)
+        return Outcome(tuple(steps), tuple(self._problems(output)))
 
     def _problems(self, output: Path) -> list[str]:
         problems = []
@@ -128,27 +127,38 @@ class Trainings:
         client = self._client()
         return list(client.search_runs([client.get_experiment_by_name("sentexp").experiment_id]))
 
-    def _killed(self, words: Sequence[str], after: float) -> bool:
-        """Start a training and kill it after so many seconds. Returns False if it had ended before."""
-        with self._started(words, subprocess.DEVNULL) as program:
-            try:
-                program.wait(after)
-            except subprocess.TimeoutExpired:
-                program.send_signal(signal.SIGKILL)
-                program.wait()
-                return True
-            return False
+    def _killed(self, words: Sequence[str], chance: random.Random) -> bool:
+        """Start a training and kill it, mostly while it trains. Returns False if it had ended before."""
+        with self._started(words) as program:
+            if chance.random() < 0.2:
+                time.sleep(chance.uniform(0, self._starting))
+            else:
+                self._seconds_until_it_trains(program)
+                time.sleep(chance.uniform(0, self._training))
+            ended = program.poll() is not None
+            program.send_signal(signal.SIGKILL)
+        return not ended
 
-    def _run(self, name: str, words: Sequence[str]) -> None:
-        with (self._folder / f"{name}.txt").open("w") as output, self._started(words, output) as program:
+    def _seconds_until_it_trains(self, program: subprocess.Popen[bytes], *, to_its_end: bool = False) -> float:
+        began = time.monotonic()
+        while program.poll() is None and (to_its_end or "processes: " not in self._output()):
+            time.sleep(0.02)
+        return time.monotonic() - began
+
+    def _output(self) -> str:
+        return (self._folder / "output.txt").read_text()
+
+    def _run(self, words: Sequence[str]) -> None:
+        with self._started(words) as program:
             if program.wait(600) != 0:
-                raise RuntimeError(f"{' '.join(words)}: {(self._folder / f'{name}.txt').read_text()}")
+                raise RuntimeError(f"{' '.join(words)}: {self._output()}")
 
-    def _started(self, words: Sequence[str], output: Any) -> subprocess.Popen[bytes]:
+    def _started(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "sentexp", *words]
-        return subprocess.Popen(
-            command, cwd=self._folder, env=self._environment(), stdout=output, stderr=subprocess.STDOUT
-        )
+        with (self._folder / "output.txt").open("w") as output:
+            return subprocess.Popen(
+                command, cwd=self._folder, env=self._environment(), stdout=output, stderr=subprocess.STDOUT
+            )
 
     def _environment(self) -> Mapping[str, str]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
@@ -159,12 +169,12 @@ class Trainings:
         }
 
 
-def killed(times: int, *further: str, seed: int = 0) -> list[Outcome]:
-    """Kill so many trainings, one after the other; `further` are overrides of each."""
+def killed(trainings: int, times: int, *further: str, seed: int = 0) -> list[Outcome]:
+    """Kill so many trainings so many times each, one after the other; `further` are overrides of all of them."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        trainings = Trainings(Path(folder), [*TRAINING, *further])
-        return [trainings.kill(f"killed{number}", chance) for number in range(times)]
+        under_test = Trainings(Path(folder), [*TRAINING, *further])
+        return [under_test.kill(f"killed{number}", times, chance) for number in range(trainings)]
 
 
 def _step(output: Path) -> int:
