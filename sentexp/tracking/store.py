@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SQLITE_HEADER = b"SQLite format 3\0"
 """First bytes of every sqlite database."""
 
+LOCKED_SECONDS = 60
+"""How long a run that begins waits for a database that another process keeps locked; others write for milliseconds."""
+
 KIND = "custom_model_development"
 """Kind of experiment for which MLflow's pages show training runs, and not conversations with a language model."""
 
@@ -132,9 +135,11 @@ def explained(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError) as error:
+    except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError, ImportError) as error:
         # Passwords go before the text is cut: the first half of one would not be recognized.
-        reason = " ".join(without_passwords(str(error)).split())
+        # a database's own words, without the statement that SQLAlchemy adds; MLflow raises from SQLAlchemy's error
+        said = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
+        reason = " ".join(without_passwords(str(said)).split())
         if " failed with exception " in reason:  # MLflow's words for a request that got no answer
             cause = re.search(r"\[Errno -?\d+\] ([\w ]+)|(timed out)", reason)
             reason = f"no answer from the server ({cause[1] or cause[2]})" if cause else "no answer from the server"
@@ -156,6 +161,7 @@ def _import_mlflow_quietly() -> None:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback of what it then raises
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it tells of each retry
 
 
@@ -180,11 +186,14 @@ def _check_sqlite(database: Path) -> None:
     """Raise OSError unless the file is an MLflow database.
 
     MLflow itself would retry for minutes on a file that is no database, and add its tables to a database of others.
+    Raises sqlite3.Error for a database that is damaged, or that another process keeps locked for LOCKED_SECONDS.
     """
     with database.open("rb") as file:
         if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
             raise OSError(f"{database} is not a sqlite database")
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
+    # not mode=ro: a process that was killed within a write leaves a journal, which sqlite takes back before it reads
+    connected = sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True, timeout=LOCKED_SECONDS)
+    with closing(connected) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
             raise OSError(f"{database} is a database, but not one of MLflow's")
 

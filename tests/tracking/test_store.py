@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sentexp.errors import SentexpError
-from sentexp.tracking.store import absolute_uri, open_store
+from sentexp.tracking.mlflow_tracker import MlflowTracker
+from sentexp.tracking.store import absolute_uri, existing_client, open_store
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +157,75 @@ def test_an_interrupted_creation_leaves_a_folder_that_works(tmp_path: Path, monk
             open_store(f"sqlite:///{tmp_path}/mlflow.db", "x")
     assert not (tmp_path / "mlflow.db").exists()
     assert open_store(f"sqlite:///{tmp_path}/mlflow.db", "x").experiment_id == "1"
+
+
+KILLED_WITHIN_A_WRITE = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the end of the transaction
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE experiments SET name = 'half written' WHERE name = 'first'")
+connection.execute("CREATE TABLE filler (text TEXT)")
+connection.executemany("INSERT INTO filler VALUES (?)", [("x" * 2000,)] * 500)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("reopen", [open_store, existing_client])
+def test_a_database_whose_writer_was_killed_is_as_before_the_write(
+    reopen: Callable[..., object], store_folder: Path, tmp_path: Path
+) -> None:
+    database = tmp_path / "mlflow.db"
+    database.write_bytes((store_folder / "mlflow.db").read_bytes())
+    subprocess.run([sys.executable, "-c", KILLED_WITHIN_A_WRITE, str(database)], check=False)
+    assert (tmp_path / "mlflow.db-journal").stat().st_size > 0
+    size = database.stat().st_size
+    reopen(f"sqlite:///{database}", *["first"] * (reopen is open_store))
+    assert not (tmp_path / "mlflow.db-journal").exists()
+    assert database.stat().st_size < size
+    with closing(sqlite3.connect(database)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM experiments")}
+    assert {"first", "Default"} <= names
+    assert "half written" not in names
+
+
+def test_a_database_that_stays_locked_is_told_in_one_line(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentexp.tracking.store.LOCKED_SECONDS", 0.2)
+    database = tmp_path / "mlflow.db"
+    database.write_bytes((store_folder / "mlflow.db").read_bytes())
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SentexpError, match=r"^tracking\.uri=[^\n]*: database is locked; expected [^\n]*$"):
+            open_store(f"sqlite:///{database}", "first")
+
+
+@pytest.mark.slow  # MLflow waits for 20 s, whatever the address says
+def test_a_write_to_a_locked_database_is_told_without_its_statement(
+    store_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = tmp_path / "mlflow.db"
+    database.write_bytes((store_folder / "mlflow.db").read_bytes())
+    run = MlflowTracker(f"sqlite:///{database}", experiment="first").start()
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SentexpError, match=r"^tracking\.uri=[^\n]*: database is locked; expected [^\n]*$"):
+            run.log_metrics({"loss": 1.0}, step=1)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("beginning", [50, 5000, 100_000])
+def test_a_damaged_database_is_told_in_one_line(beginning: int, store_folder: Path, tmp_path: Path) -> None:
+    content = bytearray((store_folder / "mlflow.db").read_bytes())
+    damage = b"\xa5" * min(40_000, len(content) - beginning)
+    content[beginning : beginning + len(damage)] = damage
+    (tmp_path / "mlflow.db").write_bytes(content)
+    try:
+        with MlflowTracker(f"sqlite:///{tmp_path}/mlflow.db", experiment="first").run() as run:
+            run.log_metrics({"loss": 1.0}, step=1)
+    except SentexpError as error:
+        assert re.match(r"tracking\.uri=[^\n]*expected [^\n]*$", str(error))  # noqa: PT017  (it may also work)
 
 
 OPEN = """
