@@ -1,16 +1,26 @@
-"""Files of a folder that belong together: their digests in one file beside them, and what differs from it."""
+"""Tells whether files are as they were written.
+
+A model's files have their SHA-256 in a file beside them, since folders of models travel. Copies in a cache, which are
+looked at by every run, have a checksum that is quicker than reading them from disk; it finds damage, not intent.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import xxhash
 
 from sentexp.atomic import whole_file
 
 BLOCK = 1 << 20
+
+SEAL_BYTES = 16
+"""Bytes at the end of a sealed file: the checksum of all that stands before them."""
 
 
 def write_checksums(path: Path, names: Iterable[str], **facts: Any) -> None:
@@ -33,13 +43,44 @@ def altered(folder: Path, sha256: dict[str, str]) -> list[str]:
     return [name for name, digest in sha256.items() if not _is(folder / name, digest)]
 
 
+def quick_checksum(content: bytes = b"") -> xxhash.xxh3_128:
+    """Return the checksum for files of a cache, which can be updated with more content."""
+    return xxhash.xxh3_128(content)
+
+
+def quick_checksum_of(path: Path) -> str:
+    """Return the checksum of a file in hexadecimal digits; raises OSError as reading does."""
+    with path.open("rb") as file:
+        return _updated(quick_checksum(), file).hexdigest()
+
+
+def seal(path: Path) -> None:
+    """Append its checksum to a file whose format has an end, such as an Arrow stream or a zip archive."""
+    with path.open("r+b") as file:
+        digest = _updated(quick_checksum(), file).digest()
+        file.write(digest)
+
+
+def is_sealed(path: Path) -> bool:
+    """Return False unless the file is as it was when it was sealed; raises OSError as reading does."""
+    with path.open("rb") as file:
+        length = os.fstat(file.fileno()).st_size - SEAL_BYTES
+        return length >= 0 and _updated(quick_checksum(), file, length).digest() == file.read()
+
+
+def _updated(checksum: Any, file: IO[bytes], length: int | None = None) -> Any:
+    """Update `checksum` with the next `length` bytes of the file, all if None, and return it."""
+    while block := file.read(BLOCK if length is None else min(BLOCK, length)):
+        checksum.update(block)
+        if length is not None:
+            length -= len(block)
+    return checksum
+
+
 def _is(path: Path, digest: str) -> bool:
     return path.is_file() and digest_of(path) == digest
 
 
 def digest_of(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return _updated(hashlib.sha256(), file).hexdigest()

@@ -18,6 +18,7 @@ import datasets
 import pyarrow as pa
 
 from sentexp.atomic import whole_file
+from sentexp.checksums import is_sealed, seal
 from sentexp.data.columns import Columns, text_columns
 from sentexp.data.copies import CACHE_DIR, COPIES, copies_folder
 from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
@@ -30,7 +31,7 @@ from sentexp.errors import SentexpError, did_you_mean
 log = logging.getLogger(__name__)
 
 FORMATS = ("auto", *PARSERS, "folder")
-_LAYOUT = 2
+_LAYOUT = 3
 """Version of the cached files; with another one, none of the older files is used."""
 
 
@@ -171,19 +172,31 @@ def _state(files: list[Path]) -> str:
 
 def _cached(cache_dir: Path, key: str, state: str, batches: Iterator[pa.RecordBatch], path: Path) -> datasets.Dataset:
     """Return the batches as a dataset mapped into memory. They are consumed only if there is no copy of the key and
-    the state; files of an earlier state are then removed."""
+    the state, or it is damaged; files of an earlier state are then removed."""
     folder = cache_dir.expanduser() / COPIES
     target = folder / f"{key}-{state}.arrow"
-    if not target.exists():
+    if not _intact(target, path):
         copies_folder(cache_dir)
         first = next(batches, None)
         if first is None:
             raise SentexpError(f"{path}: no rows")
-        with whole_file(target) as unfinished, pa.ipc.new_stream(unfinished, first.schema) as writer:
-            writer.write_batch(first)
-            for batch in batches:
-                writer.write_batch(batch)
+        with whole_file(target) as unfinished:
+            with pa.OSFile(str(unfinished), "wb") as file, pa.ipc.new_stream(file, first.schema) as writer:
+                writer.write_batch(first)
+                for batch in batches:
+                    writer.write_batch(batch)
+            seal(unfinished)
         for stale in folder.glob(f"{key}-*.arrow"):
             if stale != target:
                 stale.unlink(missing_ok=True)
     return datasets.Dataset.from_file(str(target))
+
+
+def _intact(target: Path, path: Path) -> bool:
+    """Return True if the copy of `path` is there, as it was written; a warning tells of a damaged one."""
+    if not target.exists():
+        return False
+    intact = is_sealed(target)
+    if not intact:
+        log.warning("%s: damaged (not as written); reading %s anew", target, path)
+    return intact

@@ -18,6 +18,7 @@ import huggingface_hub
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
 from sentexp.atomic import whole_file
+from sentexp.checksums import quick_checksum_of
 from sentexp.data.columns import text_columns
 from sentexp.data.copies import CACHE_DIR, copies_folder
 from sentexp.data.labels import LabelRules
@@ -30,6 +31,10 @@ PROBE_TIMEOUT = 10.0  # seconds, after which the Hub counts as unreachable; `dat
 
 VALID_SPLITS = ("validation", "valid", "val", "dev")
 """Names by which valid_split=auto finds a data set's own validation split."""
+
+
+CHECKSUMS = "checksums.json"
+"""File with the checksums of the copies of a folder."""
 
 
 def load(
@@ -105,6 +110,7 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str], copies: 
     # One folder for each source, so that the copies of what was there before can be told from this one.
     key = hashlib.blake2b(json.dumps([str(folder.absolute()), config, splits]).encode(), digest_size=8).hexdigest()
     copies = copies / key
+    _remove_damaged(copies, path)
     try:
         tables = _prepare(str(folder), config, None, splits, called=f"data.path={path}", cache_dir=copies)
     except SentexpError:
@@ -114,7 +120,31 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str], copies: 
     used = {Path(file["filename"]).parent for table in tables.values() for file in table.cache_files}
     for stale in {file.parent for file in copies.rglob("*.arrow")} - used:
         shutil.rmtree(stale, ignore_errors=True)
+    _remember(copies)
     return tables
+
+
+def _remove_damaged(copies: Path, path: str) -> None:
+    """Remove the copies of a folder if one is not as it was written, with a warning; `datasets` checks nothing."""
+    try:
+        checksums = json.loads((copies / CHECKSUMS).read_bytes())
+        damaged = [name for name, checksum in checksums.items() if quick_checksum_of(copies / name) != checksum]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, AttributeError):
+        damaged = [CHECKSUMS]
+    if damaged:
+        log.warning("%s: damaged (not as written); reading %s anew", copies / damaged[0], path)
+        shutil.rmtree(copies, ignore_errors=True)
+
+
+def _remember(copies: Path) -> None:
+    """Write the checksums of the copies, unless they are there already."""
+    found = {str(file.relative_to(copies)): file for file in sorted(copies.rglob("*.arrow"))}
+    if (copies / CHECKSUMS).exists() and json.loads((copies / CHECKSUMS).read_bytes()).keys() == found.keys():
+        return
+    with whole_file(copies / CHECKSUMS) as unfinished:
+        unfinished.write_text(json.dumps({name: quick_checksum_of(file) for name, file in found.items()}))
 
 
 def _from_hub(

@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 
 from sentexp.atomic import whole_file
+from sentexp.checksums import is_sealed, seal
 from sentexp.embedding import vectors
 from sentexp.embedding.vectors import Vectors
 from sentexp.errors import SentexpError
@@ -26,7 +27,7 @@ from sentexp.terminal import ProgressCallback
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Version of the cache files and of the parser; files of another version are never opened."""
 
 
@@ -77,12 +78,16 @@ def _load(entry: Path) -> tuple[set[str], Vectors]:
     if not entry.exists():
         return nothing
     try:
+        if not is_sealed(entry):
+            raise ValueError("not as written")
         with np.load(entry, allow_pickle=False) as arrays:
             known = json.loads(arrays["asked"].tobytes())
             index = {known[number]: row for row, number in enumerate(arrays["found"].tolist())}
             return set(known), Vectors(index, arrays["rows"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         log.warning("%s: cannot be read (%s); reading the word vectors anew", entry, error)
+        with suppress(OSError):  # so that it is told once
+            entry.unlink()
         return nothing
 
 
@@ -97,5 +102,6 @@ def _save(entry: Path, known: set[str], held: Vectors) -> None:
                 found=np.array([number[word] for word in held.index], np.int64),
                 rows=held.rows,
             )
+            seal(unfinished)
     except OSError as error:
         raise SentexpError(f"cache_dir={entry.parent.parent}: cannot be written ({error.strerror})") from error

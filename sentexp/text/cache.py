@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from sentexp.checksums import quick_checksum, quick_checksum_of
 from sentexp.errors import SentexpError
 
 log = logging.getLogger(__name__)
 
 CONTENT = "content.json"
-"""File with the sizes of the entry's other files, and facts about it."""
+"""File with the checksums of the entry's other files, facts about it, and a checksum of these two."""
 
 ABANDONED_SECONDS = 2 * 24 * 3600
 """Age from which a draft is taken as left over by a process that was killed."""
@@ -44,12 +45,13 @@ class Cache:
         """Return the folder of the entry, or None if it is missing or damaged; a damaged one is warned of once."""
         entry = self.folder / key
         try:
-            sizes = json.loads((entry / CONTENT).read_bytes())["sizes"]
-            wrong = [name for name, size in sizes.items() if _size(entry / name) != size]
+            checksums = _read_content(entry)["checksums"]
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             wrong = [CONTENT]
+        else:
+            wrong = [name for name, checksum in checksums.items() if not _is_as_written(entry / name, checksum)]
         if wrong:
             self.discard(key, f"{', '.join(wrong)} not as written")
             return None
@@ -62,7 +64,7 @@ class Cache:
             (self.folder / key / CONTENT).unlink(missing_ok=True)
 
     def facts(self, entry: Path) -> dict[str, Any]:
-        return json.loads((entry / CONTENT).read_bytes())["facts"]
+        return _read_content(entry)["facts"]
 
     @contextmanager
     def alone(self, keys: Iterable[str]) -> Iterator[None]:
@@ -140,6 +142,7 @@ class Draft:
         self._folder = folder
         self._cache = cache
         self._files: dict[str, Any] = {}
+        self._checksums: dict[str, Any] = {}
         self.facts: dict[str, Any] = {}
         """Stored with the entry; values that JSON can write."""
 
@@ -148,16 +151,19 @@ class Draft:
         with self._cache._writing():
             if name not in self._files:
                 self._files[name] = open(self._folder / name, "wb")  # noqa: SIM115  (closed with the draft)
-            self._files[name].write(data if isinstance(data, bytes) else data.tobytes())
+                self._checksums[name] = quick_checksum()
+            content = data if isinstance(data, bytes) else data.tobytes()
+            self._files[name].write(content)
+            self._checksums[name].update(content)
 
     def finish(self) -> None:
-        for file in self._files.values():  # else a power cut could leave a file of the right size full of zeros
+        for file in self._files.values():  # else a power cut could leave files full of zeros
             file.flush()
             os.fsync(file.fileno())
         self.close()
-        sizes = {name: (self._folder / name).stat().st_size for name in self._files}
-        content = json.dumps({"sizes": sizes, "facts": self.facts})
-        (self._folder / CONTENT).write_text(content, encoding="utf-8")
+        checksums = {name: checksum.hexdigest() for name, checksum in self._checksums.items()}
+        content = {"checksums": checksums, "facts": self.facts}
+        (self._folder / CONTENT).write_text(json.dumps([content, _checksum(content)]), encoding="utf-8")
 
     def close(self) -> None:
         for file in self._files.values():
@@ -165,9 +171,20 @@ class Draft:
                 file.close()
 
 
-def _size(file: Path) -> int:
-    """Return the size in bytes, -1 if there is no such file."""
+def _read_content(entry: Path) -> dict[str, Any]:
+    """Read CONTENT. Raises OSError as reading does, ValueError and the like if it is not as it was written."""
+    content, checksum = json.loads((entry / CONTENT).read_bytes())
+    if _checksum(content) != checksum:
+        raise ValueError(f"{CONTENT} not as written")
+    return content
+
+
+def _checksum(content: Any) -> str:
+    return quick_checksum(json.dumps(content).encode()).hexdigest()
+
+
+def _is_as_written(file: Path, checksum: str) -> bool:
     try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return -1
+        return quick_checksum_of(file) == checksum
+    except OSError:
+        return False

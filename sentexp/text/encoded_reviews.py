@@ -23,7 +23,7 @@ from sentexp.text.vocabulary import Vocabulary
 # Shapes: N reviews of a split, W distinct raw tokens
 
 VERSION = (
-    1  # of the files, and of how tokens are cleaned and reviews encoded; entries of another version are never found
+    2  # of the files, and of how tokens are cleaned and reviews encoded; entries of another version are never found
 )
 VOCABULARY = "vocab.txt"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from sentexp.errors import did_you_mean
+from sentexp.errors import SentexpError, did_you_mean
 from sentexp.terminal import ProgressCallback
 from sentexp.text import encoded_reviews, raw_tokens, workers
 from sentexp.text.cache import Cache, key_of
@@ -141,7 +141,11 @@ class TextPipeline:
         if found is None:
             self._build(reviews, cache, key, processes, progress)
             found = encoded_reviews.find(cache, key, list(reviews.splits), self.fix_length)
-            assert found is not None, "what was just written cannot be read"
+            if found is None:
+                raise SentexpError(
+                    f"cache_dir={cache_dir}: what was just written cannot be read back; expected a folder whose files "
+                    "stay as they are written"
+                )
         self._built = found.vocabulary
         seconds = round(time.perf_counter() - started, 3)
         self.report = {**found.report, "from_cache": int(from_cache), "seconds": seconds}

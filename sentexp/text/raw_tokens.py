@@ -25,10 +25,10 @@ from sentexp.text.tokenizers import Tokenizer
 
 # Shapes: N reviews of the split, N_tokens tokens in all of them, W distinct tokens
 
-VERSION = 1  # of the files and of how texts are tokenized; entries of another version are never found
+VERSION = 2  # of the files and of how texts are tokenized; entries of another version are never found
 
 TOKENS, IDS, LENGTHS = "words.json", "numbers", "lengths"
-"""Files of an entry; VERSION 1 means these names."""
+"""Files of an entry; VERSION means these names."""
 
 ID = np.dtype(np.int32)
 

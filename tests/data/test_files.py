@@ -130,6 +130,23 @@ def test_a_second_start_does_not_parse(tmp_path, cache, monkeypatch):
     assert [file.suffix for file in cache.iterdir()] == [".arrow"]
 
 
+def test_a_copy_with_an_altered_byte_is_said_and_made_anew(tmp_path, cache, caplog):
+    path = write_csv(tmp_path / "a.csv")
+    first = load(path=path)
+    (copy,) = cache.iterdir()
+    whole = copy.read_bytes()
+    for place in (whole.index(b"review"), 0, len(whole) - 1):
+        altered = bytearray(whole)
+        altered[place] ^= 1
+        copy.write_bytes(altered)
+        caplog.clear()
+        assert load(path=path).digests == first.digests
+        assert [
+            record.getMessage().count(f": damaged (not as written); reading {path} anew") for record in caplog.records
+        ] == [1]
+        assert copy.read_bytes() == whole
+
+
 def test_a_file_that_has_changed_is_read_again_and_the_old_copy_removed(tmp_path, cache):
     path = write_csv(tmp_path / "a.csv")
     before = load(path=path)

@@ -128,6 +128,20 @@ def test_nothing_is_printed(folder, capfd, caplog):
     assert not datasets.utils.are_progress_bars_disabled()
 
 
+def test_a_copy_of_a_folder_with_an_altered_byte_is_said_and_made_anew(folder, cache, caplog):
+    first = load(path=str(folder))
+    copies = sorted(cache.rglob("*.arrow"))
+    assert len(copies) == 2
+    for file in (*copies, *cache.rglob(hub.CHECKSUMS)):
+        content = bytearray(file.read_bytes())
+        content[content.index(b"review 1") if file in copies else 0] ^= 1
+        file.write_bytes(content)
+        caplog.clear()
+        assert load(path=str(folder)).digests == first.digests
+        told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+        assert [message.count(f": damaged (not as written); reading {folder} anew") for message in told] == [1]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -79,6 +79,21 @@ def test_a_broken_entry_is_said_and_made_anew(
     assert "reading the word vectors anew" in caplog.text
 
 
+def test_an_entry_with_one_altered_byte_is_made_anew(
+    source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked_up(source, ["the", "of"], tmp_path / "cache")
+    (entry,) = (tmp_path / "cache").glob("**/*.npz")
+    whole = entry.read_bytes()
+    for place in range(0, len(whole), 7):
+        altered = bytearray(whole)
+        altered[place] ^= 1
+        entry.write_bytes(altered)
+        caplog.clear()
+        assert looked_up(source, ["the", "of"], tmp_path / "cache") == {"the": [1, 2], "of": [3, 4]}
+        assert [record.getMessage().count("anew") for record in caplog.records] == [1]
+
+
 def test_an_interrupted_write_leaves_nothing_behind(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,8 @@ def test_what_fails_half_way_leaves_nothing(tmp_path):
     [
         lambda entry: (entry / "numbers").write_bytes(b"12"),
         lambda entry: (entry / "numbers").unlink(),
+        lambda entry: (entry / "numbers").write_bytes(np.array([1, 2, 4], np.int32)),  # of the same size
+        lambda entry: (entry / CONTENT).write_text((entry / CONTENT).read_text().replace('"sum": 6', '"sum": 7')),
         lambda entry: (entry / CONTENT).write_text("{"),
         lambda entry: (entry / CONTENT).write_text("[]"),
     ],
