@@ -20,7 +20,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, E input features, V tokens in the vocabulary,
 # H hidden_size, D directions (1 or 2), L layers, G gates (4 in an LSTM, 3 in a GRU)
@@ -91,12 +90,20 @@ def run_layers(
     a review's length, and each layer's state after a review's last token, h_n [L*D, B, H], in nn.LSTM's order.
 
     Under `torch.autocast` it computes in autocast's type, and the results have that type.
-    Raises ValueError for an empty batch and for lengths outside 1..T. Lengths on a GPU are not checked, since the host
-    would have to wait for them: there a wrong length is an index error of the GPU.
+    Vectors past a review's length may be anything, NaN too: neither results nor gradients depend on them. Gradients
+    of gradients are right where PyTorch has them for the kernel.
+
+    Raises ValueError for an empty batch, for lengths outside 1..T, for vectors of another size than the cell's, and
+    for a cell with projections. Lengths on a GPU are not checked, since the host would have to wait for them: there a
+    wrong length is an index error of the GPU.
     """
     check_lengths(lengths, batch=inputs.shape[0], longest=inputs.shape[1])
     device = inputs.device
     one_hot = not inputs.is_floating_point()
+    if cell.proj_size:
+        raise ValueError(f"proj_size={cell.proj_size}: expected 0, since the dense kernels have no projections")
+    if not one_hot and inputs.shape[2] != cell.input_size:  # the kernels would read other numbers
+        raise ValueError(f"vectors of {inputs.shape[2]} numbers: expected input_size={cell.input_size}")
     dtype = next(cell.parameters()).dtype
     if torch.is_autocast_enabled(device.type):
         dtype = torch.get_autocast_dtype(device.type)
@@ -104,6 +111,8 @@ def run_layers(
     end = (lengths - 1).view(1, -1, 1).expand(1, -1, cell.hidden_size)         # [1, B, H]
     reverse = Reversal(lengths, inputs.shape[1])
     layer = inputs.transpose(0, 1)                                             # [T, B, E], one-hot [T, B]
+    if not one_hot and not being_exported():
+        layer = without_odd_padding(layer, lengths)
     factors = None if scale is None else scale.t()                             # [T, B]
     states = []
     # Cast here, not by autocast, which casts weights one by one and for PyTorch's GRU at every token.
@@ -125,6 +134,18 @@ def run_layers(
                 directions.append(reverse(outputs) if backward else outputs)
             layer = torch.cat(directions, dim=2) if cell.bidirectional else directions[0]   # [T, B, D*H]
     return layer.transpose(0, 1), torch.cat(states)
+
+
+def without_odd_padding(vectors: Tensor, lengths: Tensor) -> Tensor:
+    """Return `vectors` [T, B, E] with zeros past a review's length if anything in them is not finite.
+
+    The backward pass multiplies padding by zero, and zero times NaN is NaN. To look costs less than to copy, but on a
+    GPU the host would have to wait for the answer: there all are copied.
+    """
+    if vectors.device.type == "cpu" and bool(vectors.detach().sum().isfinite()):
+        return vectors
+    step = torch.arange(vectors.shape[0], device=lengths.device).unsqueeze(1)  # [T, 1]
+    return vectors.masked_fill((step >= lengths).unsqueeze(2), 0)
 
 
 def being_exported() -> bool:
@@ -212,7 +233,6 @@ class _Permuted(torch.autograd.Function):
         return permuted(values, rows)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
-        return permuted(gradient, rows), None
+        return _Permuted.apply(gradient, rows), None  # applied, so that the gradient has gradients too

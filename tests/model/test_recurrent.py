@@ -226,3 +226,47 @@ def test_lengths_may_be_int32_and_the_batch_as_long_as_the_longest_review():
     for count, longest in itertools.product((1, 3), (1, 4)):
         inputs, lengths = torch.randn(count, longest, 5), torch.full((count,), longest, dtype=torch.int32)
         torch.testing.assert_close(ours(inputs, lengths)[0], packed(theirs, inputs, lengths.long())[0])
+
+
+@EVERY_CELL
+def test_vectors_of_another_size_are_refused_as_torch_does(cell):
+    ours, _ = pair(cell)
+    with pytest.raises(ValueError, match="vectors of 6 numbers: expected input_size=5"):
+        ours(torch.randn(2, 3, 6), torch.tensor([3, 2]))
+
+
+def test_projections_are_refused():
+    with pytest.raises(ValueError, match="proj_size=2: expected 0"):
+        LSTM(5, 4, proj_size=2)(torch.randn(2, 3, 5), torch.tensor([3, 2]))
+
+
+@EVERY_CELL
+@EVERY_DIRECTION
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_gradients_of_gradients_are_torchs(cell, bidirectional, num_layers):
+    ours, theirs = pair(cell, num_layers, bidirectional, torch.float64)
+    lengths, inputs = torch.tensor([5, 2, 4]), torch.randn(3, 5, 5, dtype=torch.float64, requires_grad=True)
+
+    def second(outputs: Tensor) -> Tensor:
+        (first,) = torch.autograd.grad(outputs.square().sum(), inputs, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), inputs)[0]
+
+    mine, reference = second(own(ours(inputs, lengths)[0], lengths)), second(packed(theirs, inputs, lengths)[0])
+    torch.testing.assert_close(mine, reference, **TOLERANCES[torch.float64])
+
+
+@EVERY_CELL
+@EVERY_DIRECTION
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 3e38])
+def test_what_is_no_number_in_the_padding_reaches_no_gradient(cell, bidirectional, odd):
+    ours, _ = pair(cell, 2, bidirectional)
+    lengths, inputs = torch.tensor([4, 1, 2]), torch.randn(3, 4, 5)
+    found = []
+    for filling in (0.0, odd):
+        filled = own(inputs, lengths) + torch.where(own(torch.ones_like(inputs), lengths) == 1, 0.0, filling)
+        filled.requires_grad_()
+        outputs, h_n = ours(filled, lengths)
+        loss = h_n.sum() + sum(row[:length].sum() for row, length in zip(outputs, lengths, strict=True))
+        found.append([h_n, *torch.autograd.grad(loss, [filled, *ours.parameters()])])
+    for plain, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, plain)
