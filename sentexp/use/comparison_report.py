@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from sentexp.report.page import html_table
+from sentexp.report.spreadsheet import write_csv
 from sentexp.statistics import RESAMPLED
 from sentexp.use.comparing import Comparison, PairedTest
 from sentexp.use.shown import (
@@ -97,7 +98,7 @@ def write_comparison(compared: Comparison, folder: Path) -> None:
         "disagreements": compared.disagreements,
     }
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+        write_csv(table, folder / f"{name}.csv")
     (folder / "comparison.html").write_text(comparison_page(compared), encoding="utf-8")
 
 

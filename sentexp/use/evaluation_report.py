@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sentexp.data.reviews import Reviews
 from sentexp.report.page import picture
+from sentexp.report.spreadsheet import write_csv
 from sentexp.schema import Config
 from sentexp.use.evaluating import Evaluation
 from sentexp.use.shown import (
@@ -93,8 +94,8 @@ def write_evaluation(evaluated: Evaluation, name: str, reviews: Reviews, config:
     )
     rows = [(name, one.value, one.low, one.high) for name, one in evaluated.metrics.items()]
     table = pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
-    table.to_csv(folder / "metrics.csv", index=False, float_format="%.6g")
-    evaluated.slices.to_csv(folder / "slices.csv", index=False, float_format="%.6g")
+    write_csv(table, folder / "metrics.csv")
+    write_csv(evaluated.slices, folder / "slices.csv")
     pictures = {path.stem.replace("_", " "): path for path in written if path.suffix == ".png"}
     page = evaluation_page(evaluated, name, pictures)
     (folder / "evaluation.html").write_text(page, encoding="utf-8")

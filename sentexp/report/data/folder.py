@@ -10,6 +10,7 @@ from sentexp.inspection.inspect import Inspection
 from sentexp.report.data import pictures
 from sentexp.report.data.page import data_page
 from sentexp.report.data.tables import equal_table, left_out, rows_of, words_table
+from sentexp.report.spreadsheet import write_csv
 from sentexp.report.style import save
 
 
@@ -32,7 +33,7 @@ def write_data_report(inspection: Inspection, folder: Path) -> list[Path]:
         save(figure, files[name])
     written = list(files.values())
     for name, table in _tables(inspection).items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+        write_csv(table, folder / f"{name}.csv")
         written.append(folder / f"{name}.csv")
     (folder / "data.html").write_text(data_page(inspection, files), encoding="utf-8")
     return sorted([*written, folder / "data.html"])

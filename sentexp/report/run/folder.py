@@ -16,6 +16,7 @@ from sentexp.report.run.calibration import reliability
 from sentexp.report.run.confusion import confusion_matrix
 from sentexp.report.run.learning import learning_curves
 from sentexp.report.run.ranking import precision_recall, roc
+from sentexp.report.spreadsheet import write_csv
 from sentexp.report.style import save
 
 # Shapes: N reviews of the split, C classes
@@ -68,7 +69,7 @@ def write_reports(
         predicted.insert(1, "place", list(places))
     if with_texts:
         predicted["text"] = list(texts[:])
-    predicted.to_csv(folder / "predictions.csv", index=False, float_format="%.6g")
+    write_csv(predicted, folder / "predictions.csv")
     written = [folder / "predictions.csv"]
 
     known = np.flatnonzero(labels >= 0)
@@ -85,11 +86,11 @@ def write_reports(
         table = evaluation.by_class(answers[known], labels[known], len(names))
         classes = pd.DataFrame({"label": list(names), **dict(zip(evaluation.OF_CLASS, table.T, strict=False))})
         classes["reviews"] = table[:, evaluation.SUPPORT].astype(int)
-        classes.to_csv(folder / "classes.csv", index=False, float_format="%.6g")
+        write_csv(classes, folder / "classes.csv")
         written.append(folder / "classes.csv")
         judged = np.where(labels >= 0, labels, answers)  # an answer to an unknown label is no mistake
         worst = mistakes.most_confident(confidence, answers, judged, lengths, texts, names)
-        worst.to_csv(folder / "mistakes.csv", index=False, float_format="%.6g")
+        write_csv(worst, folder / "mistakes.csv")
         page = mistakes.mistakes_page(worst, wrong=int((~right).sum()), total=len(known), split=split)
         (folder / "mistakes.html").write_text(page, encoding="utf-8")
         written += [folder / "mistakes.csv", folder / "mistakes.html"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sentexp.report.spreadsheet import write_csv
 from sentexp.report.style import save
 from sentexp.report.sweep.best import write_best
 from sentexp.report.sweep.by_parameter import metric_by_parameter
@@ -29,8 +30,8 @@ def write_sweep_report(results: SweepResults, folder: Path) -> list[Path]:
     The sweep may still be running.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs_table(results).to_csv(folder / "jobs.csv", index=False)
-    points_table(results).to_csv(folder / "points.csv", index=False)
+    write_csv(jobs_table(results), folder / "jobs.csv", float_format=None)
+    write_csv(points_table(results), folder / "points.csv", float_format=None)
     written = [folder / "jobs.csv", folder / "points.csv", folder / "jobs.html"]
     pictures = {
         "optimisation_history": optimisation_history,
