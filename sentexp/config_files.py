@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
+from sentexp.bounded_yaml import TooMuch, composed
 from sentexp.errors import SentexpError
 from sentexp.schema import OPTIONS
 
@@ -100,9 +101,14 @@ class OwnFile:
 
     @cached_property
     def root(self) -> yaml.Node | None:
-        """The content, with the line of each key; None if it is empty or no YAML, which Hydra will say."""
+        """The content, with the line of each key; None if it is empty or no YAML, which Hydra will say.
+
+        Raises SentexpError for a file that means more values than any configuration has.
+        """
         try:
-            return yaml.compose(self.text, Loader=yaml.SafeLoader)
+            return composed(self.text)
+        except TooMuch as error:
+            raise SentexpError(f"{shown(self.path)}: {error}; expected keys and values written out") from None
         except yaml.YAMLError:
             return None
 

@@ -21,6 +21,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from sentexp.config_files import chosen_files, ignored, options_of, options_with, own_folders, shown
 from sentexp.errors import SentexpError, did_you_mean
+from sentexp.lines import printable
 from sentexp.schema import OPTIONS, Config
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ NO_COMMANDS = {
 """Words that people try, with the way out."""
 
 HYDRAS_ANSWERS = {
+    "Expected header format": "; expected `# @package NAME` in the first line of the file",
+    "Invalid defaults list in": ", such as `- override /model: gru`",
     "Config group override must be": ": expected group=option",
     "Only one of --run, --multirun, --cfg": "; --cfg shows one run, without -m",
     "The --resolve flag can only": "",
@@ -63,8 +66,8 @@ def mistakes_explained(arguments: Sequence[str]) -> Iterator[None]:
         with placed(arguments):
             yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise SentexpError(explain(error, arguments)) from error
-    except yaml.MarkedYAMLError as error:
+        raise SentexpError(printable(explain(error, arguments))) from error
+    except yaml.YAMLError as error:
         raise SentexpError(explain_yaml(error)) from error
     except ValueError as error:
         for beginning, way_out in HYDRAS_ANSWERS.items():
@@ -116,8 +119,12 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     return "; ".join(lines[:2])
 
 
-def explain_yaml(error: yaml.MarkedYAMLError) -> str:
+def explain_yaml(error: yaml.YAMLError) -> str:
     """Return what is wrong with a YAML file as one line with file, line and remedy."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{shown(Path(str(error.name)))}: {' '.join(str(error).split())}; expected text"
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return f"YAML: {' '.join(str(error).split())}"
     mark = error.problem_mark or error.context_mark
     place = f"{_file_of(mark)}, line {mark.line + 1}" if mark is not None else "YAML"
     problem = " ".join(str(error.problem or error.context).split())

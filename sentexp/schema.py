@@ -24,6 +24,7 @@ from sentexp.embedding import catalogue, dimension
 from sentexp.errors import did_you_mean, nearest_path, one_line
 from sentexp.imports import import_object
 from sentexp.redact import PASSWORD_PATTERN
+from sentexp.text import LONGEST_REVIEW
 
 
 def key(
@@ -72,13 +73,13 @@ class TextConfig:
     """Token put before each review."""
     eos_token: Optional[str] = key()
     """Token put after each review."""
-    max_length: Optional[int] = key(at_least=2)
+    max_length: Optional[int] = key(at_least=2, at_most=LONGEST_REVIEW)
     """Longest review in tokens, init_token and eos_token included."""
     truncate: str = key(choices=("head", "tail", "head_tail"))
     """Part that a review longer than max_length keeps."""
     head_fraction: float = key(above=0, below=1)
     """With truncate=head_tail, share of max_length that is taken from the head."""
-    fix_length: Optional[int] = key(at_least=2)
+    fix_length: Optional[int] = key(at_least=2, at_most=LONGEST_REVIEW)
     """Tokens that every review is cut or padded to."""
 
     def problems(self) -> Iterator[str]:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 import sentexp
 from sentexp import evaluation
 from sentexp.atomic import whole_file
+from sentexp.bounded_yaml import loaded
 from sentexp.checksums import altered, read_checksums, write_checksums
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.errors import SentexpError, one_line
@@ -124,7 +125,7 @@ class TrainedModel:
         weights = _read_weights(folder / WEIGHTS)
         try:
             pipeline = build_pipeline(config, vocabulary)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise SentexpError(f"{folder / CONFIG}: does not fit {VOCABULARY}: {error}") from error
         embedding = _empty_embedding(config, weights, vocabulary)
         if getattr(embedding, "num_embeddings", len(vocabulary)) != len(vocabulary):
@@ -132,7 +133,12 @@ class TrainedModel:
                 f"{folder / VOCABULARY}: holds {len(vocabulary):,} words; "
                 f"expected {embedding.num_embeddings:,}, as {WEIGHTS} does (are they of one model?)"
             )
-        model = build(config["model"], embedding=embedding, num_classes=len(labels), unk_index=vocabulary.unk_index)
+        runtime = {"embedding": embedding, "num_classes": len(labels), "unk_index": vocabulary.unk_index}
+        try:
+            _check_sizes(folder, config["model"], runtime, weights)
+            model = build(config["model"], **runtime)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise SentexpError(f"{folder / CONFIG}: no such model can be built ({one_line(error)})") from error
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:
@@ -225,6 +231,28 @@ def _empty_embedding(config: Mapping[str, Any], weights: Mapping[str, Tensor], v
     return Embedding(torch.empty_like(table)) if table is not None else OneHot(len(vocabulary))
 
 
+def _check_sizes(
+    folder: Path, node: Mapping[str, Any], runtime: Mapping[str, Any], weights: Mapping[str, Tensor]
+) -> None:
+    """Raise SentexpError if a model of this package is to have other sizes than its weights.
+
+    They are compared on a device without memory: sizes that nobody has could fill all there is, or take forever.
+    """
+    if node.get("_target_") not in {option._target_ for option in OPTIONS["model"]}:  # type: ignore[attr-defined]
+        return
+    layers = node.get("num_layers", 1)
+    if not isinstance(layers, int) or layers > len(weights):
+        raise SentexpError(
+            f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {len(weights)} weights for num_layers={layers}"
+        )
+    with torch.device("meta"):
+        expected = build(node, **runtime).state_dict()
+    for name in expected.keys() & weights.keys():
+        if expected[name].shape != weights[name].shape:
+            sizes = f"{list(weights[name].shape)} where {list(expected[name].shape)} is expected"
+            raise SentexpError(f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {name} is {sizes}")
+
+
 def _check_files(folder: Path) -> None:
     """Raise SentexpError if a file is not what `save` wrote. A model of an earlier version has no checksums."""
     path = folder / FACTS
@@ -260,7 +288,7 @@ def _foreign(config: Mapping[str, Any], sections: Sequence[str]) -> Iterator[tup
         section = config.get(group)
         known = {option._target_ for option in OPTIONS.get(group, ())}  # type: ignore[attr-defined]
         for key, value in _special_keys(group, section):
-            if key != f"{group}._target_" or value not in known:
+            if key != f"{group}._target_" or not isinstance(value, str) or value not in known:
                 yield key, value
         if not isinstance(section, Mapping):
             continue
@@ -288,7 +316,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Return the configuration that `save` wrote to `folder`. Raises SentexpError if it is damaged or is another."""
     path = folder / CONFIG
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = loaded(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SentexpError(f"{path}: damaged: {one_line(error)}; expected YAML") from error
     groups = ("text", "tokenizer", "vocab", "model")

@@ -1,4 +1,11 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))  # for `made_up_model`
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-seconds", type=float, default=0.0, help="time for test_fuzz.py, shared among its tests")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="number of the first input of each test of test_fuzz.py")

@@ -26,7 +26,7 @@ from sentexp.data.labels import LabelRules
 from sentexp.data.opened import ending_of
 from sentexp.data.reviews import RawSplit, Reviews, to_reviews
 from sentexp.data.tables import ENDINGS, PARSERS
-from sentexp.errors import SentexpError, did_you_mean
+from sentexp.errors import SentexpError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _read(path: Path, format: str, columns: Columns, cache_dir: Path) -> RawSpli
             batches = PARSERS[kind](path, columns)
         rows = _cached(cache_dir, _key(path, kind, columns), _state(files), batches, path)
     except OSError as error:
-        raise SentexpError(f"{error.filename or path}: {error.strerror or error}") from error
+        raise SentexpError(f"{error.filename or path}: {error.strerror or one_line(error)}") from error
     if kind == "parquet":
         return RawSplit(rows, str(path), columns.label)
     if kind == "folder":

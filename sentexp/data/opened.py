@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +19,10 @@ import pyarrow as pa
 from sentexp.errors import SentexpError, one_line
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
+
+UNREADABLE = (OSError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, MemoryError)
+"""What unpacking raises. NotImplementedError: a compression that zipfile does not know, such as Deflate64; MemoryError:
+lzma takes at once what its header asks for."""
 
 
 def ending_of(path: Path) -> str:
@@ -48,9 +55,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         else:
             with pa.input_stream(str(path), compression=compression) as stream:
                 yield io.BufferedReader(stream, 1 << 20)
-    # NotImplementedError: what zipfile raises for a compression that it does not know, such as Deflate64
-    except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # not there, not to be read: not damaged
+    except UNREADABLE as error:
+        # not there, not to be read: not damaged; but EINVAL is a zip file that names a place before its beginning
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise SentexpError(f"{path}: not a {compression} file that can be read ({one_line(error)})") from error
 
@@ -67,7 +74,8 @@ def _opened_zip(path: Path) -> Iterator[IO[bytes]]:
                 raise SentexpError(f"{path}: is encrypted; expected the file unpacked")
             with archive.open(names[0]) as file:
                 yield file
-    except zipfile.BadZipFile as error:
+    # beside BadZipFile: a directory or header that is cut, names that are no text, sizes that nobody writes
+    except (zipfile.BadZipFile, struct.error, UnicodeDecodeError, OverflowError) as error:
         raise SentexpError(f"{path}: not a zip file that can be read ({one_line(error)})") from error
 
 
@@ -90,9 +98,10 @@ def text_lines(path: Path, encoding: str, *, keep_bytes: bool = False) -> Iterat
 
 def _codec(encoding: str) -> str:
     try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # rot13 and zip are codecs too, but none of a text file
         # A byte order mark, as spreadsheets write it, is not part of the first line.
         return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: a name that holds a zero
         raise SentexpError(f"data.encoding={encoding}: no such encoding; expected utf-8, latin-1 ...") from None
 
 
@@ -105,9 +114,16 @@ def _undecodable(path: Path, codec: str) -> tuple[int, str]:
             try:
                 line += decoder.decode(block, final=not block).count("\n")
             except UnicodeDecodeError as error:
-                good = error.object[: error.start].decode(codec, errors="ignore")
+                good = _decoded(error.object[: error.start], codec)
                 return line + good.count("\n"), f"byte 0x{error.object[error.start]:02x}"
             except UnicodeError as error:  # utf-16 without its byte order mark
                 return line, str(error)
             if not block:
                 return line, "a byte"
+
+
+def _decoded(good: bytes, codec: str) -> str:
+    try:
+        return good.decode(codec, errors="ignore")
+    except UnicodeError:  # idna knows no other way than strict
+        return good.decode("latin-1")

@@ -58,11 +58,14 @@ def read_parquet(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     """Read the text and label columns of a parquet file; labels keep their type, and the names that `datasets` gave."""
     try:
         file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
+        schema = file.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # not there, not to be read: not damaged
+            raise
         raise SentexpError(f"{path}: not a parquet file that can be read ({one_line(error)})") from error
     # Categories, as pandas writes them, become their values.
-    fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in file.schema_arrow]
-    features = datasets.Features.from_arrow_schema(pa.schema(fields, metadata=file.schema_arrow.metadata)).flatten()
+    fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in schema]
+    features = _features(path, pa.schema(fields, metadata=schema.metadata))
     check_columns(features, str(path), columns.texts, columns.label)
     kept = datasets.Features({"text": datasets.Value("string"), "label": features[columns.label]})
     row = 0
@@ -76,8 +79,20 @@ def read_parquet(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
                 _check_utf8(labels, path, row)
             yield pa.record_batch([joined_texts(texts), labels], schema=kept.arrow_schema)
             row += len(batch)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise SentexpError(f"{path}: cannot be read after row {row} ({one_line(error)})") from error
+
+
+def _features(path: Path, schema: pa.Schema) -> datasets.Features:
+    """Return the kinds of the columns, by what `datasets` has written into the metadata, if it has."""
+    try:
+        return datasets.Features.from_arrow_schema(schema).flatten()
+    # no JSON, other values than expected, the name of a kind that this version of `datasets` does not have
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
+        raise SentexpError(
+            f"{path}: its metadata `huggingface` cannot be read ({one_line(error)}); expected what `datasets` "
+            f"{datasets.__version__} writes there, or a file without it"
+        ) from error
 
 
 def read_excel(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from sentexp.errors import SentexpError
+from sentexp.errors import SentexpError, one_line
 
 BUFFER = 1 << 20  # bytes
 
@@ -53,21 +55,32 @@ def opened(path: Path, dim: int | None) -> Iterator[Source]:
             if magic[:2] == b"\x1f\x8b":
                 unpacked = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=file)))
             elif magic[:2] == b"PK":
-                archive = stack.enter_context(zipfile.ZipFile(file))
+                archive = stack.enter_context(_opened_archive(file, called))
                 member = _choose(archive, dim, called)
                 unpacked = stack.enter_context(_open_member(archive, member, called))
                 called, total, start = f"{called}: {member.filename}", member.compress_size, member.header_offset
             stream = cast(BinaryIO, io.BufferedReader(unpacked, BUFFER))
             yield Source(stream, called, total, lambda: max(0, min(file.tell() - start, total)))
-        except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-            raise SentexpError(f"{called}: cut short or damaged ({error}); delete it and fetch it again") from error
+        # OSError: what gzip and bz2 raise for a stream that is none, and a file for a place before its beginning;
+        # MemoryError: lzma takes at once what its header asks for
+        except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, MemoryError) as error:
+            reason = one_line(error).partition(": ")[2] or one_line(error)
+            raise SentexpError(f"{called}: cut short or damaged ({reason}); delete it and fetch it again") from error
+
+
+def _opened_archive(file: BinaryIO, called: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    # beside BadZipFile: a directory that is cut, names that are no text, versions and sizes that nobody writes
+    except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OverflowError) as error:
+        raise SentexpError(f"{called}: cut short or damaged ({error}); delete it and fetch it again") from error
 
 
 def _choose(archive: zipfile.ZipFile, dim: int | None, called: str) -> zipfile.ZipInfo:
     members = [
         member
         for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith(("__MACOSX/", "."))
+        if not member.filename.endswith("/") and not member.filename.startswith(("__MACOSX/", "."))
     ]
     if len(members) == 1:
         return members[0]
@@ -86,5 +99,6 @@ def _choose(archive: zipfile.ZipFile, dim: int | None, called: str) -> zipfile.Z
 def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, called: str) -> BinaryIO:
     try:
         return cast(BinaryIO, archive.open(member))
-    except (RuntimeError, NotImplementedError) as error:  # a password, or a compression that Python does not know
+    # a password, or a compression that Python does not know; a header that is cut or has a name that is no text
+    except (RuntimeError, NotImplementedError, struct.error, ValueError) as error:
         raise SentexpError(f"{called}: {member.filename} cannot be unpacked ({error}); expected it unpacked") from error

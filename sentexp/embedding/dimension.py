@@ -16,7 +16,9 @@ from sentexp.embedding.container import Source, opened
 from sentexp.errors import SentexpError
 
 HEAD = 1 << 20
-"""Bytes that are looked at, and so the longest first line."""
+"""Bytes that are looked at, and so the longest line."""
+MOST_NUMBERS = 100_000
+"""Numbers per word; published vectors have a few thousand at most."""
 FASTTEXT_MODEL = bytes.fromhex("ba164f2f")
 """First bytes of a fastText model (.bin), which is more than a file of vectors."""
 
@@ -58,10 +60,12 @@ def find_format(source: Source, dim: int | None = None) -> VectorFormat:
         raise SentexpError(f"{source.called}: a fastText model; expected its vectors as text (.vec)")
     byte_order_mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     line, end, rest = head[byte_order_mark:].partition(b"\n")
+    if not end and len(head) == HEAD:
+        raise SentexpError(f"{source.called}: line 1 is longer than {HEAD:,} bytes; expected a word and its numbers")
     fields = line.split()
-    if len(fields) == 2 and all(re.fullmatch(rb"\d+", field) for field in fields):
+    if len(fields) == 2 and all(re.fullmatch(rb"\d{1,18}", field) for field in fields):
         words, width = int(fields[0]), int(fields[1])
-        if words < 1 or width < 1:
+        if words < 1 or not 1 <= width <= MOST_NUMBERS:
             raise SentexpError(f"{source.called}: its first line promises {words} words of {width} numbers")
         found = VectorFormat(width, words, _is_binary(rest, width), byte_order_mark + len(line) + len(end))
     else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sentexp.embedding.container import BUFFER, Source, opened
-from sentexp.embedding.dimension import VectorFormat, find_format, is_number, numbers_at_end
+from sentexp.embedding.dimension import HEAD, VectorFormat, find_format, is_number, numbers_at_end
 from sentexp.errors import SentexpError
 from sentexp.terminal import ProgressCallback
 
@@ -53,7 +53,7 @@ def _text(source: Source, form: VectorFormat, missing: dict[bytes, str], progres
     dim, count = form.dim, 0
     index: dict[str, int] = {}
     rows: list[np.ndarray] = []
-    for number, line in enumerate(source.stream, start=form.first_row):
+    for number, line in enumerate(_lines(source, form.first_row), start=form.first_row):
         if progress is not None and number % LINES_PER_REPORT == 0:
             progress(source.done(), source.total, f"reading {source.called}")
         line = line.rstrip()
@@ -68,6 +68,19 @@ def _text(source: Source, form: VectorFormat, missing: dict[bytes, str], progres
             rows.append(_numbers(line.rsplit(None, dim)[-dim:], number, source))
     _check_count(count, source, form)
     return Vectors(index, np.stack(rows) if rows else np.empty((0, dim), np.float32))
+
+
+def _lines(source: Source, first: int) -> Iterator[bytes]:
+    """Yield the lines of the stream. A file of one endless line, packed into little, would fill the memory."""
+    begun, number = b"", first
+    while block := source.stream.read(BUFFER):
+        *whole, begun = (begun + block).split(b"\n")
+        yield from whole
+        number += len(whole)
+        if len(begun) > HEAD:
+            raise SentexpError(f"{source.called}: line {number} is longer than {HEAD:,} bytes (is the file damaged?)")
+    if begun:
+        yield begun
 
 
 def _word_before_numbers(line: bytes, number: int, source: Source, form: VectorFormat) -> bytes:
@@ -128,8 +141,13 @@ def _binary(
                 raise SentexpError(f"{source.called}: word {count + 1} holds a number that is not finite")
             index[missing.pop(word)] = len(rows)
             rows.append(row)
-    if buffer[position:].strip() or source.stream.read().strip():
-        raise SentexpError(f"{source.called}: holds more than the {form.words:,} words that its first line promises")
+    rest = buffer[position:]
+    while rest or (rest := source.stream.read(BUFFER)):
+        if rest.strip():
+            raise SentexpError(
+                f"{source.called}: holds more than the {form.words:,} words that its first line promises"
+            )
+        rest = b""
     return Vectors(index, np.stack(rows) if rows else np.empty((0, form.dim), np.float32))
 
 

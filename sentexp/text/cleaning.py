@@ -73,7 +73,7 @@ class Cleaning:
         lemmas = language_data.lemmas(language, "text.clean.lemmas") if self.lemmas else {}
         return [self._token(token, stop_words, lemmas) for token in tokens]
 
-    def _token(self, token: str, stop_words: frozenset[str], lemmas: Mapping[str, str]) -> str | None:
+    def _token(self, token: str, stop_words: frozenset[str], lemmas: Mapping[str, str | list[str]]) -> str | None:
         if self.stop_words and token.lower() in stop_words:
             return None
         if self.punctuation and is_punctuation(token):
@@ -90,7 +90,10 @@ class Cleaning:
         return f"{self!r} {language} {data}"
 
 
-def lemma(token: str, lemmas: Mapping[str, str]) -> str:
-    """Return the entry of a token, else of its lower case (the tables have few capitals), else the token itself."""
-    found = lemmas.get(token)
-    return found if found is not None else lemmas.get(token.lower(), token)
+def lemma(token: str, lemmas: Mapping[str, str | list[str]]) -> str:
+    """Return the entry of a token, else of its lower case (the tables have few capitals), else the token itself.
+
+    Some words have several lemmas in the tables of French and Catalan, of which the first is taken.
+    """
+    found = lemmas.get(token) or lemmas.get(token.lower()) or token
+    return found if isinstance(found, str) else found[0]

@@ -15,6 +15,7 @@ def language_class(language: str, key: str = "tokenizer.language") -> type:
     """Return spaCy's class of a language. Raises SentexpError that names `key` if there is none."""
     from spacy.util import get_lang_class
 
+    language = str(language)  # a model's folder may say anything
     try:
         return get_lang_class(language)
     except ImportError as error:
@@ -42,7 +43,7 @@ def stop_words(language: str, key: str) -> frozenset[str]:
 
 
 @functools.cache
-def lemmas(language: str, key: str) -> Mapping[str, str]:
+def lemmas(language: str, key: str) -> Mapping[str, str | list[str]]:
     """Return the table from word to lemma. It can be asked for a word but not listed, since its keys are hashes.
 
     Raises SentexpError that names `key` if there is no table or its package is not installed.

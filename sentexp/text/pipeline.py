@@ -15,7 +15,7 @@ import torch
 
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.terminal import ProgressCallback
-from sentexp.text import encoded_reviews, raw_tokens, workers
+from sentexp.text import LONGEST_REVIEW, encoded_reviews, raw_tokens, workers
 from sentexp.text.cache import Cache, key_of
 from sentexp.text.chunk_tokenizer import SpanTokenizer, TokenizedChunk, WholeTextTokenizer, chunk_tokenizer
 from sentexp.text.cleaning import Cleaning
@@ -87,6 +87,8 @@ class TextPipeline:
         if max_length is not None and fix_length is not None:
             raise ValueError(f"max_length={max_length} and fix_length={fix_length}: expected one of them")
         bound = max_length if fix_length is None else fix_length
+        if bound is not None and bound > LONGEST_REVIEW:
+            raise ValueError(f"a length of {bound}; expected {LONGEST_REVIEW:,} or less")
         around = [token for token in (init_token, eos_token) if token is not None]
         if bound is not None and bound <= len(around):
             raise ValueError(f"a length of {bound} leaves no room for a token; expected {len(around) + 1} or more")

@@ -177,7 +177,7 @@ class SpacyTokenizer:
     def _lemmas(self, tokens: list[str]) -> list[str]:
         if not self.lemmas:
             return tokens
-        table: Mapping[str, str] = language_data.lemmas(self.language, "tokenizer.lemmas")
+        table: Mapping[str, str | list[str]] = language_data.lemmas(self.language, "tokenizer.lemmas")
         return [lemma(token, table) for token in tokens]
 
 
