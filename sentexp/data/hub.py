@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,9 +16,11 @@ from typing import Any
 
 import datasets
 import huggingface_hub
+import yaml
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
 from sentexp.atomic import whole_file
+from sentexp.bounded_yaml import loaded
 from sentexp.checksums import quick_checksum_of
 from sentexp.data.columns import text_columns
 from sentexp.data.copies import CACHE_DIR, copies_folder
@@ -107,6 +110,12 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str], copies: 
         raise SentexpError(f"data.path={path}: expected a folder in the Hub's layout; data=files reads single files")
     if glob.has_magic(str(folder.absolute())):
         raise SentexpError(f"data.path={path}: `datasets` takes * ? [ ] as patterns; expected a path without them")
+    for file, given in _named_files(folder):
+        if "://" in given or Path(given).is_absolute() or ".." in Path(given).parts:
+            raise SentexpError(
+                f"data.path={path}: {file} names {given}, which is not in the folder; expected paths inside, since a "
+                "local folder is read without a network"
+            )
     # One folder for each source, so that the copies of what was there before can be told from this one.
     key = hashlib.blake2b(json.dumps([str(folder.absolute()), config, splits]).encode(), digest_size=8).hexdigest()
     copies = copies / key
@@ -122,6 +131,49 @@ def _from_folder(path: str, config: str | None, splits: dict[str, str], copies: 
         shutil.rmtree(stale, ignore_errors=True)
     _remember(copies)
     return tables
+
+
+def _named_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield each text of the configurations that `datasets` finds in a folder, paths of data files among them, with
+    the name of the file that it stands in. Raises SentexpError for a file that is no YAML."""
+    for name in (datasets.config.REPOCARD_FILENAME, datasets.config.REPOYAML_FILENAME):
+        try:
+            text = (folder / name).read_bytes().decode("utf-8", "replace")
+        except FileNotFoundError:
+            continue
+        if name.endswith(".md"):
+            header = re.match(r"\s*---[\r\n]+(.*?)[\r\n]+---(?:[\r\n]|$)", text, re.DOTALL)
+            text = header[1] if header is not None else ""
+        try:
+            values = loaded(text)
+        except yaml.YAMLError as error:
+            raise SentexpError(f"{folder / name}: not YAML ({one_line(error)})") from error
+        configurations = values.get("configs") if isinstance(values, Mapping) else None
+        yield from ((name, given) for given in _texts(configurations))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the paths among the values of a configuration: all texts of data_files and data_dir, others with ://."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in ("data_files", "data_dir"):
+                yield from _paths(inner)
+            else:
+                yield from (text for text in _texts(inner) if "://" in text)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def _paths(value: Any) -> Iterator[str]:
+    """Yield the paths of `data_files`: a path, a list of them, either per split, or {split: ..., path: ...}."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, Mapping)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _paths(inner)
 
 
 def _remove_damaged(copies: Path, path: str) -> None:

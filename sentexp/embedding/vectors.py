@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from sentexp.terminal import ProgressCallback
 LARGEST = float(np.finfo(np.float32).max)
 LONGEST_WORD = 10_000  # bytes; a longer one means that a binary file is damaged
 LINES_PER_REPORT = 8192
+END = 1 << 16  # bytes in which nearly every line ends
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def _text(source: Source, form: VectorFormat, missing: dict[bytes, str], progres
     dim, count = form.dim, 0
     index: dict[str, int] = {}
     rows: list[np.ndarray] = []
-    for number, line in enumerate(_lines(source, form.first_row), start=form.first_row):
+    for number, line in enumerate(io.BufferedReader(_BoundedLines(source), BUFFER), start=form.first_row):
         if progress is not None and number % LINES_PER_REPORT == 0:
             progress(source.done(), source.total, f"reading {source.called}")
         line = line.rstrip()
@@ -70,17 +73,25 @@ def _text(source: Source, form: VectorFormat, missing: dict[bytes, str], progres
     return Vectors(index, np.stack(rows) if rows else np.empty((0, dim), np.float32))
 
 
-def _lines(source: Source, first: int) -> Iterator[bytes]:
-    """Yield the lines of the stream. A file of one endless line, packed into little, would fill the memory."""
-    begun, number = b"", first
-    while block := source.stream.read(BUFFER):
-        *whole, begun = (begun + block).split(b"\n")
-        yield from whole
-        number += len(whole)
-        if len(begun) > HEAD:
-            raise SentexpError(f"{source.called}: line {number} is longer than {HEAD:,} bytes (is the file damaged?)")
-    if begun:
-        yield begun
+class _BoundedLines(io.RawIOBase):
+    """A stream that ends with SentexpError in a line without end, of which a small archive can hold gigabytes."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._since = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._source.stream.readinto(buffer)  # type: ignore[attr-defined]
+        block = memoryview(buffer)[:count]
+        # nearly every line ends near the end of its block: the rest is seldom copied
+        ends = b"\n" in bytes(block[-END:]) or b"\n" in bytes(block)
+        self._since = 0 if ends else self._since + count
+        if self._since > HEAD + BUFFER:
+            raise SentexpError(f"{self._source.called}: a line is longer than {HEAD:,} bytes (is the file damaged?)")
+        return count
 
 
 def _word_before_numbers(line: bytes, number: int, source: Source, form: VectorFormat) -> bytes:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
+import tarfile
 import types
+import zipfile
 from pathlib import Path
 
 import datasets
@@ -126,6 +130,61 @@ def test_nothing_is_printed(folder, capfd, caplog):
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
     assert not datasets.utils.are_progress_bars_disabled()
+
+
+@pytest.mark.parametrize("file", ["README.md", ".huggingface.yaml"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "http://127.0.0.1:9/train.csv", "https://example.org/a.csv", "zip://a.csv::http://127.0.0.1:9/a.zip", "hf://a/b",
+        "/etc/passwd", "../other.csv", "plain/../../x.csv", "file:///etc/passwd",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["{}", "[{}]", "[{{split: train, path: '{}'}}]", "{{train: ['{}']}}"])
+def test_a_folder_that_names_files_elsewhere_is_refused_without_a_look_at_them(folder, file, named, form, monkeypatch):
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda *_, **__: pytest.fail("looked elsewhere"))
+    configs = f"configs:\n- config_name: plain\n  data_files: {form.format(named)}\n"
+    (folder / file).write_text(f"---\n{configs}---\n" if file == "README.md" else configs, encoding="utf-8")
+    with pytest.raises(SentexpError) as refusal:
+        load(path=str(folder))
+    assert f"{file} names {named}, which is not in the folder; expected paths inside" in str(refusal.value)
+
+
+def test_a_readme_with_addresses_elsewhere_in_it_is_read(folder):
+    text = README.replace("---\nconfigs", "---\nlicense_link: https://example.org/../x\nconfigs")
+    (folder / "README.md").write_text(f"{text}\nSee https://example.org\n", encoding="utf-8")
+    assert len(load(path=str(folder)).splits["test"]) == 10
+
+
+@pytest.mark.parametrize("header", ["---\na: &a [x, x]\nb: [*a, *a\n---\n", "---\n\0\n---\n"])
+def test_a_readme_that_is_no_yaml_is_refused_in_one_line(folder, header):
+    (folder / "README.md").write_text(header, encoding="utf-8")
+    with pytest.raises(SentexpError, match=r"README\.md: not YAML \([^\n]*\)$"):
+        load(path=str(folder))
+
+
+def test_an_archive_writes_nothing_outside_of_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "EXTRACTED_DATASETS_PATH", str(tmp_path / "extracted"))
+    (tmp_path / "data").mkdir()
+    rows = b"text,label\n" + b"fine,5\npoor,1\n" * 10
+    with tarfile.open(tmp_path / "data" / "train.tar", "w") as archive:
+        for name in ("rows.csv", "../../escaped.csv", str(tmp_path / "absolute.csv")):
+            member = tarfile.TarInfo(name)
+            member.size = len(rows)
+            archive.addfile(member, io.BytesIO(rows))
+        link = tarfile.TarInfo("link.csv")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    with zipfile.ZipFile(tmp_path / "data" / "test.zip", "w") as archive:
+        for name in ("rows.csv", "../../escaped.csv", str(tmp_path / "absolute.csv")):
+            archive.writestr(name, rows)
+    before = set(tmp_path.rglob("*.csv"))
+    with contextlib.suppress(SentexpError):
+        load(path=str(tmp_path / "data"))
+    inside = {path for path in tmp_path.rglob("*.csv") if "extracted" in path.parts or "own" in path.parts}
+    assert set(tmp_path.rglob("*.csv")) - inside == before
+    assert not (tmp_path.parent / "escaped.csv").exists()
+    assert not any(path.is_symlink() for path in inside)
 
 
 def test_a_copy_of_a_folder_with_an_altered_byte_is_said_and_made_anew(folder, cache, caplog):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -189,3 +190,34 @@ def test_real_glove_is_read() -> None:
     vectors = read(REAL, ["the", "movie", "\N{SNOWMAN}"], 50)
     assert vectors.rows.shape == (2, 50)
     np.testing.assert_allclose(vectors.rows[vectors.index["the"]][:3], [0.418, 0.24968, -0.41242], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"the" + b" 1" * 5_000_000,  # one line
+        b"the 1 2\nof" + b" 1" * 5_000_000,
+        b"5 99999999999\n" + b"the " + b"\0" * 10_000_000,
+        b"5 2000000000\n" + b"the " + b"\0" * 10_000_000,
+        b"9" * 5000 + b" 3\nthe 1 2 3\n",
+        b"1 2\nthe " + b"\0" * 8 + b"\n" * 10_000_000 + b"x",
+    ],
+    ids=["first line", "second line", "numbers", "more numbers", "digits", "rest"],
+)
+def test_a_small_archive_of_much_takes_no_memory(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("vectors.txt", content)
+    tracemalloc.start()
+    with pytest.raises(SentexpError, match=r"embedding\.path=.*vectors\.txt"):
+        read(path, ["the"])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 60_000_000
+
+
+def test_long_lines_are_read(tmp_path: Path) -> None:
+    rows = {word: [0.5] * 90_000 for word in "abcdefghijkl"}  # 360 kB each
+    path = tmp_path / "long.txt"
+    path.write_bytes(b"".join(f"{word} {' '.join(map(repr, row))}\n".encode() for word, row in rows.items()))
+    assert read(path, list(rows)).rows.shape == (12, 90_000)
