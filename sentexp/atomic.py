@@ -15,7 +15,7 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
     If the block fails, nothing is left and an older file stays as it was. Of two processes that write the same file
     at once, the last to end wins. A `durable` file is on the disk at the end of the block, also after a power cut.
-    Raises OSError as writing and renaming do.
+    Raises OSError as writing and renaming do, with the name of `path`.
 
         with whole_file(folder / "config.yaml") as unfinished:
             unfinished.write_text(text, encoding="utf-8")
@@ -29,6 +29,10 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
         os.replace(unfinished, path)
         if durable:
             _to_disk(path.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(unfinished)):  # a full disk has no name by itself
+            error.filename = str(path)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import io
+import logging
 import os
 import signal
 import sys
@@ -79,6 +80,20 @@ def outlive_output(*, goes_on: bool) -> None:
             write_through=stream.write_through,
         )
         setattr(sys, name, lasting)
+
+
+class LogFile(logging.FileHandler):
+    """A run's log. If it cannot be written, that is told once, and the run goes on."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            print(f"sentexp: {self.baseFilename}: {error.strerror}; the program goes on without it", file=sys.stderr)
 
 
 @functools.cache

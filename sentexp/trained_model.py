@@ -16,7 +16,7 @@ import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import torch
 import yaml
@@ -77,7 +77,7 @@ class TrainedModel:
         weights = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
         self.save_texts(folder)
         with whole_file(folder / WEIGHTS) as unfinished, unfinished.open("wb") as file:
-            torch.save(weights, file)
+            _write_weights(weights, file)
         written = (CONFIG, VOCABULARY, LABELS, WEIGHTS)
         write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
 
@@ -325,6 +325,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     if absent:
         raise SentexpError(f"{path}: not a configuration of a run; expected {', '.join(absent)} in it")
     return dict(found)
+
+
+def _write_weights(weights: Mapping[str, Tensor], file: IO[bytes]) -> None:
+    try:
+        torch.save(weights, file)
+    except RuntimeError as error:  # in which torch hides that the disk is full
+        hidden: BaseException | None = error
+        while hidden is not None and not isinstance(hidden, OSError):
+            hidden = hidden.__cause__ or hidden.__context__
+        if hidden is None:
+            raise
+        raise OSError(hidden.errno, hidden.strerror, file.name) from error
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

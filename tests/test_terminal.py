@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
+import os
 import subprocess
 import sys
 
@@ -8,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from sentexp import terminal
+from sentexp.terminal import LogFile
 
 
 @pytest.mark.parametrize(("is_terminal", "rank", "shown"), [(True, 0, True), (False, 0, False), (True, 1, False)])
@@ -72,3 +76,15 @@ def test_what_is_going_on_is_shown_on_a_terminal_alone(monkeypatch):
         with terminal.status("opening the store"):
             pass
         assert ("opening the store ..." in console.file.getvalue()) is is_terminal
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_log_on_a_full_disk_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = LogFile("/dev/full")
+    log = logging.Logger("full")
+    log.addHandler(handler)
+    for _ in range(3):
+        log.info("line")
+    with contextlib.suppress(OSError):
+        handler.close()
+    assert capsys.readouterr().err == "sentexp: /dev/full: No space left on device; the program goes on without it\n"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -302,3 +304,20 @@ def test_a_logged_model_loads_in_a_fresh_process_elsewhere_with_pickle_switched_
     requirements = (files / "requirements.txt").read_text().split()
     assert f"torch=={torch.__version__.partition('+')[0]}" in requirements
     assert not list(files.rglob("*.pkl"))
+
+
+def test_weights_on_a_full_disk_are_refused_by_the_system_and_not_by_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.FileIO):
+        """A file for which there is room until torch has begun with it."""
+
+        def write(self, content: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TrainedModel, "save_texts", lambda *_: None)
+    monkeypatch.setattr(Path, "open", lambda path, mode: Full(path, mode))
+    (tmp_path / "model").mkdir()
+    with pytest.raises(OSError, match=r"No space left on device: '.*/model/weights\.pt'"):
+        trained().save(tmp_path / "model")
+    assert list((tmp_path / "model").iterdir()) == []
