@@ -40,7 +40,7 @@ from sentexp.text.pipeline import TextPipeline
 from sentexp.text.tokenizers import BasicTokenizer, SpacyTokenizer, WhitespaceTokenizer
 from sentexp.trained_model import FACTS, TrainedModel
 
-INPUTS = 40
+INPUTS = 12
 """Inputs of each kind without --fuzz-seconds."""
 
 LONGEST_SECONDS = 10.0
