@@ -137,11 +137,14 @@ def test_a_signal_kills_the_run_in_the_record_too(store_uri: str, number: int, s
 def test_a_run_whose_process_was_killed_is_recorded_so_by_the_next(store_uri: str) -> None:
     program = (
         "import os, signal, sys; from sentexp.tracking.mlflow_tracker import MlflowTracker\n"
-        "with MlflowTracker(sys.argv[1]).run(name='killed'): os.kill(os.getpid(), signal.SIGKILL)"
+        "with MlflowTracker(sys.argv[1], 'kills').run(name='killed'): os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", program, store_uri], capture_output=True)
     assert killed.returncode == -signal.SIGKILL
-    with MlflowTracker(store_uri).run(name="first"), MlflowTracker(store_uri).run(name="second") as second:
+    with (
+        MlflowTracker(store_uri, "kills").run(name="first"),
+        MlflowTracker(store_uri, "kills").run(name="second") as second,
+    ):
         client = mlflow.MlflowClient(store_uri)
         runs = client.search_runs([recorded(second).info.experiment_id])
         states = {run.info.run_name: (run.info.status, run.data.tags.get("error")) for run in runs}
