@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from sentexp import signature
@@ -77,8 +77,12 @@ def check(composed: DictConfig, hydra: Any = None) -> Config:
 
 def choices_of(hydra: Any) -> dict[str, str]:
     """Return the option chosen in each group, such as model: gru, from Hydra's own section; without Hydra's groups."""
-    chosen = dict(hydra.runtime.choices)
-    return {group: option for group, option in chosen.items() if option and not group.startswith("hydra/")}
+    chosen: Any = OmegaConf.to_container(hydra.runtime.choices)
+    return {
+        group: option
+        for group, option in chosen.items()
+        if option not in (None, "", MISSING) and not group.startswith("hydra/")  # a sweep may be what chooses one
+    }
 
 
 def composition_of(config: Config) -> Composition | None:

@@ -21,6 +21,7 @@ from sentexp.sweep.progress import SweepProgress, ended_line
 from sentexp.sweep.request import SweepRequest
 from sentexp.sweep.storage import SweepStorage
 from sentexp.sweep.trial_queue import TrialQueue
+from sentexp.sweep.worker import PackedReturn
 from sentexp.tracking.interface import Run
 
 log = logging.getLogger(__name__)
@@ -53,9 +54,13 @@ class Dispatcher:
         self._parent = parent
         self._final_states = FinalStates(request, storage, parent)
         self._runs_here = runs_in_this_process(launcher)
+        self._returns: dict[int, JobReturn] = {}
 
-    def run(self) -> None:
-        """Run the jobs until none is left or sweep.max_failures of them have failed."""
+    def run(self) -> list[JobReturn]:
+        """Run the jobs until none is left or sweep.max_failures of them have failed.
+
+        Return what the launcher returned for those that it ran, in the order of their numbers.
+        """
         if hasattr(self._launcher, "stream"):
             self._stream(self._launcher.stream)
         else:
@@ -66,6 +71,7 @@ class Dispatcher:
         now = self._progress()
         if self._stopped() and now.ended < now.total:
             log.info("stopped: sweep.max_failures=%d", self._settings.max_failures)
+        return [returned for _, returned in sorted(self._returns.items())]
 
     def _stream(self, stream: Stream) -> None:
         """Run the jobs on a launcher of this project, which takes jobs and gives results one by one.
@@ -111,6 +117,7 @@ class Dispatcher:
                     failure = raised
                     break
                 self._final_states.settle(taken[place], returned)
+                self._keep(taken[place], returned)
                 settled.add(place)
             for place, job in enumerate(taken):
                 if place not in settled:
@@ -154,10 +161,15 @@ class Dispatcher:
                 error = raised
             for job, returned in zip(jobs, returns, strict=True):
                 now = self._final_states.settle(job, returned, error)
+                self._keep(job, returned)
                 if self._runs_here and now.state in ("failed", "pruned"):
                     log.info(ended_line(now))
         if not self._runs_here:
             self._parent.end_children(NO_RESULT)
+
+    def _keep(self, job: JobRecord, returned: JobReturn | None) -> None:
+        if returned is not None:
+            self._returns[job.number] = PackedReturn.of(returned)
 
     def _display(self) -> AbstractContextManager[None]:
         return live_display(self._progress, self._newest_trials, self._side_by_side)

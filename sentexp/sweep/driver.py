@@ -10,10 +10,12 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from sentexp.atomic import whole_file
 from sentexp.errors import SentexpError, SweepFailed
 from sentexp.redact import without_passwords
 from sentexp.sweep import orphans, search
@@ -21,7 +23,7 @@ from sentexp.sweep.dispatcher import Dispatcher
 from sentexp.sweep.distributions import search_distributions
 from sentexp.sweep.point import Point
 from sentexp.sweep.recorded_task import RecordedTask
-from sentexp.sweep.request import SweepRequest, check_points, sweep_request
+from sentexp.sweep.request import SweepRequest, check_folders, check_points, sweep_request
 from sentexp.sweep.results import SweepResults
 from sentexp.sweep.storage import SweepStorage, jobs_of, open_storage
 from sentexp.sweep.summary import planned, summary
@@ -42,12 +44,13 @@ def sweep(
     task_function: TaskFunction,
     checker: str | None,
     write_report: WriteReport,
-) -> None:
+) -> list[list[JobReturn]]:
     """Run all jobs that `arguments` ask for, or the rest of the sweep that sweep.resume names.
 
     With sweep.dry_run the jobs are listed instead, and nothing is written. `write_report` is called at the end with the
-    results and the folder for tables and pictures. Raises SentexpError
-    before the first job for a mistake, SweepFailed after the last if any job failed.
+    results and the folder for tables and pictures. Returns the results of the jobs that were run, as Hydra's sweepers
+    do: in batches, here one. Raises SentexpError before the first job for a mistake, SweepFailed after the last if any
+    job failed.
     """
     request = sweep_request(arguments, config, context.config_loader)
     if request.settings.is_search:
@@ -59,10 +62,11 @@ def sweep(
         if key in request.plan.never:
             log.info("%s: left out of all points; none has an option of its tag: %s", key, ", ".join(sorted(mark)))
     check_points(request, context.config_loader, checker)
+    check_folders(request, context.config_loader)
     if request.settings.dry_run:
         for line in planned(request):
             log.info(line)
-        return
+        return []
     launcher = _launcher(request, context, task_function)
     side_by_side = getattr(launcher, "width", 1)  # this early, for it may mean to connect, and to be refused
     with _only_driver(request.folder):
@@ -72,9 +76,18 @@ def sweep(
             orphans.kill(job for trial in storage.trials(request.manifest.id) for job in jobs_of(trial))
         else:
             request.manifest.write(request.folder)
+            _write_multirun(request)
         with _tracker(request.config).run(name=f"sweep {request.manifest.name}", key=request.manifest.id) as parent:
-            _run(request, storage, parent, launcher, side_by_side)
+            returns = _run(request, storage, parent, launcher, side_by_side)
             _report(request, parent, write_report)
+    return [returns]
+
+
+def _write_multirun(request: SweepRequest) -> None:
+    """Write the composed configuration with Hydra's section where Hydra's sweepers do."""
+    text = OmegaConf.to_yaml(request.config)
+    with whole_file(request.folder / "multirun.yaml") as unfinished:
+        unfinished.write_text(without_passwords(text), encoding="utf-8")
 
 
 def _launcher(request: SweepRequest, context: HydraContext, task_function: TaskFunction) -> Launcher:
@@ -91,7 +104,9 @@ def _launcher(request: SweepRequest, context: HydraContext, task_function: TaskF
     return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=request.config)
 
 
-def _run(request: SweepRequest, storage: SweepStorage, parent: Run, launcher: Launcher, side_by_side: int) -> None:
+def _run(
+    request: SweepRequest, storage: SweepStorage, parent: Run, launcher: Launcher, side_by_side: int
+) -> list[JobReturn]:
     location, manifest = parent.location(), request.manifest
     if location is not None:
         manifest = manifest.with_parent(location)
@@ -109,7 +124,7 @@ def _run(request: SweepRequest, storage: SweepStorage, parent: Run, launcher: La
 
     queue = TrialQueue(request, storage, location)
     try:
-        Dispatcher(request, storage, launcher, side_by_side, queue, parent).run()
+        return Dispatcher(request, storage, launcher, side_by_side, queue, parent).run()
     except (KeyboardInterrupt, SystemExit):
         parent.end_children("interrupted")
         log.info("interrupted; go on with: %s", request.resume_command())

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+
+def typed_for_hydra(config: DictConfig) -> list[str]:
+    """Return the overrides of Hydra's own keys as they were typed: a reference in them is each job's own."""
+    typed: list[str] = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)  # type: ignore[assignment]
+    return typed
 
 
 class Options:
@@ -17,7 +23,7 @@ class Options:
 
     def __init__(self, config: DictConfig, loader: ConfigLoader) -> None:
         self._loader, self._name = loader, config.hydra.job.config_name
-        self._hydra_overrides = list(config.hydra.overrides.hydra)
+        self._hydra_overrides = typed_for_hydra(config)
         # they are asked for at each point, and Hydra would compose anew each time
         self._of: dict[str, tuple[str, ...]] = {}
         self._chosen: dict[tuple[str, ...], Mapping[str, str | None]] = {}

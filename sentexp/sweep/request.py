@@ -21,6 +21,7 @@ from sentexp.explain import explain, missing_key
 from sentexp.redact import without_passwords
 from sentexp.schema import SweepConfig
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
+from sentexp.sweep.options import typed_for_hydra
 from sentexp.sweep.plan import Plan
 from sentexp.sweep.point import Point
 from sentexp.tracking.environment import program
@@ -68,7 +69,7 @@ def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: 
     manifest = Manifest.read(folder)
     if Path(manifest.cwd) != Path.cwd():
         raise SentexpError(f"sweep.resume={resume}: was started in {manifest.cwd}; expected to be resumed there")
-    hydra_arguments = merged_hydra(manifest.hydra_arguments, OmegaConf.to_container(config.hydra.overrides.hydra))  # type: ignore[arg-type]
+    hydra_arguments = merged_hydra(manifest.hydra_arguments, typed_for_hydra(config))
     arguments = merged(manifest.arguments, arguments)
     now = loader.load_configuration(
         config_name=config.hydra.job.config_name,
@@ -131,6 +132,30 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
             raise error
 
 
+def check_folders(request: SweepRequest, loader: ConfigLoader) -> None:
+    """Raise SentexpError if two jobs would write into one folder, as far as examples of the points can tell."""
+    sweep: Any = OmegaConf.to_container(request.config.hydra.sweep, resolve=False)
+    if any(reference in str(sweep["subdir"]) for reference in ("hydra.job.num", "hydra.job.id")):
+        return
+    jobs = {
+        (point, seed) for points in request.plan.points_to_check() for point in points for seed in seeds_of(request)
+    }
+    taken: dict[str, str] = {}
+    for point, seed in sorted(jobs, key=str):
+        job = [*request.plan.overrides_of(point), *([] if seed is None else [f"seed={seed}"])]
+        try:
+            folder = str(OmegaConf.select(loader.load_sweep_config(request.config, job), "hydra.sweep.subdir"))
+        except Exception:  # it fails on its own: `check_points` has let it pass
+            continue
+        told = f"{point}{'' if seed is None else f' seed={seed}'}".strip()
+        if folder in taken:
+            raise SentexpError(
+                f"hydra.sweep.subdir={sweep['subdir']}: the jobs {taken[folder]} and {told} would share the folder "
+                f"{folder}; expected a folder per job, such as ${{hydra.job.num}}"
+            )
+        taken[folder] = told
+
+
 def _manifest(
     folder: Path, arguments: Sequence[str], config: DictConfig, settings: SweepConfig, plan: Plan
 ) -> Manifest:
@@ -139,7 +164,7 @@ def _manifest(
         id=uuid.uuid4().hex,
         name=name,
         arguments=list(arguments),
-        hydra_arguments=list(config.hydra.overrides.hydra),
+        hydra_arguments=typed_for_hydra(config),
         cwd=os.getcwd(),
         config=_recorded(config),
         choices=choices_of(config.hydra),
@@ -180,6 +205,6 @@ def _with_folder(config: DictConfig, folder: Path) -> DictConfig:
     escaped = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     with read_write(config.hydra):
         config.hydra.sweep.dir = str(folder)
-        others = [text for text in config.hydra.overrides.hydra if not text.startswith("hydra.sweep.dir=")]
+        others = [text for text in typed_for_hydra(config) if not text.startswith("hydra.sweep.dir=")]
         config.hydra.overrides.hydra = [*others, f"hydra.sweep.dir='{escaped}'"]
     return config

@@ -21,6 +21,7 @@ from hydra.compose import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
@@ -85,6 +86,10 @@ def task(config: DictConfig) -> Any:
     }
 
 
+def _is_whole(one: JobReturn) -> bool:
+    return one.cfg is not None and one.hydra_cfg.hydra.runtime.output_dir is not None and one.task_name is not None
+
+
 def main(arguments: list[str]) -> None:
     unwind_on_sigterm()
     whole = [argument for argument in arguments if argument.startswith("hydra")]
@@ -99,7 +104,7 @@ def main(arguments: list[str]) -> None:
         for one in launcher.launch(jobs, initial_job_idx=int(os.environ.get("FIRST", "0"))):
             told = return_value(one)
             text = f"{type(told).__name__}: {told}" if isinstance(told, BaseException) else told
-            print(json.dumps([one.status.name, text, one.overrides, one.cfg is None]), flush=True)
+            print(json.dumps([one.status.name, text, one.overrides, _is_whole(one)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Driver:
         )
 
     def returns(self) -> list[tuple[str, Any, list[str], bool]]:
-        """Return (status, value or how it failed, overrides, True if its configuration stayed behind) for each job."""
+        """Return (status, value or how it failed, overrides, True if its configurations came along) for each job."""
         out, err = self.process.communicate(timeout=120)
         assert self.process.returncode == 0, err
         lines = [line for line in out.splitlines() if line.startswith("[")]

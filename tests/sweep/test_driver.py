@@ -207,6 +207,26 @@ def test_a_launcher_that_cannot_work_leaves_neither_a_folder_nor_a_recorded_run(
     assert sorted(app.folder.rglob("*")) == before
 
 
+def test_each_job_writes_where_its_own_values_say(app) -> None:
+    ended = app("x=1,2", "y=3", "hydra.sweep.subdir='x${x}'", "hydra.sweep.dir=swept")
+    assert ended.status == 0, ended.refused
+    assert [job.folder for job in app.results.jobs] == ["x1", "x2"]
+    for x in (1, 2):
+        assert yaml.safe_load((app.folder / f"swept/x{x}/.hydra/config.yaml").read_text())["x"] == x
+    composed = yaml.safe_load((app.folder / "swept" / "multirun.yaml").read_text())
+    assert composed["hydra"]["overrides"]["task"] == ["x=1,2", "y=3"]
+    assert composed["hydra"]["sweep"]["subdir"] == "x${x}"
+
+
+@pytest.mark.parametrize("arguments", [["x=1,2"], ["y=1", "sweep.seeds=2"]])
+def test_jobs_that_would_write_into_one_folder_are_refused(app, arguments: list[str]) -> None:
+    ended = app(*arguments, "hydra.sweep.subdir=y${y}")
+    assert ended.status == 2
+    assert "would share the folder y" in ended.refused
+    assert ended.refused.endswith("expected a folder per job, such as ${hydra.job.num}\n")
+    assert not (app.folder / "multirun").exists()
+
+
 TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.dim=8", "trainer.processes=1"]
 
 
