@@ -25,7 +25,7 @@ from sentexp.sweep.point import Point
 from sentexp.sweep.recorded_task import RecordedTask
 from sentexp.sweep.request import SweepRequest, check_folders, check_points, sweep_request
 from sentexp.sweep.results import SweepResults
-from sentexp.sweep.storage import SweepStorage, jobs_of, open_storage
+from sentexp.sweep.storage import SweepStorage, jobs_of, open_storage, refuse_other_files
 from sentexp.sweep.summary import planned, summary
 from sentexp.sweep.trial_queue import TrialQueue
 from sentexp.tracking import environment
@@ -67,6 +67,7 @@ def sweep(
         for line in planned(request):
             log.info(line)
         return []
+    refuse_other_files(request.manifest.storage_of(request.folder))
     launcher = _launcher(request, context, task_function)
     side_by_side = getattr(launcher, "width", 1)  # this early, for it may mean to connect, and to be refused
     with _only_driver(request.folder):

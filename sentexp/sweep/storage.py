@@ -34,6 +34,9 @@ PASSWORD_VARIABLE = "SENTEXP_STORAGE_PASSWORD"
 """Environment variable with the password of a database. It is recorded nowhere: every process that opens the study
 needs it."""
 
+SQLITE = "sqlite:///"
+"""What the address of a file of SQLite's begins with."""
+
 
 class SweepStorage:
     """A study and the storage that it lies in. A trial is named by its number in the study."""
@@ -157,6 +160,7 @@ def open_storage(
     Raises SentexpError if the storage cannot be used, or holds a study of that name with other directions.
     """
     shown = without_passwords(storage)
+    refuse_other_files(storage)
     # without a sampler, Optuna would take TPE, which reads the whole study for each trial
     sampler = sampler or optuna.samplers.RandomSampler()
     try:
@@ -189,12 +193,38 @@ def _password_hint(storage: str) -> str:
     return f" (a password is read from {PASSWORD_VARIABLE}, which is not set)"
 
 
+FIRST_BYTES = {"journal of Optuna's": b'{"op_code"', "database of SQLite's": b"SQLite format 3"}
+"""How the files begin in which a study can lie. The process that writes one may be killed half-way."""
+
+
+def refuse_other_files(storage: str) -> None:
+    """Raise SentexpError if `storage` names a file that holds something else.
+
+    It must stay as it is; the lock of a journal would cut what looks like half a line, and append to it.
+    """
+    path, kind = _file_of(storage)
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        begins = file.read(len(FIRST_BYTES[kind]))
+    if not FIRST_BYTES[kind].startswith(begins):
+        raise SentexpError(f"sweep.storage={storage}: a file that is no {kind}; expected one, or a new file")
+
+
+def _file_of(storage: str) -> tuple[Path | None, str]:
+    """Return the file that a storage is, if it is one, and the kind of file."""
+    journal, sqlite = FIRST_BYTES
+    if storage.startswith(SQLITE):
+        return Path(storage.removeprefix(SQLITE)), sqlite
+    return (None if "://" in storage else Path(storage)), journal
+
+
 @functools.lru_cache(maxsize=4)
 def _opened(address: str, _process: int) -> BaseStorage:
     """Open a storage once per process: to open a long journal means to read it."""
-    if address.startswith("sqlite:///"):
+    if address.startswith(SQLITE):
         # locked, for drivers that fill a fresh file at the same moment break it
-        with FileLock(f"{address.removeprefix('sqlite:///')}.lock"):
+        with FileLock(f"{address.removeprefix(SQLITE)}.lock"):
             return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 60}})
     if "://" in address:
         url, password = make_url(address), os.environ.get(PASSWORD_VARIABLE)

@@ -53,6 +53,17 @@ def test_mistakes_end_with_one_line_before_anything_is_left_behind(app, argument
     assert not (app.folder / "multirun").exists()
 
 
+def test_a_storage_that_is_another_file_is_refused_untouched(app) -> None:
+    notes = app.folder / "notes.txt"
+    notes.write_text("mine")
+    ended = app("x=interval(0,1)", "sweep.sampler=random", "sweep.storage=notes.txt", "sweep.study_name=s")
+    assert ended.status == 2
+    assert "is no journal of Optuna's" in ended.refused
+    assert notes.read_text() == "mine"
+    assert not list(app.folder.glob("notes.txt?*"))
+    assert not (app.folder / "multirun").exists()
+
+
 def checked(*arguments: str, **space: str) -> None:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()

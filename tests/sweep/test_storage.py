@@ -115,6 +115,23 @@ def test_what_cannot_be_a_storage_is_refused_in_one_line(tmp_path: Path) -> None
         assert "secret" not in str(error.value)
 
 
+@pytest.mark.parametrize("content", [b"notes", b"two\nlines", b"{}\n", b'{"op": 1}', b"\x00\xff"])
+@pytest.mark.parametrize(("scheme", "kind"), [("", "journal of Optuna's"), ("sqlite:///", "database of SQLite's")])
+def test_a_file_of_another_kind_is_refused_untouched(tmp_path: Path, content: bytes, scheme: str, kind: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(SentexpError, match=rf"/file: a file that is no {kind}; expected one, or a new file$"):
+        open_storage(f"{scheme}{path}", "s", directions=["minimize"])
+    assert path.read_bytes() == content
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"op_code', b'{"op_code":0,"worker'])
+def test_a_journal_whose_first_process_was_killed_half_way_goes_on(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert open_storage(str(tmp_path / "file"), "s", directions=["minimize"]).study.trials == []
+
+
 def test_a_study_of_another_direction_or_none_is_refused(storage: SweepStorage, tmp_path: Path) -> None:
     with pytest.raises(SentexpError, match="its direction is minimize"):
         open_storage(str(tmp_path / "study.journal"), "s", directions=["maximize"])
