@@ -674,6 +674,8 @@ class SweepConfig:
     """Name of the study in the storage."""
     resume: Optional[str] = key()
     """Folder of an interrupted sweep to continue, or latest."""
+    trust: bool = key()
+    """With resume: run code outside of this package that the folder names, such as a model of your own."""
     dry_run: bool = key()
     """List the jobs, and run none."""
     space: Any = key(resolve=False)  # a reference in it is each job's own

@@ -29,12 +29,13 @@ from sentexp.bounded_yaml import loaded
 from sentexp.checksums import altered, read_checksums, write_checksums
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.errors import SentexpError, one_line
+from sentexp.foreign import refuse_foreign
 from sentexp.instantiate import build, build_pipeline
 from sentexp.lines import from_lines, to_lines
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.redact import without_passwords
-from sentexp.schema import OPTIONS, CallableTokenizerConfig
+from sentexp.schema import OPTIONS
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.vocabulary import Vocabulary
@@ -267,49 +268,6 @@ def _check_files(folder: Path) -> None:
         raise SentexpError(f"{path}: format {facts.get('format')}, of sentexp {made_by}; this is {known}")
     for name in altered(folder, facts["sha256"]):
         raise SentexpError(f"{folder / name}: altered or damaged since the model was saved: its SHA-256 is another one")
-
-
-BUILT = ("text", "tokenizer", "vocab", "embedding", "model")
-"""Sections of which a loaded model is built."""
-
-
-def refuse_foreign(config: Mapping[str, Any], sections: Sequence[str] = BUILT) -> None:
-    """Raise SentexpError if these sections of a recorded configuration name code outside of this package."""
-    for key, path in _foreign(config, sections):
-        raise SentexpError(
-            f"{key}={path}: code outside of sentexp, which would be run; expected --trust (trust=True in Python) if "
-            "the model is from somebody you trust"
-        )
-
-
-def _foreign(config: Mapping[str, Any], sections: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the keys under which a configuration names code outside of this package, with what is there."""
-    for group in sections:
-        section = config.get(group)
-        known = {option._target_ for option in OPTIONS.get(group, ())}  # type: ignore[attr-defined]
-        for key, value in _special_keys(group, section):
-            if key != f"{group}._target_" or not isinstance(value, str) or value not in known:
-                yield key, value
-        if not isinstance(section, Mapping):
-            continue
-        if group == "tokenizer" and section.get("_target_") == CallableTokenizerConfig._target_:
-            yield "tokenizer.path", section.get("path")
-        if group == "evaluation":
-            metrics = section.get("metrics")
-            for name, path in metrics.items() if isinstance(metrics, Mapping) else ():
-                yield f"evaluation.metrics.{name}", path
-
-
-def _special_keys(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield each key that Hydra does not merely pass on, such as `_target_`, however deep it stands."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if str(name).startswith("_"):
-                yield f"{key}.{name}", inner
-            yield from _special_keys(f"{key}.{name}", inner)
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _special_keys(f"{key}[{number}]", inner)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from sentexp.errors import SentexpError
 from sentexp.machine.cores import share_cores, thread_limits
 from sentexp.machine.signals import interrupts_ignored, unwind_on_sigterm
 from sentexp.sweep import worker
+from sentexp.sweep.orphans import FOLDER, START
 from sentexp.sweep.side_by_side import in_order, side_by_side
 
 if TYPE_CHECKING:
@@ -58,11 +59,10 @@ class SubmititLauncher(Launcher):
     """File that this process keeps locked while it lives; jobs end as soon as the lock is free."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from sentexp.sweep.orphans import FOLDER
-
         require("submitit", "submitit", config)
         self._shared = (hydra_context, task_function, config)
-        self._folder = Path(config.hydra.sweep.dir).absolute() / FOLDER / self.cluster
+        self._private = Path(config.hydra.sweep.dir).absolute() / FOLDER
+        self._folder = self._private / self.cluster
         self._packed: bytes | None = None
 
     @abstractmethod
@@ -83,7 +83,9 @@ class SubmititLauncher(Launcher):
 
         # without passwords, for submitit writes it to a file; a job inherits those in the driver's environment
         packed = self._packed = self._packed or worker.Sweep.packed(*self._shared, on_disk=True)
-        executor = AutoExecutor(self._folder / "%j", cluster=self.cluster)
+        self._make_folder()
+        # a folder that nobody knew of before: the results that appear in it are unpickled, and those run as code
+        executor = AutoExecutor(self._folder / f"{START}{uuid.uuid4().hex}" / "%j", cluster=self.cluster)
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
         since: dict[str, float] = {}
 
@@ -108,6 +110,12 @@ class SubmititLauncher(Launcher):
         with closing(ended):
             for place, overrides, job in ended:
                 yield place, _collected(job, overrides)
+
+    def _make_folder(self) -> None:
+        """Make the folder of submitit's files, which other users cannot read: they hold the whole configuration."""
+        self._private.mkdir(parents=True, exist_ok=True)
+        self._private.chmod(0o700)
+        self._folder.mkdir(exist_ok=True)
 
     def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
         return executor.map_array(_run, *zip(*arguments, strict=True))
@@ -138,7 +146,7 @@ class LocalLauncher(SubmititLauncher):
     def stream(
         self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         # a new lock each time: a later driver in the same folder must not keep jobs of this one alive
         with FileLock(self._folder / f"{uuid.uuid4().hex}.lock") as lock:
             self.lock = str(lock.lock_file)

@@ -61,7 +61,7 @@ def sweep(
     for key, mark in request.plan.marks.items():
         if key in request.plan.never:
             log.info("%s: left out of all points; none has an option of its tag: %s", key, ", ".join(sorted(mark)))
-    check_points(request, context.config_loader, checker)
+    request = check_points(request, context.config_loader, checker)
     check_folders(request, context.config_loader)
     if request.settings.dry_run:
         for line in planned(request):
@@ -101,6 +101,7 @@ def _launcher(request: SweepRequest, context: HydraContext, task_function: TaskF
         metrics=request.settings.metrics,
         pruner=search.pruner(request.settings),
         max_failures=request.settings.max_failures,
+        untrusted=request.settings.resume if request.is_foreign else None,
     )
     return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=request.config)
 

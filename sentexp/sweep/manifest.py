@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -17,7 +17,7 @@ from sentexp.tracking.interface import Location
 FILE = "sweep.yaml"
 JOURNAL = "study.journal"
 
-MAY_CHANGE = ("sweep.n_trials", "sweep.max_failures", "sweep.n_jobs", "sweep.resume", "cache_dir")
+MAY_CHANGE = ("sweep.n_trials", "sweep.max_failures", "sweep.n_jobs", "sweep.resume", "sweep.trust", "cache_dir")
 """Keys that may have another value when a sweep is resumed: no result depends on them."""
 
 
@@ -62,7 +62,11 @@ class Manifest:
         try:
             found = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
             # a sweep that an earlier version began lacks fields that have come since
-            return Manifest(**{field.name: found[field.name] for field in fields(Manifest) if field.name in found})
+            kept = {field.name: found[field.name] for field in fields(Manifest) if field.name in found}
+            for name, kind in get_type_hints(Manifest).items():
+                if name in kept and not _fits(kept[name], kind):
+                    raise TypeError(name)
+            return Manifest(**kept)
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise SentexpError(f"{folder}: no sweep; expected a folder that holds {FILE} and {JOURNAL}") from error
 
@@ -73,6 +77,15 @@ class Manifest:
     def with_parent(self, parent: Location) -> Manifest:
         """Return the manifest with where the run is that records the whole sweep."""
         return replace(self, parent_run_id=parent.run_id, page=parent.page, ui_command=parent.ui_command)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Return True if a value of the file has the type of its field; the file may be anyone's."""
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(isinstance(one, get_args(kind)) for one in value)
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and all(isinstance(name, str) for name in value)
+    return isinstance(value, kind)
 
 
 def find(given: str, root: Path, key: str = "") -> Path:
@@ -93,9 +106,9 @@ def find(given: str, root: Path, key: str = "") -> Path:
 def merged(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
     """Return the recorded arguments with those replaced that `given` has the same key as, and with its new ones."""
     given = [argument for argument in given if argument not in recorded]
-    keys = {_key(argument) for argument in given}
+    keys = {_key(argument) for argument in given} | {"sweep.trust"}  # which is for whoever resumes it to say
     kept = [argument for argument in recorded if _key(argument) not in keys]
-    return [*kept, *(argument for argument in given if _key(argument) != "sweep.resume")]
+    return [*kept, *(argument for argument in given if _key(argument) not in ("sweep.resume", "sweep.trust"))]
 
 
 def merged_hydra(recorded: Sequence[str], given: Sequence[str]) -> list[str]:

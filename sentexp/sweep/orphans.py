@@ -20,7 +20,11 @@ from sentexp.sweep.job_record import JobRecord
 log = logging.getLogger(__name__)
 
 FOLDER = ".submitit"
-"""Folder inside a sweep's; in it, `local` and `slurm` have one folder per job, named by the job's id there."""
+"""Folder inside a sweep's; in it, `local` and `slurm` have one folder per start of a launcher, and that one per job,
+named by the job's id there. An earlier version put all jobs together."""
+
+START = "start-"
+"""What the name of a start's folder begins with."""
 
 PATIENCE_SECONDS = 10.0
 
@@ -63,7 +67,8 @@ def cancel_on_slurm(sweep: Path, name: str) -> None:
     Raises SentexpError if that cannot be done: their work would be done twice.
     """
     folder = sweep / FOLDER / "slurm"
-    jobs = [path for path in folder.glob("*") if path.is_dir() and not any(path.glob("*_result.pkl"))]
+    found = [*folder.glob("[0-9]*"), *folder.glob(f"{START}*/[0-9]*")]
+    jobs = [path for path in found if path.is_dir() and not any(path.glob("*_result.pkl"))]
     if not jobs:
         return
     begun = {path.name.partition("_")[0] for path in jobs}

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.sweep.options import Options
 from sentexp.sweep.point import Point
+from sentexp.sweep.trust import is_of_hydra
 
 NO_MARK = "log"
 """The one tag that is no option: it makes a search draw from the logarithms."""
@@ -52,6 +53,9 @@ class Plan:
                 if override.is_sweep_override():
                     raise SentexpError(f"{override.input_line}: holds for the whole sweep; expected one value")
                 continue  # no job reads it
+            if is_of_hydra(name):  # only sweep.space can bring it here
+                expected = "expected a key of the configuration"
+                raise SentexpError(f"{override.input_line}: one of Hydra's own keys cannot vary; {expected}")
             key, mark = override.get_key_element(), _mark(override, options)
             if mark and key in marked_by_argument:
                 expected = "expected one tag(...) with all options that it belongs to"

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sentexp.errors import Pruned, SentexpError, Terminated, one_line
+from sentexp.sweep import trust
 from sentexp.sweep.job_reporter import JobReporter, reporting_to
 from sentexp.sweep.orphans import this_process
 
@@ -48,6 +49,9 @@ class RecordedTask:
     """One of Optuna's; None prunes nothing."""
     max_failures: int | None
     """sweep.max_failures"""
+    untrusted: str | None = None
+    """sweep.resume where its folder is not trusted: a job that names code outside of this package fails. The driver has
+    looked at examples of the points, but the study has the points themselves."""
 
     def __call__(self, config: DictConfig) -> Any:
         """Run the job that JOB_VARIABLE names, unless the sweep has stopped or its first seed was pruned."""
@@ -70,6 +74,8 @@ class RecordedTask:
     def _run(self, config: DictConfig, reporter: JobReporter) -> Any:
         try:
             try:
+                if self.untrusted is not None:
+                    trust.refuse(trust.code_in(OmegaConf.to_container(config, resolve=True)), self.untrusted)  # type: ignore[arg-type]
                 returned = self.task(config)
             except Pruned:
                 returned = None

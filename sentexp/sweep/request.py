@@ -6,7 +6,7 @@ import os
 import shlex
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sentexp.errors import SentexpError
 from sentexp.explain import explain, missing_key
 from sentexp.redact import without_passwords
 from sentexp.schema import SweepConfig
+from sentexp.sweep import trust
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
 from sentexp.sweep.options import typed_for_hydra
 from sentexp.sweep.plan import Plan
@@ -37,10 +38,18 @@ class SweepRequest:
     manifest: Manifest
     resumed: bool
     """True if an earlier sweep goes on."""
+    needs_trust: bool = False
+    """True if whoever resumes it must trust it, for it names code outside of this package."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """True if the folder may be anyone's: what it names is not to be run."""
+        return self.resumed and not self.settings.trust
 
     def resume_command(self) -> str:
         """Return the command line that goes on with this sweep."""
-        return shlex.join([program(), "-m", *self.added_folders(), f"sweep.resume={self.folder}"])
+        trusting = ["sweep.trust=true"] if self.needs_trust else []
+        return shlex.join([program(), "-m", *self.added_folders(), f"sweep.resume={self.folder}", *trusting])
 
     def added_folders(self) -> list[str]:
         """Return the words of the command line that add the user's folder of options."""
@@ -55,7 +64,7 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
     """
     settings = typed_section(config.sweep, SweepConfig, "sweep.")
     if settings.resume is not None:
-        return _resumed(settings.resume, arguments, config, loader)
+        return _resumed(settings.resume, arguments, config, loader, trusted=settings.trust)
     folder = Path(config.hydra.sweep.dir).absolute()
     if (folder / "sweep.yaml").exists():
         raise SentexpError(f"hydra.sweep.dir={folder}: holds a sweep; expected another one, or sweep.resume={folder}")
@@ -64,25 +73,34 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
     return SweepRequest(folder, _with_folder(config, folder), settings, plan, manifest, resumed=False)
 
 
-def _resumed(resume: str, arguments: Sequence[str], config: DictConfig, loader: ConfigLoader) -> SweepRequest:
+def _resumed(
+    resume: str, arguments: Sequence[str], config: DictConfig, loader: ConfigLoader, *, trusted: bool
+) -> SweepRequest:
     folder = find(resume, Path("multirun"), "sweep.resume=")
     manifest = Manifest.read(folder)
     if Path(manifest.cwd) != Path.cwd():
         raise SentexpError(f"sweep.resume={resume}: was started in {manifest.cwd}; expected to be resumed there")
+    typed = [*typed_for_hydra(config), *arguments]
     hydra_arguments = merged_hydra(manifest.hydra_arguments, typed_for_hydra(config))
     arguments = merged(manifest.arguments, arguments)
+    if not trusted:  # this early: the search path is imported from
+        trust.refuse((one for one in trust.may_run_code([*hydra_arguments, *arguments]) if one not in typed), resume)
     now = loader.load_configuration(
         config_name=config.hydra.job.config_name,
         overrides=[*hydra_arguments, *arguments],
         run_mode=RunMode.MULTIRUN,
     )
     settings = typed_section(now.sweep, SweepConfig, "sweep.")
+    if not trusted:
+        trust.refuse(trust.code_in(_recorded(now)), resume)
     plan = Plan.of(arguments, settings.space, now, loader)
     # what varies is not in the composed configuration, so it is compared as text
-    then = {**manifest.config, **_varying(Plan.of(manifest.arguments, manifest.config["sweep"]["space"], now, loader))}
+    space = manifest.config.get("sweep", {}).get("space", {})
+    then = {**manifest.config, **_varying(Plan.of(manifest.arguments, space, now, loader))}
     changed = differences(then, {**_recorded(now), **_varying(plan)}, arguments)
     if changed:
         raise SentexpError(f"sweep.resume={resume}: the configuration has changed: {'; '.join(changed)}")
+    settings.trust, settings.resume = trusted, resume
     return SweepRequest(folder, _with_folder(now, folder), settings, plan, manifest, resumed=True)
 
 
@@ -102,26 +120,32 @@ def seeds_of(request: SweepRequest) -> list[int | None]:
     return [first + index for index in range(count)]
 
 
-def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | None) -> None:
+def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | None) -> SweepRequest:
     """Compose a job with each value that is listed, so that a typo ends the sweep before its first job.
 
     `checker` is the dotted path of a function that raises for a wrong configuration. A value that is accepted together
-    with some values of the other keys passes: a combination that cannot work makes a failed job.
+    with some values of the other keys passes: a combination that cannot work makes a failed job. Returns the request
+    with what was learnt of the code that it names.
     """
     check: Callable[[DictConfig], object] | None = get_method(checker) if checker is not None else None
     seen: dict[Point, Exception | None] = {}
+    code = trust.may_run_code(request.manifest.hydra_arguments)
 
     def mistake(point: Point) -> Exception | None:
-        if point not in seen:
-            try:
-                composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
-                with open_dict(composed):
-                    composed.pop("hydra")
-                if check is not None:
-                    check(composed)
-                seen[point] = None
-            except Exception as error:
-                seen[point] = error
+        if point in seen:
+            return seen[point]
+        named: list[str] = []
+        seen[point] = None
+        try:
+            composed = _composed(request, loader, point)
+            named = trust.code_in(_values_of(composed))
+            if check is not None and not (named and request.is_foreign):
+                check(composed)
+        except Exception as error:
+            seen[point] = error
+        if request.is_foreign:
+            trust.refuse(named, str(request.settings.resume))
+        code.extend(named)
         return seen[point]
 
     for beside_first, beside_last in request.plan.points_to_check():
@@ -130,6 +154,20 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
             if missing_key(error) is not None:  # sweep.space may have the key, or the options that lack it
                 raise SentexpError(explain(error, [*request.added_folders(), *request.plan.lines])) from error
             raise error
+    return replace(request, needs_trust=bool(code))
+
+
+def _composed(request: SweepRequest, loader: ConfigLoader, point: Point) -> DictConfig:
+    """Compose the configuration of the jobs at a point, apart from their seed and from Hydra's section."""
+    composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
+    with open_dict(composed):
+        composed.pop("hydra")
+    return composed
+
+
+def _values_of(composed: DictConfig) -> dict[str, Any]:
+    values: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+    return values
 
 
 def check_folders(request: SweepRequest, loader: ConfigLoader) -> None:
@@ -183,8 +221,7 @@ def _recorded(config: DictConfig) -> dict[str, Any]:
     without_hydra = config.copy()
     with open_dict(without_hydra):
         without_hydra.pop("hydra", None)
-    values: dict[str, Any] = OmegaConf.to_container(without_hydra, resolve=True)  # type: ignore[assignment]
-    return without_passwords(values)  # the environment may have brought one into an address
+    return without_passwords(_values_of(without_hydra))  # the environment may have brought one into an address
 
 
 def _varying(plan: Plan) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from sentexp.errors import SentexpError
 from sentexp.sweep.distributions import GridParameters, draw, search_distributions
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.point import Point
@@ -51,6 +52,9 @@ class TrialQueue:
             self._grid = GridParameters(request.plan)
             points = request.plan.points()
             begun = Counter(point_of(trial) for trial in tried)
+            for point in begun.keys() - set(points):
+                study = request.manifest.storage_of(request.folder)
+                raise SentexpError(f"sweep.resume: {study} has the point {point}, which is none of this sweep's")
             for point in points:
                 if begun[point]:
                     begun[point] -= 1

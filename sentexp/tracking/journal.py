@@ -19,10 +19,11 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from sentexp.errors import SentexpError, one_line
+from sentexp.foreign import refuse_foreign
 from sentexp.redact import without_passwords
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.store import brief_patience
-from sentexp.trained_model import read_config, refuse_foreign
+from sentexp.trained_model import read_config
 
 log = logging.getLogger(__name__)
 

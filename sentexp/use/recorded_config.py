@@ -14,8 +14,8 @@ from sentexp.config import check
 from sentexp.config_files import conf_dir, literal_yaml
 from sentexp.errors import SentexpError
 from sentexp.explain import mistakes_explained
+from sentexp.foreign import refuse_foreign
 from sentexp.schema import OPTIONS, Config
-from sentexp.trained_model import refuse_foreign
 
 OF_JUDGING = r"data([.@]|$)|evaluation(\.|$)|trainer\.(device|precision)$"
 """Regular expression of the keys that say by what and where a model is judged."""

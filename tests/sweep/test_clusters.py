@@ -102,11 +102,12 @@ def test_no_job_that_a_killed_driver_left_on_slurm_runs_beside_the_one_that_resu
 
 
 @needs_submitit
-def test_jobs_on_slurm_that_cannot_be_asked_for_are_a_reason_not_to_resume(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("start", ["", "start-1f"])
+def test_jobs_on_slurm_that_cannot_be_asked_for_are_a_reason_not_to_resume(tmp_path, monkeypatch, start: str) -> None:
     cancel_on_slurm(tmp_path, "sentexp")  # there is none
-    (tmp_path / ".submitit" / "slurm" / "100_0").mkdir(parents=True)
+    (tmp_path / ".submitit" / "slurm" / start / "100_0").mkdir(parents=True)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SentexpError, match=r"squeue cannot tell \(.*\); expected a machine of that cluster, or "):
         cancel_on_slurm(tmp_path, "sentexp")
-    (tmp_path / ".submitit" / "slurm" / "100_0" / "100_0_0_result.pkl").touch()
+    (tmp_path / ".submitit" / "slurm" / start / "100_0" / "100_0_0_result.pkl").touch()
     cancel_on_slurm(tmp_path, "sentexp")  # it has ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from sentexp.config import conf_dir
+from sentexp.config import conf_dir, typed_section
 from sentexp.errors import SentexpError
+from sentexp.schema import SweepConfig
 from sentexp.sweep.plan import Plan
-from sentexp.sweep.request import check_points
+from sentexp.sweep.request import SweepRequest, check_points
 
 
 @pytest.mark.slow
@@ -69,7 +71,9 @@ def checked(*arguments: str, **space: str) -> None:
         loader = GlobalHydra.instance().config_loader()
         config = compose("config", return_hydra_config=True)
         plan = Plan.of(arguments, space, config, loader)
-        request: Any = SimpleNamespace(config=config, plan=plan, added_folders=list)
+        settings: Any = typed_section(config.sweep, SweepConfig, "sweep.")
+        manifest: Any = SimpleNamespace(hydra_arguments=[])
+        request = SweepRequest(Path("x"), config, settings, plan, manifest, resumed=False)
         check_points(request, loader, "sentexp.config.check")
 
 
