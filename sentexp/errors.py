@@ -34,6 +34,12 @@ class SweepFailed(SentexpError):
     exit_status = 1
 
 
+class CannotStart(SentexpError):
+    """No process of a launcher gets as far as its first job, so the jobs wait for a better day."""
+
+    exit_status = 1
+
+
 class RunFailed(SentexpError):
     """A run that failed for want of memory, or in code of the user's own. Its cause is what was raised."""
 

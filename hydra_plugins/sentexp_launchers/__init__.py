@@ -4,6 +4,6 @@ Hydra imports these modules at every start, so they import the libraries that st
 Besides Hydra's `launch`, each launcher has
 
 - `width`: how many jobs it runs side by side
-- `stream(job_overrides, initial_job_idx, at_once)`: takes the next job when one has ended, and yields each job's place
-  and result in the order in which they end
+- `stream(jobs, at_once)`: takes the next job, its number and its overrides, when one has ended, and yields each job's
+  number and result in the order in which they end. It raises CannotStart if no job can ever begin
 """

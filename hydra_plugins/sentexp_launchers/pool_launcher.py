@@ -1,18 +1,15 @@
-"""Runs jobs side by side on this machine, in processes that stay from one job to the next.
-
-They are a pool of the library Pebble, which replaces a worker that dies.
-"""
+"""Runs jobs side by side on this machine, in processes that stay from one job to the next."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import weakref
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -20,15 +17,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.sentexp_launchers.extras import require
-from sentexp.errors import Terminated
-from sentexp.machine.children import RememberingContext, end_with_parent, how_it_ended
+from sentexp.errors import CannotStart, Terminated
 from sentexp.machine.cores import share_cores
-from sentexp.machine.signals import interrupts_ignored, unwind_on_sigterm
+from sentexp.machine.signals import unwind_on_sigterm
+from sentexp.machine.workers import Task, Workers
 from sentexp.sweep import worker
 from sentexp.sweep.side_by_side import in_order, side_by_side
-
-if TYPE_CHECKING:
-    from pebble import ProcessFuture, ProcessPool
 
 
 class PoolLauncher(Launcher):
@@ -37,64 +31,60 @@ class PoolLauncher(Launcher):
     def __init__(self, n_jobs: int) -> None:
         self._n_jobs = n_jobs
         self._packed: bytes | None = None
-        self._pool: ProcessPool | None = None
+        self._workers: Workers | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        require("pebble", "pool", config)
+        require("cloudpickle", "pool", config)
         self.width, self._threads = share_cores(self._n_jobs)
         self._shared = (hydra_context, task_function, config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        return in_order(self.stream(job_overrides, initial_job_idx))
+        return in_order(self.stream(enumerate(job_overrides, initial_job_idx)))
 
     def stream(
-        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+        self, jobs: Iterable[tuple[int, Sequence[str]]], at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
         packed = self._packed = self._packed or worker.Sweep.packed(*self._shared)
-        pool = self._running_pool()
+        workers = self._running()
         if at_once is None:
             at_once = 2 * self.width  # so that a worker finds its next job waiting
 
-        def start(jobs: list[tuple[int, Sequence[str]]]) -> Iterator[ProcessFuture[bytes]]:
-            for place, overrides in jobs:
-                yield pool.schedule(_run, args=(packed, list(overrides), initial_job_idx + place))
+        def start(some: list[tuple[int, Sequence[str]]]) -> Iterator[Task]:
+            for number, overrides in some:
+                yield workers.submit(packed, list(overrides), number)
 
-        ended = side_by_side(job_overrides, at_once, start=start, wait=_ended, end=lambda futures: self._end_pool())
+        def wait(_: list[Task]) -> list[Task]:
+            try:
+                return workers.wait_for_some()
+            except CannotStart as error:
+                name = self._shared[2].hydra.runtime.choices["hydra/launcher"]
+                raise CannotStart(f"hydra/launcher={name}: {error}") from error
+
+        ended = side_by_side(jobs, at_once, start=start, wait=wait, end=lambda _: workers.end())
         with closing(ended):
-            for place, overrides, future in ended:
-                yield place, _collected(future, overrides)
+            for number, overrides, task in ended:
+                yield number, _collected(task, overrides)
 
-    def _running_pool(self) -> ProcessPool:
-        """Return the pool. It is kept from one call to the next, so that each worker imports torch once."""
-        from pebble import ProcessPool
-
-        if self._pool is None or not self._pool.active:
-            context = RememberingContext()
-            self._pool = ProcessPool(self.width, initializer=_start, initargs=(self._threads,), context=context)
-            self._end_pool = weakref.finalize(self, _end, self._pool, context)
-            with interrupts_ignored():
-                assert self._pool.active  # starts it
-        return self._pool
+    def _running(self) -> Workers:
+        """Return the workers. They are kept from one call to the next, so that each imports torch once."""
+        if self._workers is None:
+            self._workers = Workers(self.width, _prepare, (self._threads,), _run)
+            # when the launcher goes; at exit before Python itself waits for the processes
+            atexit.register(weakref.finalize(self, self._workers.end))
+        return self._workers
 
 
-def _end(pool: ProcessPool, context: RememberingContext) -> None:
-    """End all workers at once; the pool itself would wait for one after the other."""
-    pool.stop()
-    context.terminate()
-    pool.join()
-
-
-def _start(threads: dict[str, str]) -> None:
+def _prepare(threads: dict[str, str]) -> None:
     """Prepare a worker, before it imports anything numeric."""
     os.environ.update(threads)
-    end_with_parent()
+    signal.signal(signal.SIGTERM, _leave)
 
 
 def _run(packed: bytes, overrides: Sequence[str], number: int) -> bytes:
     unwind_on_sigterm()
     try:
         return worker.run(packed, overrides, number)
-    except Terminated as end:  # the pool would take it for the job's result and go on
+    except Terminated as end:  # at once: threads that the job has left would delay Python's own end
         os._exit(int(str(end.code)))
     finally:
         signal.signal(signal.SIGTERM, _leave)
@@ -106,17 +96,7 @@ def _leave(signal_number: int, _frame: Any) -> NoReturn:
     sys.exit(0)
 
 
-def _ended(futures: list[ProcessFuture[bytes]]) -> Iterable[ProcessFuture[bytes]]:
-    done = wait(futures, return_when=FIRST_COMPLETED).done
-    return [future for future in futures if future in done]
-
-
-def _collected(future: ProcessFuture[bytes], overrides: Sequence[str]) -> JobReturn:
-    from pebble import ProcessExpired
-
-    try:
-        return worker.returned(future.result())
-    except ProcessExpired as death:
-        return worker.failed(overrides, worker.JobDied(f"its process {how_it_ended(death.exitcode)}"))
-    except Exception as error:
-        return worker.failed(overrides, error)
+def _collected(task: Task, overrides: Sequence[str]) -> JobReturn:
+    if task.outcome is None:
+        return worker.failed(overrides, worker.JobDied(f"its process {task.death}"))
+    return worker.returned(task.outcome)

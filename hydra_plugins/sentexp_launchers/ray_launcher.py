@@ -86,27 +86,27 @@ class RayLauncher(Launcher):
         return ray.put(worker.Sweep.packed(*self._shared))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        return in_order(self.stream(job_overrides, initial_job_idx))
+        return in_order(self.stream(enumerate(job_overrides, initial_job_idx)))
 
     def stream(
-        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+        self, jobs: Iterable[tuple[int, Sequence[str]]], at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
         assert self.width  # connects to Ray
         import ray
 
         task = ray.remote(num_cpus=self._each["CPU"], num_gpus=self._each["GPU"], max_retries=1)(worker.run)
 
-        def start(jobs: list[tuple[int, Sequence[str]]]) -> Iterator[ObjectRef[bytes]]:
-            for place, overrides in jobs:
-                yield task.remote(self._packed, list(overrides), initial_job_idx + place)
+        def start(some: list[tuple[int, Sequence[str]]]) -> Iterator[ObjectRef[bytes]]:
+            for number, overrides in some:
+                yield task.remote(self._packed, list(overrides), number)
 
         def wait(references: list[ObjectRef[bytes]]) -> list[ObjectRef[bytes]]:
             return ray.wait(references, num_returns=1)[0]
 
-        ended = side_by_side(job_overrides, at_once, start=start, wait=wait, end=self._end)
+        ended = side_by_side(jobs, at_once, start=start, wait=wait, end=self._end)
         with closing(ended):
-            for place, overrides, reference in ended:
-                yield place, _collected(reference, overrides)
+            for number, overrides, reference in ended:
+                yield number, _collected(reference, overrides)
 
     def _end(self, references: list[ObjectRef[bytes]]) -> None:
         """Cancel the jobs and disconnect from Ray; the next `launch` connects again."""

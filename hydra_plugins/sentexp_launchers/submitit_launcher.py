@@ -74,10 +74,10 @@ class SubmititLauncher(Launcher):
         """Tell the jobs to end."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        return in_order(self.stream(job_overrides, initial_job_idx))
+        return in_order(self.stream(enumerate(job_overrides, initial_job_idx)))
 
     def stream(
-        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+        self, jobs: Iterable[tuple[int, Sequence[str]]], at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
         from submitit import AutoExecutor
 
@@ -89,8 +89,8 @@ class SubmititLauncher(Launcher):
         executor.update_parameters(name=str(self._shared[2].hydra.job.name), **self._parameters())
         since: dict[str, float] = {}
 
-        def start(jobs: list[tuple[int, Sequence[str]]]) -> list[Job[bytes]]:
-            arguments = [(packed, list(asked), initial_job_idx + place, self.lock) for place, asked in jobs]
+        def start(some: list[tuple[int, Sequence[str]]]) -> list[Job[bytes]]:
+            arguments = [(packed, list(asked), number, self.lock) for number, asked in some]
             return self._submit(executor, arguments)
 
         def is_over(job: Job[bytes]) -> bool:
@@ -106,10 +106,10 @@ class SubmititLauncher(Launcher):
 
         # jobs that come one by one are arrays of one job each, so Slurm could not limit how many run side by side
         most = self.at_once if at_once is None else min(at_once, self.width)
-        ended = side_by_side(job_overrides, most, start=start, wait=wait, end=self._end)
+        ended = side_by_side(jobs, most, start=start, wait=wait, end=self._end)
         with closing(ended):
-            for place, overrides, job in ended:
-                yield place, _collected(job, overrides)
+            for number, overrides, job in ended:
+                yield number, _collected(job, overrides)
 
     def _make_folder(self) -> None:
         """Make the folder of submitit's files, which other users cannot read: they hold the whole configuration."""
@@ -144,13 +144,13 @@ class LocalLauncher(SubmititLauncher):
             return super()._submit(executor, arguments)
 
     def stream(
-        self, job_overrides: Iterable[Sequence[str]], initial_job_idx: int, at_once: int | None = None
+        self, jobs: Iterable[tuple[int, Sequence[str]]], at_once: int | None = None
     ) -> Generator[tuple[int, JobReturn], None, None]:
         self._make_folder()
         # a new lock each time: a later driver in the same folder must not keep jobs of this one alive
         with FileLock(self._folder / f"{uuid.uuid4().hex}.lock") as lock:
             self.lock = str(lock.lock_file)
-            yield from super().stream(job_overrides, initial_job_idx, at_once)
+            yield from super().stream(jobs, at_once)
 
     def _end(self, jobs: Sequence[Job[bytes]]) -> None:
         for job in jobs:

@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from optuna.trial import FrozenTrial
 
-from sentexp.errors import one_line
+from sentexp.errors import CannotStart, one_line
 from sentexp.private_interfaces import runs_in_this_process
 from sentexp.sweep.final_states import NO_RESULT, FinalStates
 from sentexp.sweep.job_record import JobRecord
@@ -27,7 +27,7 @@ from sentexp.tracking.interface import Run
 log = logging.getLogger(__name__)
 
 Stream = Callable[..., Generator[tuple[int, JobReturn], None, None]]
-"""The method `stream` of this project's launchers: yields each job's place and result when it has ended."""
+"""The method `stream` of this project's launchers: yields each job's number and result when it has ended."""
 
 
 class Dispatcher:
@@ -80,56 +80,58 @@ class Dispatcher:
         A launcher that fails is called again with the jobs that it had not taken.
         """
         jobs = itertools.chain.from_iterable(self._queue.missing())
-        first = self._queue.first
         with self._display():
-            while (taken := self._stream_some(stream, jobs, first)) is not None:
-                first += taken
+            while self._stream_some(stream, jobs):
+                pass
         self._parent.end_children(NO_RESULT)
 
-    def _stream_some(self, stream: Stream, jobs: Iterator[JobRecord], first: int) -> int | None:
-        """Run jobs until all have ended, or until the launcher fails: then return how many it took.
+    def _stream_some(self, stream: Stream, jobs: Iterator[JobRecord]) -> bool:
+        """Run jobs until all have ended, or until the launcher fails: then return True, for others may be left.
 
-        Raises the launcher's error if it took none, and the sampler's error once the jobs that run have ended.
+        Raises the launcher's error if it took no job or can start none, and the sampler's error once the jobs that run
+        have ended.
         """
-        taken: list[JobRecord] = []
+        taken: dict[int, JobRecord] = {}
         errors: list[Exception] = []
 
-        def overrides() -> Iterator[list[str]]:
+        def coming() -> Iterator[tuple[int, list[str]]]:
             try:
                 while not self._stopped() and (job := next(jobs, None)) is not None:
-                    taken.append(job)
-                    yield self._queue.overrides_of(job)
+                    taken[job.number] = job
+                    yield job.number, self._queue.overrides_of(job)
             except Exception as raised:  # no fault of the jobs that run
                 errors.append(raised)
 
         settled: set[int] = set()
         failure: Exception | None = None
         with (
-            self._final_states.interruptible(taken),
-            closing(stream(overrides(), first, self._at_once())) as ended,
+            self._final_states.interruptible(taken.values()),
+            closing(stream(coming(), self._at_once())) as ended,
         ):
             while True:
                 try:
-                    place, returned = next(ended)
+                    number, returned = next(ended)
                 except StopIteration:
                     break
+                except CannotStart:  # no fault of the jobs that it had taken
+                    raise
                 except Exception as raised:
                     failure = raised
                     break
-                self._final_states.settle(taken[place], returned)
-                self._keep(taken[place], returned)
-                settled.add(place)
-            for place, job in enumerate(taken):
-                if place not in settled:
+                self._final_states.settle(taken[number], returned)
+                self._keep(taken[number], returned)
+                settled.add(number)
+            for number, job in taken.items():
+                if number not in settled:
                     self._final_states.settle(job, None, failure)
         if errors:
             raise errors[0]
         if failure is None:
-            return None
+            return False
         if not taken:
             raise failure
         log.warning("the launcher failed: %s", one_line(failure))
-        return len(taken)
+        return True
 
     def _at_once(self) -> int | None:
         """Return how many jobs a search runs at a time; None for a grid: as many as the launcher takes."""

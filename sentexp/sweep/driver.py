@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sentexp.atomic import whole_file
-from sentexp.errors import SentexpError, SweepFailed
+from sentexp.errors import CannotStart, SentexpError, SweepFailed
 from sentexp.redact import without_passwords
 from sentexp.sweep import orphans, search
 from sentexp.sweep.dispatcher import Dispatcher
@@ -131,6 +131,8 @@ def _run(
         parent.end_children("interrupted")
         log.info("interrupted; go on with: %s", request.resume_command())
         raise
+    except CannotStart as error:
+        raise CannotStart(f"{error}; once that is mended, go on with: {request.resume_command()}") from error
 
 
 def _asked(request: SweepRequest) -> dict[str, str]:

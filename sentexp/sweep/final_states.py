@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ class FinalStates:
         return job
 
     @contextmanager
-    def interruptible(self, jobs: Sequence[JobRecord]) -> Iterator[None]:
+    def interruptible(self, jobs: Iterable[JobRecord]) -> Iterator[None]:
         """If the block is interrupted or fails, let those of its jobs that still run wait for a resume."""
         try:
             yield

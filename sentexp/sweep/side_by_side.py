@@ -16,22 +16,23 @@ Handle = TypeVar("Handle")
 
 
 def side_by_side(
-    job_overrides: Iterable[Sequence[str]],
+    jobs: Iterable[tuple[int, Sequence[str]]],
     at_once: int | None,
     *,
     start: Callable[[list[tuple[int, Sequence[str]]]], Iterable[Handle]],
     wait: Callable[[list[Handle]], Iterable[Handle]],
     end: Callable[[list[Handle]], None],
 ) -> Generator[tuple[int, Sequence[str], Handle], None, None]:
-    """Yield each job's place, overrides and handle when it has ended.
+    """Yield the number, overrides and handle of each job when it has ended.
 
-    The next job is taken from `job_overrides` when fewer than `at_once` are running (None: any number).
+    The next one is taken from `jobs`, its number and its overrides, when fewer than `at_once` are running (None: any
+    number).
 
-    - `start(jobs)` starts jobs, given with their places, and returns one handle per job
+    - `start(some)` starts jobs, given in the same way, and returns one handle per job
     - `wait(handles)` returns those of the running jobs, at least one, that have ended
     - `end(handles)` ends the running jobs; called when anything goes wrong: Ctrl-C, SIGTERM, or a caller that stops
     """
-    coming = enumerate(job_overrides)
+    coming = iter(jobs)
     running: dict[Handle, tuple[int, Sequence[str]]] = {}
     try:
         while True:

@@ -18,7 +18,7 @@ DRIVE = Path(__file__).parent / "drive.py"
 
 
 def launcher(name: str, *marks: pytest.MarkDecorator) -> Any:
-    module = {"pool": "pebble", "ray": "ray"}.get(name, "submitit")
+    module = {"pool": "cloudpickle", "ray": "ray"}.get(name, "submitit")
     missing = importlib.util.find_spec(module) is None
     marks += (pytest.mark.skipif(missing, reason=f"{module} is not installed: needs the extra {name}"),)
     return pytest.param(name, marks=marks)

@@ -10,7 +10,8 @@ from sentexp.errors import SentexpError
 
 
 @pytest.mark.parametrize(
-    ("launcher", "module", "extra"), [("ray", "ray", "ray"), ("pool", "pebble", "pool"), ("joblib", "pebble", "pool")]
+    ("launcher", "module", "extra"),
+    [("ray", "ray", "ray"), ("pool", "cloudpickle", "pool"), ("joblib", "cloudpickle", "pool")],
 )
 def test_a_missing_extra_is_named_with_the_launcher_that_was_chosen(monkeypatch, launcher, module, extra):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from sentexp.config import conf_dir
 from sentexp.machine.cores import available_cores
 
-pytest.importorskip("pebble", reason="needs the extra pool")
+pytest.importorskip("cloudpickle", reason="needs the extra pool")
 
 
 def test_workers_stay_from_one_job_to_the_next_and_a_dead_one_is_replaced(drive):

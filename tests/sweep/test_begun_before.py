@@ -36,7 +36,7 @@ def ended_well(results: SweepResults) -> dict[int, object]:
 )
 def test_a_grid_is_finished(app, launcher: list[str]) -> None:
     if not launcher:
-        pytest.importorskip("pebble", reason="needs the extra pool")
+        pytest.importorskip("cloudpickle", reason="needs the extra pool")
     before = put_into(app, "grid")
     states = Counter(job.state for job in before.jobs)
     assert states == {"finished": 11, "failed": 4, "waiting": 5}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 FLAKY = """
@@ -14,19 +16,19 @@ class Flaky(PoolLauncher):
         super().__init__(n_jobs=1)
         self.takes = takes
 
-    def stream(self, jobs, first, at_once=None):
+    def stream(self, jobs, at_once=None):
         Flaky.calls += 1
         if Flaky.calls == 1 or self.takes == 0:
             for _ in range(self.takes):
                 next(jobs)
             raise RuntimeError("no more today")
-        yield from super().stream(jobs, first, at_once)
+        yield from super().stream(jobs, at_once)
 """
 
 
 @pytest.mark.slow
 def test_a_launcher_that_fails_fails_the_jobs_that_it_took(app) -> None:
-    pytest.importorskip("pebble", reason="needs the extra pool")
+    pytest.importorskip("cloudpickle", reason="needs the extra pool")
     for path, text in {
         "hydra_plugins/flaky.py": FLAKY,
         "conf/hydra/launcher/flaky.yaml": "_target_: hydra_plugins.flaky.Flaky\ntakes: 2\n",
@@ -42,4 +44,21 @@ def test_a_launcher_that_fails_fails_the_jobs_that_it_took(app) -> None:
     assert ended.status == 1
     assert "RuntimeError: no more today" in ended.refused
     assert app("sweep.resume=latest", "hydra/launcher=pool").status == 0
+    assert [job.state for job in app.results.jobs] == ["finished"] * 5
+
+
+def test_workers_that_die_at_their_start_cost_no_job(app) -> None:
+    program = (app.folder / "app.py").read_text()
+    broken = "if __name__ == '__mp_main__':\n    raise ImportError('no lib')\n"  # which only a worker imports
+    (app.folder / "app.py").write_text(broken + program)
+    ended = app("x=0,1,2,3,4", "hydra/launcher=pool", "hydra.launcher.n_jobs=2")
+    assert ended.status == 1
+    assert ended.refused.count("\n") == 1
+    assert re.search(
+        r"hydra/launcher=pool: \d processes in a row ended before they took a job, the", ended.refused
+    )
+    assert "ImportError: no lib; once that is mended, go on with: " in ended.refused
+    assert {job.state for job in app.results.jobs} == {"waiting"}
+    (app.folder / "app.py").write_text(program)
+    assert app("sweep.resume=latest").status == 0
     assert [job.state for job in app.results.jobs] == ["finished"] * 5

@@ -21,7 +21,7 @@ def test_each_sampler_draws_from_the_space(app, sampler: str) -> None:
 
 @pytest.mark.slow
 def test_a_search_draws_a_point_whenever_a_job_ends(app) -> None:
-    pytest.importorskip("pebble", reason="needs the extra pool")
+    pytest.importorskip("cloudpickle", reason="needs the extra pool")
     search = ["x=choice(0,3)", "sweep.sampler=random", "sweep.n_trials=6", "seed=2"]  # x: 0, 0, 0, 3, 0, 0
     assert app("hydra/launcher=pool", "hydra.launcher.n_jobs=2", "sleep=${x}", *search).status == 0
     assert [line.split()[0] for line in app.ran] == ["0", "0", "0", "0", "0", "3"]  # in the order of their ends

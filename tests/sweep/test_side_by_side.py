@@ -13,7 +13,7 @@ def test_the_next_job_is_asked_for_when_one_has_ended(at_once):
     def jobs():
         for place in range(6):
             told.append(f"asked {place}")
-            yield [f"x={place}"]
+            yield place, [f"x={place}"]
 
     def wait(handles):
         told.append(f"{len(handles)} under way")
@@ -40,7 +40,8 @@ def test_who_wants_no_more_results_ends_the_jobs_that_run(caplog):
     def start(batch):
         return [place for place, _ in batch]
 
-    results = side_by_side([["x=0"], ["x=1"], ["x=2"]], None, start=start, wait=lambda handles: [0], end=end)
+    jobs = enumerate([["x=0"], ["x=1"], ["x=2"]])
+    results = side_by_side(jobs, None, start=start, wait=lambda handles: [0], end=end)
     assert next(results) == (0, ["x=0"], 0)
     results.close()
     assert ended == [1, 2]
