@@ -148,7 +148,9 @@ class Dispatcher:
             yield from ([job] for jobs in missing for job in jobs)
         else:
             while batch := list(itertools.chain.from_iterable(itertools.islice(missing, self._at_once()))):
-                yield batch
+                # Hydra's launchers count on from the first job's number, and a job that was interrupted has its old one
+                by_run = itertools.groupby(enumerate(batch), key=lambda one: one[1].number - one[0])
+                yield from ([job for _, job in jobs] for _, jobs in by_run)
 
     def _launch(self, jobs: list[JobRecord]) -> None:
         if self._runs_here:

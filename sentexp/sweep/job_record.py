@@ -19,7 +19,8 @@ class JobRecord:
     """What is known of one job. It is stored with its trial in the study, and whoever runs the job updates it."""
 
     number: int
-    """Counts the jobs of a sweep; a job that is tried again gets a new number."""
+    """Counts the jobs of a sweep. One that failed is tried again under a new number; one that was interrupted keeps its
+    number and folder."""
     point: Point
     """What varies between jobs, without the seed."""
     seed: int | None
@@ -32,6 +33,8 @@ class JobRecord:
     """Number of its trial in the study; None before it is stored."""
     index: int = 0
     """Place among the jobs of its trial, which has one job per seed."""
+    restarts: int = 0
+    """How often it had begun and was interrupted before it could end."""
     began: float | None = None
     """When it began, in seconds since 1970; None if it never did."""
     host: str | None = None

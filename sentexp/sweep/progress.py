@@ -32,7 +32,7 @@ class SweepProgress:
     def of(trials: Iterable[FrozenTrial], total: int, direction: str, first: int) -> SweepProgress:
         """Count the jobs of trials that no retry has superseded.
 
-        Failures of jobs with a number below `first` count as waiting: they are to be tried again.
+        Failures in trials with a number below `first` count as waiting: they are to be tried again.
         """
         states = dict.fromkeys(STATES, 0)
         seconds: list[float] = []
@@ -41,7 +41,7 @@ class SweepProgress:
         for trial in trials:
             jobs = jobs_of(trial)
             for job in jobs:
-                again = job.state == "failed" and job.number < first
+                again = job.state == "failed" and trial.number < first
                 states["waiting" if again else job.state] += 1
                 if job.seconds is not None:
                     seconds.append(job.seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 JOB_VARIABLE = "SENTEXP_SWEEP_JOB"
 """Environment variable that tells a job which one it is, as TRIAL/INDEX/FIRST: its trial, its index there, and the
-number of the first job of this start of the driver."""
+number of the first trial of this start of the driver."""
+
+KEPT = ("*.log", ".hydra", "checkpoints", "interrupted-*")
+"""What stays where it is in the folder of a job that was interrupted and begins anew."""
 
 
 class JobFailed(Exception):
@@ -61,13 +65,16 @@ class RecordedTask:
         trial, index, first = map(int, os.environ[JOB_VARIABLE].split("/"))
         if self._too_many_failures(storage, first):
             return None
-        reporter = JobReporter(storage, storage.job(trial, index), self.metrics[0] if self.pruner is not None else None)
+        job = storage.job(trial, index)
+        reporter = JobReporter(storage, job, self.metrics[0] if self.pruner is not None else None)
         if reporter.first_seed_was_pruned():
             reporter.end("pruned")
             return None
         hydra = HydraConfig.get()
         folder = os.path.relpath(hydra.runtime.output_dir, hydra.sweep.dir)
         reporter.update(state="running", began=time.time(), folder=folder, **this_process())
+        if job.restarts:
+            set_aside(Path(hydra.runtime.output_dir), job.restarts)
         with reporting_to(reporter):
             return self._run(config, reporter)
 
@@ -103,8 +110,22 @@ class RecordedTask:
             return False
         from sentexp.sweep.storage import jobs_of
 
-        jobs = (job for trial in storage.newest_trials(self.driver) for job in jobs_of(trial))
-        return sum(job.state == "failed" and job.number >= first for job in jobs) >= self.max_failures
+        trials = (trial for trial in storage.newest_trials(self.driver) if trial.number >= first)
+        return sum(job.state == "failed" for trial in trials for job in jobs_of(trial)) >= self.max_failures
+
+
+def set_aside(folder: Path, restarts: int) -> None:
+    """Move what an interrupted start of a job has left in its folder to `interrupted-N`, as it stood there.
+
+    The job begins anew and must not take these files for its own; what the store had not taken of the earlier run can
+    be recorded from there.
+    """
+    left = [path for path in folder.iterdir() if not any(path.match(pattern) for pattern in KEPT)]
+    if left:
+        place = folder / f"interrupted-{restarts}"
+        place.mkdir(exist_ok=True)
+        for path in left:
+            shutil.move(path, place / path.name)
 
 
 def _values(names: tuple[str, ...], returned: Any, metrics: Mapping[str, float]) -> tuple[float, ...]:

@@ -23,8 +23,9 @@ from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location
 class TrialQueue:
     """The trials that are missing, each created when its turn comes.
 
-    A trial whose jobs have not all ended well is tried again by a new one, which takes over the jobs that have. So no
-    two jobs have the same number or folder, and a launcher always gets consecutive numbers.
+    A trial whose jobs have not all ended well is tried again by a new one, which takes over the jobs that have. A job
+    that was interrupted goes into it with its number and folder; one that failed leaves them behind, for its log tells
+    why.
     """
 
     def __init__(self, request: SweepRequest, storage: SweepStorage, parent: Location | None) -> None:
@@ -33,9 +34,9 @@ class TrialQueue:
         self._parent = parent
         self._driver = request.manifest.id
         trials = storage.trials(self._driver)
-        self.first = max((job.number for trial in trials for job in jobs_of(trial)), default=-1) + 1
-        """Number of the first job of this start of the driver: earlier failures count no more."""
-        self._next_number = self.first
+        self.first = max((trial.number for trial in trials), default=-1) + 1
+        """Number of the first trial of this start of the driver: earlier failures count no more."""
+        self._next_number = max((job.number for trial in trials for job in jobs_of(trial)), default=-1) + 1
         self._known = newest(trials)
         settings = request.settings
         self._seeds = seeds_of(request)
@@ -109,7 +110,21 @@ class TrialQueue:
     def _retry(self, trial: FrozenTrial) -> list[JobRecord]:
         """Create a trial that supersedes another. Return its new jobs."""
         point, before = point_of(trial), jobs_of(trial)
-        new = self._new_jobs(point, [job.index for job in before if not job.is_done])
+        new = self._new_jobs(point, [job.index for job in before if job.state == "failed"])
+        new += [
+            JobRecord(
+                job.number,
+                point,
+                self._seeds[job.index],
+                "waiting",
+                job.folder,
+                index=job.index,
+                restarts=job.restarts + (job.began is not None),
+            )
+            for job in before
+            if not job.has_ended
+        ]
+        new.sort(key=lambda job: job.index)
         jobs = sorted([*(job for job in before if job.is_done), *new], key=lambda job: job.index)
         parameters, distributions = trial.params, trial.distributions
         if self._grid is not None:  # a grid that an earlier version began has none yet

@@ -54,9 +54,7 @@ def test_workers_that_die_at_their_start_cost_no_job(app) -> None:
     ended = app("x=0,1,2,3,4", "hydra/launcher=pool", "hydra.launcher.n_jobs=2")
     assert ended.status == 1
     assert ended.refused.count("\n") == 1
-    assert re.search(
-        r"hydra/launcher=pool: \d processes in a row ended before they took a job, the", ended.refused
-    )
+    assert re.search(r"hydra/launcher=pool: \d processes in a row ended before they took a job, the", ended.refused)
     assert "ImportError: no lib; once that is mended, go on with: " in ended.refused
     assert {job.state for job in app.results.jobs} == {"waiting"}
     (app.folder / "app.py").write_text(program)

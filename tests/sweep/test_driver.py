@@ -227,6 +227,32 @@ def test_jobs_that_would_write_into_one_folder_are_refused(app, arguments: list[
     assert not (app.folder / "multirun").exists()
 
 
+@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=pool", "hydra.launcher.n_jobs=1"]], ids=["basic", "pool"])
+def test_an_interrupted_job_begins_anew_with_its_number_in_its_folder(app, launcher: list[str]) -> None:
+    program = app.start("x=0,1", "sleep=60", *launcher)
+    until = time.monotonic() + 60
+    while not any('"running"' in path.read_text() for path in app.folder.glob("multirun/*/*/study.journal")):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    folder = app.sweep / "0"
+    for name in ("unrecorded.jsonl", "model/weights.pt", "reports/page.html", "checkpoints/1.pt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+    program.kill()
+    program.communicate()
+    manifest = app.sweep / "sweep.yaml"
+    manifest.write_text(manifest.read_text().replace("- sleep=60", "- sleep=0").replace("sleep: 60", "sleep: 0"))
+    ended = app("sweep.resume=latest")
+    assert ended.status == 0, ended.refused
+    assert [(job.number, job.folder, job.restarts) for job in app.results.jobs] == [(0, "0", 1), (1, "1", 0)]
+    left = {
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts
+    }
+    kept = {"app.log", "checkpoints/1.pt", *(["output.log"] if launcher else [])}
+    moved = {f"interrupted-1/{name}" for name in ("unrecorded.jsonl", "model/weights.pt", "reports/page.html")}
+    assert left == kept | moved
+
+
 TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.dim=8", "trainer.processes=1"]
 
 

@@ -44,7 +44,7 @@ def test_jobs_are_counted_by_their_state_and_the_best_point_is_a_mean_over_seeds
 def test_failures_of_an_earlier_start_are_waiting_to_be_tried_again(storage: SweepStorage) -> None:
     add(storage, 1, "failed")
     add(storage, 2, "failed")
-    progress = SweepProgress.of(storage.newest_trials("me"), total=2, direction="minimize", first=20)
+    progress = SweepProgress.of(storage.newest_trials("me"), total=2, direction="minimize", first=1)
     assert (progress.failed, progress.ended) == (1, 1)
     assert (progress.best_so_far(), progress.time_left(1)) == ("", "")
 

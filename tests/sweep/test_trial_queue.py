@@ -57,9 +57,9 @@ def test_trials_that_were_tried_least_often_come_first(storage: SweepStorage) ->
     assert (again.total, again.first) == (5, 4)
     jobs = [job for jobs in again.missing() for job in jobs]
     # never begun, never created, interrupted, failed
-    expected = [(4, "seed=4"), (5, "seed=5"), (6, "seed=2"), (7, "seed=1")]
+    expected = [(3, "seed=4"), (4, "seed=5"), (1, "seed=2"), (5, "seed=1")]
     assert [(job.number, str(job.point)) for job in jobs] == expected
-    assert [jobs_of(trial)[0].number for trial in storage.newest_trials("me")] == [2, 4, 5, 6, 7]
+    assert [jobs_of(trial)[0].number for trial in storage.newest_trials("me")] == [2, 3, 4, 1, 5]
 
 
 def test_a_retry_takes_over_the_jobs_that_ended_well(storage: SweepStorage) -> None:
@@ -69,14 +69,33 @@ def test_a_retry_takes_over_the_jobs_that_ended_well(storage: SweepStorage) -> N
     end(storage, first[1], "failed")
     again = queue(storage, *arguments)
     *_, (retried,) = again.missing()
-    assert (retried.number, retried.index, retried.seed) == (6, 1, 1)
+    assert (retried.number, retried.index, retried.seed) == (4, 1, 1)
     kept, new = jobs_of(storage.trial(retried.trial))
     assert (kept.number, kept.values) == (0, (1.0,))
     assert new == retried
     assert storage.trial(retried.trial).params == {"model.num_layers": 2}
     assert again.overrides_of(retried) == [
-        "model.num_layers=2", "seed=1", f"++hydra.job.env_set.SENTEXP_SWEEP_JOB='{retried.trial}/1/4'",
+        "model.num_layers=2", "seed=1", f"++hydra.job.env_set.SENTEXP_SWEEP_JOB='{retried.trial}/1/2'",
     ]  # fmt: skip
+
+
+def test_a_job_that_was_interrupted_keeps_its_number_and_folder(storage: SweepStorage) -> None:
+    arguments = ["model.num_layers=2,3", "sweep.seeds=3"]
+    first, _ = queue(storage, *arguments).missing()
+    for job, state in zip(first, ("failed", "running", "waiting"), strict=True):
+        storage.write(replace(job, state=state, began=1.0, folder=f"at {job.number}"))
+    again = queue(storage, *arguments)
+    never, interrupted = again.missing()
+    assert [(job.number, job.folder, job.restarts) for job in never] == [(3, "3", 0), (4, "4", 0), (5, "5", 0)]
+    assert [(job.number, job.folder, job.restarts) for job in interrupted] == [
+        (6, "6", 0),
+        (1, "at 1", 1),
+        (2, "at 2", 1),
+    ]
+    assert [job.seed for job in interrupted] == [0, 1, 2]
+    storage.write(replace(interrupted[1], state="running", began=2.0))
+    _, interrupted = queue(storage, *arguments).missing()
+    assert [(job.number, job.restarts) for job in interrupted] == [(6, 0), (1, 2), (2, 1)]
 
 
 def test_a_search_draws_what_is_left_of_its_trials(storage: SweepStorage) -> None:
