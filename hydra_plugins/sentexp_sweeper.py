@@ -12,6 +12,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from sentexp.redact import without_passwords
+
 log = logging.getLogger("sentexp.sweep")
 
 
@@ -30,7 +32,7 @@ class SentexpSweeper(Sweeper):
         self._config = config
 
     def sweep(self, arguments: list[str]) -> Any:
-        log.info("start of a sweep: %s", " ".join(arguments))  # importing what follows takes seconds
+        log.info("start of a sweep: %s", " ".join(without_passwords(arguments)))  # importing what follows takes seconds
         from sentexp.report.sweep.folder import write_sweep_report
         from sentexp.sweep.driver import sweep
 

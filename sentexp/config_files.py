@@ -213,12 +213,35 @@ def shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
+class Reference(str):
+    """A text that is a reference to an environment variable, also after it was written and composed again."""
+
+
+def keeping_references(resolved: Any, raw: Any, variable: str = "", kind: type[str] = Reference) -> Any:
+    """Return resolved values with the references to environment variables of their `raw` form, as texts of a kind.
+
+    The pattern `variable` is searched for in the names of the variables.
+    """
+    if isinstance(raw, str) and re.search(rf"\$\{{oc\.env:\s*[^,}}]*?{variable}", raw):
+        return kind(raw)
+    if isinstance(raw, Mapping) and isinstance(resolved, Mapping):
+        return {key: keeping_references(inner, raw.get(key), variable, kind) for key, inner in resolved.items()}
+    if isinstance(raw, list) and isinstance(resolved, list):
+        return [keeping_references(*both, variable, kind) for both in zip(resolved, raw, strict=True)]
+    return resolved
+
+
 def literal_yaml(values: Mapping[str, Any]) -> str:
-    """Return plain values as YAML from which they are composed again as they are: `${` in a text is no reference."""
+    """Return plain values as YAML from which they are composed again as they are.
+
+    `${` in a text is no reference, unless it is a Reference.
+    """
     return OmegaConf.to_yaml(OmegaConf.create(_escaped(dict(values))))
 
 
 def _escaped(value: Any) -> Any:
+    if isinstance(value, Reference):
+        return str(value)
     if isinstance(value, str):
         return value.replace("${", "\\${")
     if isinstance(value, dict):

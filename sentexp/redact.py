@@ -14,6 +14,10 @@ PASSWORD_PATTERN = r"(?i:(?<=://)(?!/)([^:@?\s]*):[^?\s]*@|([?&]\w*(?:passw|pwd)
 and of `?password=...`."""
 
 
+SECRET_NAME = r"(?i:pass(?:w|phrase)|token|secret|credential|key)"
+"""Regular expression that is found in the names of environment variables with a secret. One too many does no harm."""
+
+
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return each leaf by its dotted key, as the command line writes it: null, true, 0.001, a list in brackets.
 

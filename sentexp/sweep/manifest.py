@@ -54,7 +54,8 @@ class Manifest:
         """Write the file, whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(folder / FILE) as unfinished:
-            unfinished.write_text(yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True), encoding="utf-8")
+            text = yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True)
+            unfinished.write_text(text, encoding="utf-8")
 
     @staticmethod
     def read(folder: Path) -> Manifest:

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from sentexp.errors import Pruned, SentexpError, Terminated, one_line
+from sentexp.redact import without_passwords
 from sentexp.sweep import trust
 from sentexp.sweep.job_reporter import JobReporter, reporting_to
 from sentexp.sweep.orphans import this_process
@@ -73,6 +74,7 @@ class RecordedTask:
         hydra = HydraConfig.get()
         folder = os.path.relpath(hydra.runtime.output_dir, hydra.sweep.dir)
         reporter.update(state="running", began=time.time(), folder=folder, **this_process())
+        _redact(Path(hydra.runtime.output_dir) / str(hydra.output_subdir))
         if job.restarts:
             set_aside(Path(hydra.runtime.output_dir), job.restarts)
         with reporting_to(reporter):
@@ -112,6 +114,14 @@ class RecordedTask:
 
         trials = (trial for trial in storage.newest_trials(self.driver) if trial.number >= first)
         return sum(job.state == "failed" for trial in trials for job in jobs_of(trial)) >= self.max_failures
+
+
+def _redact(folder: Path) -> None:
+    """Take passwords that a file of the user's brought along out of what Hydra has written of the configuration."""
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if without_passwords(text) != text:
+            path.write_text(without_passwords(text), encoding="utf-8")
 
 
 def set_aside(folder: Path, restarts: int) -> None:

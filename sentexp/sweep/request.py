@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sentexp.config import choices_of, typed_section
+from sentexp.config_files import keeping_references
 from sentexp.errors import SentexpError
 from sentexp.explain import explain, missing_key
-from sentexp.redact import without_passwords
+from sentexp.redact import SECRET_NAME, without_passwords
 from sentexp.schema import SweepConfig
 from sentexp.sweep import trust
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
 from sentexp.sweep.options import typed_for_hydra
+from sentexp.sweep.passwords import in_environment, refuse_forgotten
 from sentexp.sweep.plan import Plan
 from sentexp.sweep.point import Point
 from sentexp.tracking.environment import program
@@ -63,6 +66,7 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
     Raises SentexpError for wrong settings, and on resume for what differs from the recorded sweep.
     """
     settings = typed_section(config.sweep, SweepConfig, "sweep.")
+    arguments, config = _without_typed_passwords(arguments, config, loader)
     if settings.resume is not None:
         return _resumed(settings.resume, arguments, config, loader, trusted=settings.trust)
     folder = Path(config.hydra.sweep.dir).absolute()
@@ -71,6 +75,22 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
     plan = Plan.of(arguments, settings.space, config, loader)
     manifest = _manifest(folder, arguments, config, settings, plan)
     return SweepRequest(folder, _with_folder(config, folder), settings, plan, manifest, resumed=False)
+
+
+def _without_typed_passwords(
+    arguments: Sequence[str], config: DictConfig, loader: ConfigLoader
+) -> tuple[Sequence[str], DictConfig]:
+    """Return the same arguments and configuration with references in the place of values that hold a password."""
+    hidden, typed = in_environment(arguments), typed_for_hydra(config)
+    hidden_of_hydra = in_environment(typed)
+    if [*hidden, *hidden_of_hydra] == [*arguments, *typed]:
+        return arguments, config
+    composed = loader.load_configuration(
+        config.hydra.job.config_name, [*hidden_of_hydra, *hidden], run_mode=RunMode.MULTIRUN
+    )
+    OmegaConf.copy_cache(from_config=config, to_config=composed)  # the time that is in the folder's name
+    HydraConfig.instance().set_config(composed)  # for it goes to other processes
+    return hidden, composed
 
 
 def _resumed(
@@ -83,6 +103,7 @@ def _resumed(
     typed = [*typed_for_hydra(config), *arguments]
     hydra_arguments = merged_hydra(manifest.hydra_arguments, typed_for_hydra(config))
     arguments = merged(manifest.arguments, arguments)
+    refuse_forgotten([*hydra_arguments, *arguments], resume)
     if not trusted:  # this early: the search path is imported from
         trust.refuse((one for one in trust.may_run_code([*hydra_arguments, *arguments]) if one not in typed), resume)
     now = loader.load_configuration(
@@ -221,7 +242,9 @@ def _recorded(config: DictConfig) -> dict[str, Any]:
     without_hydra = config.copy()
     with open_dict(without_hydra):
         without_hydra.pop("hydra", None)
-    return without_passwords(_values_of(without_hydra))  # the environment may have brought one into an address
+    resolved, raw = _values_of(without_hydra), OmegaConf.to_container(without_hydra)
+    # the environment may have brought one into an address
+    return without_passwords(keeping_references(resolved, raw, SECRET_NAME, str))
 
 
 def _varying(plan: Plan) -> dict[str, str]:

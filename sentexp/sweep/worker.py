@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sentexp.errors import Terminated, one_line
 from sentexp.private_interfaces import return_value
-from sentexp.redact import without_passwords
+from sentexp.redact import SECRET_NAME, without_passwords
 
 CARRIED = ("SENTEXP_", "MLFLOW_")
 """Prefixes of the driver's environment variables that a process on another machine would not see."""
@@ -100,7 +101,7 @@ def _unpack(packed: bytes | None) -> DictConfig | None:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    return name.endswith(("PASSWORD", "TOKEN")) or without_passwords(value) != value
+    return re.search(SECRET_NAME, name) is not None or without_passwords(value) != value
 
 
 @functools.lru_cache(maxsize=1)  # a process may run many jobs, and Hydra's state brings a scan of all its plugins

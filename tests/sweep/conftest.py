@@ -34,6 +34,8 @@ def task(config):
     time.sleep(config.sleep)
     with open("ran.txt", "a") as file:
         file.write(f"{config.x} {config.y} {config.seed}\\n")
+    if "address" in config:
+        Path("address.txt").write_text(config.address)
     fates = dict(word.split(":") for word in config.fates.split())
     fate = None if Path("mended").exists() else fates.get(str(config.x))
     if fate == "raise":

@@ -17,6 +17,8 @@ def test_passwords_of_the_environment_are_left_out_of_what_is_written_to_disk(mo
     secrets = {
         "SENTEXP_STORAGE_PASSWORD": "opensesame",
         "MLFLOW_TRACKING_TOKEN": "0123",
+        "MLFLOW_CRYPTO_KEK_PASSPHRASE": "opensesame",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "opensesame",
         "MLFLOW_TRACKING_URI": "https://ann:opensesame@tracking.example",
     }
     for name, value in {**secrets, "SENTEXP_PLACE": "here", "ELSEWHERE": "there"}.items():

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sentexp.config_files import conf_dir, literal_yaml
+from sentexp.config_files import conf_dir, keeping_references, literal_yaml
 from sentexp.report.sweep.points import describe_point
 from sentexp.report.sweep.tables import format_mean_and_deviation
 from sentexp.sweep.job_record import JobRecord
@@ -55,9 +55,14 @@ def write_best(results: SweepResults) -> Path | None:
 
 
 def _ran_with(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read a job's resolved configuration and the option of each of its groups from Hydra's files in `folder`."""
+    """Read a job's configuration and the option of each of its groups from Hydra's files in `folder`.
+
+    It is resolved, apart from references to environment variables.
+    """
     loaded = OmegaConf.load(folder / "config.yaml")
     config: dict[str, Any] = OmegaConf.to_container(loaded, resolve=True)  # type: ignore[assignment]
+    # what the environment said may be of this machine alone, or a secret
+    config = keeping_references(config, OmegaConf.to_container(loaded))
     config = {key: value for key, value in config.items() if key not in LEFT_OUT}
     runtime = OmegaConf.load(folder / "hydra.yaml")
     assert isinstance(runtime, DictConfig)
