@@ -23,7 +23,7 @@ from omegaconf import MISSING
 from sentexp.embedding import catalogue, dimension
 from sentexp.errors import did_you_mean, nearest_path, one_line
 from sentexp.imports import import_object
-from sentexp.redact import PASSWORD_PATTERN
+from sentexp.redact import PASSWORD_PATTERN, shown
 from sentexp.text import LONGEST_REVIEW
 
 
@@ -658,14 +658,14 @@ class SweepConfig:
     """Points tried at random before the sampler learns from results and the median pruner stops jobs."""
     reduction_factor: int = key(at_least=2)
     """With successive_halving and hyperband, one job in so many goes on."""
-    seeds: int = key(at_least=1)
+    seeds: int = key(at_least=1, at_most=10_000)
     """Jobs per point, with seed, seed+1, ..."""
     max_failures: Optional[int] = key(at_least=1)
     """Failed jobs after which the sweep stops."""
     n_jobs: Optional[int] = key(at_least=1)
     """Jobs of a search that run at the same time."""
     storage: Optional[str] = key(
-        pattern=rf"(?!.*{PASSWORD_PATTERN}).*",
+        pattern=rf"(?!.*{PASSWORD_PATTERN}).+",
         expected="a database URL without its password (which SENTEXP_STORAGE_PASSWORD holds), a journal file",
     )
     """Journal file or database URL of a search that several drivers share. A sweep is recorded, so it is no place for
@@ -699,10 +699,10 @@ class SweepConfig:
     def problems(self) -> Iterator[str]:
         for name, value in (("metric", self.metric), ("direction", self.direction)):
             listed = value if isinstance(value, list) else [value]
-            if not listed or not all(isinstance(one, str) for one in listed):
-                yield f"sweep.{name}={value}: expected a text, or a list of texts such as [a,b]"
+            if not listed or not all(isinstance(one, str) and one for one in listed):
+                yield f"sweep.{name}={shown(value)}: expected a text, or a list of texts such as [a,b]"
         if not isinstance(self.space, Mapping) or not all(isinstance(text, str) for text in self.space.values()):
-            yield f"sweep.space={self.space}: expected keys, each with a text such as choice(1,2)"
+            yield f"sweep.space={shown(self.space)}: expected keys, each with a text such as choice(1,2)"
         for direction in self.directions:
             if direction not in DIRECTIONS:
                 expected = f"not one of {', '.join(DIRECTIONS)}{did_you_mean(direction, DIRECTIONS)}"

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from sentexp.atomic import whole_file
-from sentexp.errors import CannotStart, SentexpError, SweepFailed
+from sentexp.errors import CannotStart, SentexpError, SweepFailed, one_line
 from sentexp.redact import without_passwords
 from sentexp.sweep import orphans, search
 from sentexp.sweep.dispatcher import Dispatcher
@@ -187,7 +187,10 @@ def _tracker(config: DictConfig) -> Tracker:
 @contextmanager
 def _only_driver(folder: Path) -> Iterator[None]:
     """Hold the folder for this driver. Raises SentexpError if another driver works in it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise SentexpError(f"hydra.sweep.dir={folder}: no folder can be made there ({one_line(error)})") from error
     try:
         with FileLock(folder / "driver.lock", timeout=0):
             yield

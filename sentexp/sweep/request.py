@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from sentexp.config import choices_of, typed_section
 from sentexp.config_files import keeping_references
@@ -70,6 +71,10 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
     if settings.resume is not None:
         return _resumed(settings.resume, arguments, config, loader, trusted=settings.trust)
     folder = Path(config.hydra.sweep.dir).absolute()
+    if folder == Path.cwd():
+        raise SentexpError(
+            f"hydra.sweep.dir={config.hydra.sweep.dir}: the current folder; expected one of the sweep's own"
+        )
     if (folder / "sweep.yaml").exists():
         raise SentexpError(f"hydra.sweep.dir={folder}: holds a sweep; expected another one, or sweep.resume={folder}")
     plan = Plan.of(arguments, settings.space, config, loader)
@@ -148,7 +153,7 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
     with some values of the other keys passes: a combination that cannot work makes a failed job. Returns the request
     with what was learnt of the code that it names.
     """
-    check: Callable[[DictConfig], object] | None = get_method(checker) if checker is not None else None
+    check = _function(checker) if checker is not None else None
     seen: dict[Point, Exception | None] = {}
     code = trust.may_run_code(request.manifest.hydra_arguments)
 
@@ -178,6 +183,14 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
     return replace(request, needs_trust=bool(code))
 
 
+def _function(checker: str) -> Callable[[DictConfig], object]:
+    try:
+        return get_method(str(checker))
+    except (ImportError, ValueError) as error:
+        expected = "expected the dotted path of one, or null"
+        raise SentexpError(f"hydra.sweeper.check={checker}: no such function; {expected}") from error
+
+
 def _composed(request: SweepRequest, loader: ConfigLoader, point: Point) -> DictConfig:
     """Compose the configuration of the jobs at a point, apart from their seed and from Hydra's section."""
     composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
@@ -203,9 +216,13 @@ def check_folders(request: SweepRequest, loader: ConfigLoader) -> None:
     for point, seed in sorted(jobs, key=str):
         job = [*request.plan.overrides_of(point), *([] if seed is None else [f"seed={seed}"])]
         try:
-            folder = str(OmegaConf.select(loader.load_sweep_config(request.config, job), "hydra.sweep.subdir"))
+            composed = loader.load_sweep_config(request.config, job)
         except Exception:  # it fails on its own: `check_points` has let it pass
             continue
+        try:
+            folder = str(OmegaConf.select(composed, "hydra.sweep.subdir"))
+        except OmegaConfBaseException as error:
+            raise SentexpError(f"hydra.sweep.subdir={sweep['subdir']}: {str(error).splitlines()[0]}") from error
         told = f"{point}{'' if seed is None else f' seed={seed}'}".strip()
         if folder in taken:
             raise SentexpError(

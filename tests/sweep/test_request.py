@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
 from sentexp.config import conf_dir, typed_section
 from sentexp.errors import SentexpError
 from sentexp.schema import SweepConfig
+from sentexp.sweep.driver import _only_driver
 from sentexp.sweep.plan import Plan
-from sentexp.sweep.request import SweepRequest, check_points
+from sentexp.sweep.request import SweepRequest, check_folders, check_points, sweep_request
 
 
 @pytest.mark.slow
@@ -53,6 +55,52 @@ def test_mistakes_end_with_one_line_before_anything_is_left_behind(app, argument
     assert len(ended.refused.splitlines()) == 1
     assert words in ended.refused
     assert not (app.folder / "multirun").exists()
+
+
+def request_of(*arguments: str) -> SweepRequest:
+    """Return what the command line asks for, checked as the driver checks it."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", list(arguments), RunMode.MULTIRUN)
+        typed = [word for word in arguments if not word.startswith("hydra")]
+        request = check_points(sweep_request(typed, config, loader), loader, config.hydra.sweeper.check)
+        check_folders(request, loader)
+        return request
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("sweep.metric=3", "sweep.metric=3: expected a text"),
+        ("sweep.metric=null", "sweep.metric=null: expected a text"),
+        ("sweep.metric=true", "sweep.metric=true: expected a text"),
+        ("sweep.metric=${seed}", "sweep.metric=0: expected a text"),
+        ("sweep.metric=''", "sweep.metric=: expected a text"),
+        ("sweep.metric=[a,null]", "sweep.metric=['a', None]: expected a text"),
+        ("sweep.metric=${nosuch}", "sweep.metric: Interpolation key 'nosuch' not found"),
+        ("sweep.direction=null", "sweep.direction=null: expected a text"),
+        ("sweep.space=null", "sweep.space=null: expected keys"),
+        ("sweep.seeds=99999999999", "sweep.seeds=99999999999: expected a whole number from 1 to 10000"),
+        ("sweep.storage=''", "sweep.storage=: expected a database URL"),
+        ("sweep.trust=maybe", "sweep.trust=maybe: expected true or false"),
+        ("hydra.sweep.dir=''", "hydra.sweep.dir=: the current folder; expected one of the sweep's own"),
+        ("hydra.sweep.subdir=${nosuch}", "hydra.sweep.subdir=${nosuch}: Interpolation key 'nosuch' not found"),
+        ("hydra.sweeper.check=3", "hydra.sweeper.check=3: no such function"),
+        ("hydra.sweeper.check=no.such", "hydra.sweeper.check=no.such: no such function"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_in_one_line(argument: str, told: str) -> None:
+    with pytest.raises(SentexpError) as error:
+        request_of("seed=1,2", argument)
+    assert str(error.value).startswith(told)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc/x", "'a\0b'"])
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(folder: str) -> None:
+    with pytest.raises(SentexpError, match="no folder can be made there") as error, _only_driver(Path(folder)):
+        pass
+    assert "\n" not in str(error.value)
 
 
 def test_a_storage_that_is_another_file_is_refused_untouched(app) -> None:
