@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentexp.config import compose, conf_dir
-from sentexp.config_files import options_with, own_folders
+from sentexp.config_files import keeping_references, literal_yaml, options_with, own_folders
 from sentexp.errors import SentexpError
 
 
@@ -140,3 +140,14 @@ def test_the_options_that_have_a_key_are_known_with_what_they_build_on(tmp_path:
     assert options_with("model.cell", [tmp_path]) == ["a", "b", "gru", "lstm"]
     assert options_with("optimizer.momentum", []) == ["rmsprop", "sgd"]
     assert options_with("model.defaults", [tmp_path]) == options_with("seed", []) == options_with("a.b", []) == []
+
+
+def test_references_to_the_environment_stay_where_they_are_asked_for() -> None:
+    raw = {"a": "${oc.env:TOKEN}", "b": {"c": ["${oc.env:PLACE,x}/y", "${a}"]}, "d": "${b}"}
+    resolved = {"a": "1", "b": {"c": ["x/y", "1"]}, "d": {"c": ["x/y", "1"]}}
+    kept = {"a": "${oc.env:TOKEN}", "b": {"c": ["${oc.env:PLACE,x}/y", "1"]}, "d": resolved["d"]}
+    assert keeping_references(resolved, raw) == kept
+    assert keeping_references(resolved, raw, "TOKEN") == {**resolved, "a": "${oc.env:TOKEN}"}
+    assert literal_yaml(keeping_references({"a": "1", "b": "${x}"}, {"a": "${oc.env:A}", "b": "${x}"})) == (
+        "a: ${oc.env:A}\nb: \\${x}\n"
+    )

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from sentexp.sweep.dispatcher import Dispatcher
+from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.point import Point
 
 FLAKY = """
 from hydra_plugins.sentexp_launchers.pool_launcher import PoolLauncher
@@ -45,6 +51,16 @@ def test_a_launcher_that_fails_fails_the_jobs_that_it_took(app) -> None:
     assert "RuntimeError: no more today" in ended.refused
     assert app("sweep.resume=latest", "hydra/launcher=pool").status == 0
     assert [job.state for job in app.results.jobs] == ["finished"] * 5
+
+
+def test_a_launcher_that_takes_lists_gets_numbers_that_follow_each_other() -> None:
+    dispatcher: Any = Dispatcher.__new__(Dispatcher)
+    numbers = ([3], [4], [1], [5, 6])  # the third was interrupted, and keeps its number
+    missing = [[JobRecord(number, Point(()), None, "waiting", str(number)) for number in some] for some in numbers]
+    dispatcher._queue = SimpleNamespace(missing=lambda: iter(missing))
+    dispatcher._settings = SimpleNamespace(is_search=False)
+    dispatcher._runs_here = False
+    assert [[job.number for job in batch] for batch in dispatcher._batches()] == [[3, 4], [1], [5, 6]]
 
 
 def test_workers_that_die_at_their_start_cost_no_job(app) -> None:
