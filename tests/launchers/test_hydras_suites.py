@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from driving import LAUNCHERS
 from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, LauncherTestSuite
@@ -19,9 +21,11 @@ class TestLaunchers(LauncherTestSuite):
         return [FOUND, "hydra.job.chdir=true"]  # which the suite's tests expect, as Hydra 1.1 did
 
     @pytest.fixture(autouse=True)
-    def _no_resolver_left(self):
+    def _nothing_left(self):
         yield
         OmegaConf.clear_resolver("my_custom_resolver")
+        if "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
 
 
 @pytest.mark.slow
