@@ -28,7 +28,7 @@ JOB_VARIABLE = "SENTEXP_SWEEP_JOB"
 """Environment variable that tells a job which one it is, as TRIAL/INDEX/FIRST: its trial, its index there, and the
 number of the first trial of this start of the driver."""
 
-KEPT = ("*.log", ".hydra", "checkpoints", "interrupted-*")
+KEPT = ("*.log", ".hydra", "interrupted-*")
 """What stays where it is in the folder of a job that was interrupted and begins anew."""
 
 
