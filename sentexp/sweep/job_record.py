@@ -77,7 +77,8 @@ class JobRecord:
     def to_dict(self) -> dict[str, Any]:
         """Return what is stored: every field that has a value, apart from TOLD_BY_TRIAL."""
         stored = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in TOLD_BY_TRIAL}
-        return {name: value for name, value in stored.items() if name == "seed" or value not in (None, {}, [])}
+        stored = {name: value for name, value in stored.items() if name == "seed" or value not in (None, {}, [])}
+        return stored if self.restarts else {name: value for name, value in stored.items() if name != "restarts"}
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any], *, point: Point, trial: int, index: int) -> JobRecord:
