@@ -209,6 +209,7 @@ def run(
         except Pruned as pruned:
             record.set_tags({"pruned": pruned.epoch})
             log.info("pruned after epoch %d", pruned.epoch)
+            checkpoints.end()
             return None
         if rank() > 0:
             return None

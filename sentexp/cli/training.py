@@ -119,6 +119,7 @@ def _main(composed: DictConfig) -> float | None:
                 config,
                 output_dir=output_dir,
                 name=reporter.name if reporter is not None else None,
+                resume=output_dir if reporter is not None and checkpoint_files.there(output_dir) else None,
                 on_start=reporter.begin if reporter is not None else None,
                 on_epoch=reporter.epoch if reporter is not None else None,
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from sentexp import checkpoint_files
 from sentexp.errors import Pruned, SentexpError, Terminated, one_line
 from sentexp.redact import without_passwords
 from sentexp.sweep import trust
@@ -75,7 +76,8 @@ class RecordedTask:
         folder = os.path.relpath(hydra.runtime.output_dir, hydra.sweep.dir)
         reporter.update(state="running", began=time.time(), folder=folder, **this_process())
         _redact(Path(hydra.runtime.output_dir) / str(hydra.output_subdir))
-        if job.restarts:
+        # with a checkpoint, its training goes on among its own files
+        if job.restarts and not checkpoint_files.there(Path(hydra.runtime.output_dir)):
             set_aside(Path(hydra.runtime.output_dir), job.restarts)
         with reporting_to(reporter):
             return self._run(config, reporter)

@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -257,7 +258,6 @@ TINY = ["data.size=200", "trainer.epochs=1", "model.hidden_size=8", "embedding.d
 
 @pytest.mark.slow
 def test_mlflow_has_one_parent_run_with_a_child_per_job(tmp_path: Path) -> None:
-    import sys
 
     from mlflow import MlflowClient
 
@@ -321,3 +321,49 @@ def test_a_dry_run_lists_the_jobs_that_the_sweep_would_run_and_leaves_nothing(ap
     searched = app("x=int(interval(1,9))", "sweep.sampler=tpe", "sweep.n_trials=7", "sweep.dry_run=true")
     assert "7 jobs at points that tpe chooses from:\n  x=int(interval(1,9))" in searched.said
     assert "expected without sweep.resume=latest" in app("sweep.resume=latest", "sweep.dry_run=true").refused
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "launcher"),
+    [(signal.SIGKILL, []), (signal.SIGINT, ["hydra/launcher=pool", "hydra.launcher.n_jobs=1"])],
+    ids=["killed", "interrupted, pool"],
+)
+def test_an_interrupted_job_goes_on_from_its_own_checkpoint(number: int, launcher: list[str], tmp_path: Path) -> None:
+    import torch
+    from mlflow import MlflowClient
+
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "HYDRA"))}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "SENTEXP_CACHE_DIR": str(tmp_path / "cache")}
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "sentexp", "-m", *arguments],
+            cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(*arguments: str) -> None:
+        program = start(*arguments)
+        _, errors = program.communicate(timeout=300)
+        assert program.returncode == 0, errors
+
+    arguments = ["seed=1,2", *TINY, "data.size=1000", "trainer.epochs=12", "trainer.checkpoint_minutes=0"]
+    arguments += ["model.output_dropout=0.3", "evaluation.baseline=false", "tracking.system_metrics=false", *launcher]
+    run(*arguments, "hydra.sweep.dir=whole")
+    program = start(*arguments, "hydra.sweep.dir=cut")
+    until = time.monotonic() + 120
+    while not list((tmp_path / "cut" / "0" / "checkpoints").glob("step-000000001*.json")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    program.send_signal(number)
+    program.communicate(timeout=60)
+    run("sweep.resume=cut")
+    assert "resume: after step" in (tmp_path / "cut" / "0" / "sentexp.log").read_text()
+    for job in ("0", "1"):
+        ours, theirs = (torch.load(tmp_path / one / job / "model" / "weights.pt") for one in ("cut", "whole"))
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert not list((tmp_path / "cut").rglob("checkpoints"))
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name("sentexp").experiment_id])  # type: ignore[union-attr]
+    assert len(runs) == 6  # two sweeps of two jobs each
+    assert {run.info.status for run in runs} == {"FINISHED"}
