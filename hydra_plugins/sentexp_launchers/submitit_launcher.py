@@ -13,7 +13,9 @@ import uuid
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
@@ -23,9 +25,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.sentexp_launchers.extras import require
-from sentexp.errors import SentexpError
+from sentexp.errors import SentexpError, Terminated
 from sentexp.machine.cores import share_cores, thread_limits
-from sentexp.machine.signals import interrupts_ignored, unwind_on_sigterm
+from sentexp.machine.signals import CLUSTERS_SIGNALS, interrupts_ignored, unwind_on_sigterm
 from sentexp.sweep import worker
 from sentexp.sweep.orphans import FOLDER, START
 from sentexp.sweep.side_by_side import in_order, side_by_side
@@ -118,7 +120,7 @@ class SubmititLauncher(Launcher):
         self._folder.mkdir(exist_ok=True)
 
     def _submit(self, executor: AutoExecutor, arguments: list[tuple[Any, ...]]) -> list[Job[bytes]]:
-        return executor.map_array(_run, *zip(*arguments, strict=True))
+        return executor.map_array(_Job(), *zip(*arguments, strict=True))
 
 
 class LocalLauncher(SubmititLauncher):
@@ -196,13 +198,40 @@ class SlurmLauncher(SubmititLauncher):
             subprocess.run(["scancel", *arrays], check=False)
 
 
-def _run(packed: bytes, overrides: Sequence[str], number: int, lock: str | None) -> bytes:
-    from submitit import JobEnvironment
+class _Job:
+    """What submitit runs. A job that is preempted, or has had its time, is put back into the queue.
 
-    unwind_on_sigterm()  # submitit ignores SIGTERM
-    if lock is not None:
-        threading.Thread(target=_end_with_driver, args=(lock,), daemon=True).start()
-    return worker.run(packed, overrides, number, JobEnvironment().job_id)
+    It begins again with the same arguments, and its training goes on from its checkpoint.
+    """
+
+    def __call__(self, packed: bytes, overrides: Sequence[str], number: int, lock: str | None) -> bytes:
+        from submitit import JobEnvironment
+
+        unwind_on_sigterm()  # submitit ignores SIGTERM
+        _unwind_on_preemption()
+        if lock is not None:
+            threading.Thread(target=_end_with_driver, args=(lock,), daemon=True).start()
+        return worker.run(packed, overrides, number, JobEnvironment().job_id)
+
+    def checkpoint(self, *arguments: Any) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, *arguments)
+
+
+def _unwind_on_preemption() -> None:
+    """Let the exit by which submitit ends a job that it has put back be an interruption, not a failure of the job."""
+
+    def put_back(number: int, frame: FrameType | None, *, by_submitit: Any) -> None:
+        try:
+            by_submitit(number, frame)
+        except SystemExit as error:
+            raise Terminated(error.code) from error
+
+    for number in CLUSTERS_SIGNALS:
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, partial(put_back, by_submitit=handler))
 
 
 def _end_with_driver(lock: str) -> None:

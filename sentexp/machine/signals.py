@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 from sentexp.errors import Terminated
 
+CLUSTERS_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+"""By which a cluster tells a job that it is to be preempted or has had its time; submitit sets a handler for one."""
+
 
 def unwind_on_sigterm() -> None:
     """Let SIGTERM raise Terminated in the main thread from now on: it unwinds like Ctrl-C, so the end is recorded."""
@@ -35,7 +38,7 @@ class Delayed:
         """Put off interrupts from now on, outside the main thread none."""
         if threading.current_thread() is not threading.main_thread():
             return
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *CLUSTERS_SIGNALS)}
         self._handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
         for number in self._handlers:
             signal.signal(number, self._remember)
@@ -67,7 +70,7 @@ class Delayed:
 
 @contextmanager
 def interrupts_later() -> Iterator[Delayed]:
-    """Delay the first SIGINT or SIGTERM until the end of the block; a second one takes effect at once.
+    """Delay the first SIGINT, SIGTERM or cluster's signal until the end of the block; a second takes effect at once.
 
     Half-way through a write it would leave the database's connection in the middle of a transaction, and the run's end
     could not be recorded on it; half-way through a step of a training it would leave weights that belong to no step.

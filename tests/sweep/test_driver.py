@@ -326,8 +326,12 @@ def test_a_dry_run_lists_the_jobs_that_the_sweep_would_run_and_leaves_nothing(ap
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "launcher"),
-    [(signal.SIGKILL, []), (signal.SIGINT, ["hydra/launcher=pool", "hydra.launcher.n_jobs=1"])],
-    ids=["killed", "interrupted, pool"],
+    [
+        (signal.SIGKILL, []),
+        (signal.SIGINT, ["hydra/launcher=pool", "hydra.launcher.n_jobs=1"]),
+        (signal.SIGUSR2, ["hydra/launcher=submitit_local", "hydra.launcher.n_jobs=1"]),
+    ],
+    ids=["killed", "interrupted, pool", "preempted, submitit"],
 )
 def test_an_interrupted_job_goes_on_from_its_own_checkpoint(number: int, launcher: list[str], tmp_path: Path) -> None:
     import torch
@@ -355,9 +359,14 @@ def test_an_interrupted_job_goes_on_from_its_own_checkpoint(number: int, launche
     while not list((tmp_path / "cut" / "0" / "checkpoints").glob("step-000000001*.json")):
         assert time.monotonic() < until
         time.sleep(0.02)
-    program.send_signal(number)
-    program.communicate(timeout=60)
-    run("sweep.resume=cut")
+    if number == signal.SIGUSR2:  # a cluster tells the job alone, whose sweep goes on
+        os.kill(int(re.findall(r'"pid":(\d+)', (tmp_path / "cut" / "study.journal").read_text())[-1]), number)
+        _, errors = program.communicate(timeout=300)
+        assert program.returncode == 0, errors
+    else:
+        program.send_signal(number)
+        program.communicate(timeout=60)
+        run("sweep.resume=cut")
     assert "resume: after step" in (tmp_path / "cut" / "0" / "sentexp.log").read_text()
     for job in ("0", "1"):
         ours, theirs = (torch.load(tmp_path / one / job / "model" / "weights.pt") for one in ("cut", "whole"))
