@@ -57,7 +57,7 @@ def _out_of_memory(error: Exception, config: Config) -> str | None:
         much = f", {int(figure) / 1e9:.1f} GB in one piece" if figure.isdecimal() else f", {figure} in one piece"
     sizes = {key: value for key in SIZES if isinstance(value := _value_of(config, key), int)}
     largest = ", ".join(f"{key}={sizes[key]}" for key in sorted(sizes, key=sizes.__getitem__, reverse=True))
-    return f"out of memory{much}; expected smaller sizes ({largest})"
+    return f"out of memory{much}; expected trainer.on_oom=halve, or smaller sizes ({largest})"
 
 
 def _value_of(config: Config, key: str) -> Any:

@@ -19,7 +19,7 @@ KEY = "trainer.resume"
 
 MAY_CHANGE = (
     "cache_dir", "evaluation", "shapes", "sweep", "tracking", "trainer.checkpoint_every", "trainer.checkpoint_minutes",
-    "trainer.early_stopping", "trainer.log_every", "trainer.threads", KEY,
+    "trainer.early_stopping", "trainer.log_every", "trainer.on_oom", "trainer.threads", KEY,
 )  # fmt: skip
 """Sections and keys that say nothing of the steps to come. A path may change as well: the reviews are compared."""
 

@@ -23,7 +23,7 @@ from sentexp.batches import Batches
 from sentexp.config import composition_of, plain
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
-from sentexp.errors import Pruned, SentexpError, Terminated
+from sentexp.errors import Pruned, SentexpError, TrainingDiverged
 from sentexp.inspection.equal_texts import EqualTexts
 from sentexp.inspection.findings import judge_reviews
 from sentexp.inspection.inspect import Inspection
@@ -203,8 +203,9 @@ def run(
 
         try:
             fitted = _fit(model, prepared, recipe, record, on_epoch, checkpoints, before)
-        except (KeyboardInterrupt, Terminated):
-            messages.about_stopping(output_dir, checkpoints.step)
+        except BaseException as error:
+            if not isinstance(error, TrainingDiverged):
+                messages.about_stopping(output_dir, checkpoints.step)
             raise
         except Pruned as pruned:
             record.set_tags({"pruned": pruned.epoch})

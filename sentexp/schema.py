@@ -537,6 +537,8 @@ class TrainerConfig:
     """With balanced, each label has the same share of an epoch's reviews."""
     early_stopping: Optional[int] = key(at_least=1)
     """Epochs without a better validation accuracy before training stops."""
+    on_oom: str = key(choices=("fail", "halve"))
+    """With halve, a batch that memory does not suffice for is computed in parts, one after the other."""
     checkpoint_minutes: Optional[float] = key(at_least=0)
     """Minutes between two checkpoints; 0 writes one after each step, without it none is written by time."""
     checkpoint_every: Optional[int] = key(at_least=1)

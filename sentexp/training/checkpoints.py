@@ -127,6 +127,7 @@ def saved_of(state: TrainState) -> Saved:
         "best": None if state.best is None else dict(vars(state.best)),
         "history": state.history,
         "told": state.told,
+        "parts": state.parts,
         "seconds": state.spent(),
     }
 
@@ -143,7 +144,7 @@ def restore(state: TrainState, saved: Saved) -> None:
     state.sums = None if saved["sums"] is None else EpochSums(**saved["sums"])
     state.best = None if saved["best"] is None else Best(**saved["best"])
     state.history, state.told = list(saved["history"]), saved["told"]
-    state.seconds = saved["seconds"]
+    state.parts, state.seconds = saved["parts"], saved["seconds"]
 
 
 def _write(saved: Saved, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sentexp.batches import Batches, evaluation_plan, seed_of
+from sentexp.batches import Batch, Batches, evaluation_plan, seed_of
 from sentexp.errors import SentexpError, TrainingDiverged
+from sentexp.failures import lacks_memory
 from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
 from sentexp.machine.heap import keep_heap
@@ -31,6 +33,8 @@ from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.schedules import build_schedule
 from sentexp.training.state import EpochSums, TrainState
+
+log = logging.getLogger(__name__)
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, C classes
 
@@ -338,19 +342,13 @@ def _train(
         left = len(batches) - sums.reviews
         told.progress.start_epoch(state.epoch, trainer.epochs, left, state.steps - state.step)
     for rows, batch in zip(planned, batches.of(planned, rank=group.rank, size=group.size), strict=True):
-        _reseed(batches.device, seed_of(recipe.seed, state.epoch, state.step, group.rank))
-        optimizer.zero_grad(set_to_none=True)
-        of_step = torch.zeros(2, device=batches.device)  # loss, correct
-        if len(batch.labels):
-            with recipe.machine.autocast():
-                logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
-            loss = loss_sum(logits, batch.labels, trainer.label_smoothing, weights)
-            (loss / len(rows)).backward()
-            of_step = torch.stack([loss.detach(), correct(logits, batch.labels).float()])
         try:
+            of_step = _gradients(state, batch, len(rows), group.rank, recipe, weights)
             of_step = group.sum_gradients(parameters, of_step)
-        except PeerLost:
-            fetched.fetch()  # the state then is that after the step before
+        except Exception as error:
+            fetched.fetch()  # the state then is whole: that after the step before
+            if lacks_memory(error) and told.checkpoints is not None:
+                told.checkpoints.save(state)
             raise
         if trainer.clip_norm > 0:
             nn.utils.clip_grad_norm_(parameters, trainer.clip_norm)
@@ -367,6 +365,40 @@ def _train(
             fetched.fetch()
             told.checkpoints.save(state)
     fetched.fetch()
+
+
+def _gradients(
+    state: TrainState, batch: Batch, reviews: int, rank: int, recipe: Recipe, weights: Tensor | None
+) -> Tensor:
+    """Compute the gradients of one step over `reviews`, of which `batch` are this process's share.
+
+    With trainer.on_oom=halve the batch is computed in twice as many parts, one after the other, each time that memory
+    does not suffice: the gradients are the same but for rounding and dropout. Returns the sum of losses and the number
+    of correct answers, [2].
+    """
+    device = batch.labels.device
+    while True:
+        _reseed(device, seed_of(recipe.seed, state.epoch, state.step, rank))
+        state.optimizer.zero_grad(set_to_none=True)
+        of_step = torch.zeros(2, device=device)
+        try:
+            for ids, lengths, labels in zip(*(part.tensor_split(state.parts) for part in batch), strict=True):
+                if not len(labels):
+                    continue
+                with recipe.machine.autocast():
+                    logits = state.model(ids, lengths)  # [B] or [B, C]
+                loss = loss_sum(logits, labels, recipe.trainer.label_smoothing, weights)
+                (loss / reviews).backward()
+                of_step += torch.stack([loss.detach(), correct(logits, labels).float()])
+            return of_step
+        except Exception as error:
+            can_be_halved = recipe.trainer.on_oom == "halve" and state.parts < len(batch.labels)
+            if not (lacks_memory(error) and can_be_halved):
+                raise
+        state.parts *= 2
+        log.warning("out of memory at step %s: batches are computed in %d parts now", state.step + 1, state.parts)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
 
 
 def _reseed(device: torch.device, seed: int) -> None:

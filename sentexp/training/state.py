@@ -69,6 +69,8 @@ class TrainState:
     best: Best | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per epoch; see `FitResult.history`."""
+    parts: int = 1
+    """Parts in which a batch is computed, one after the other; see trainer.on_oom."""
     told: int = 0
     """Entries of the history of which the caller has been told."""
     seconds: float = 0.0

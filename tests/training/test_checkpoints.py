@@ -262,3 +262,60 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("text")
     with pytest.raises(SentexpError, match="not a checkpoint"):
         read_state(tmp_path / "text.pt")
+
+
+class NeedsMemory(TinyModel):
+    """Has memory for six reviews at a time."""
+
+    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        if self.training and len(ids) > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return super().forward(ids, lengths)
+
+
+def small(model: type[TinyModel], **changes: Any) -> tuple[FitResult, TinyModel]:
+    torch.manual_seed(0)
+    trained_model = model()
+    arguments = {"checkpoints": changes.pop("checkpoints", None), "saved": changes.pop("saved", None)}
+    settings = {"on_oom": "halve"} | changes
+    return fit(trained_model, corpus(45), corpus(40, seed=1), recipe(**settings), **arguments), trained_model
+
+
+def test_a_batch_for_which_memory_does_not_suffice_is_computed_in_parts(caplog) -> None:
+    (whole, _), (parts, _) = small(TinyModel), small(NeedsMemory)
+    for ours, theirs in zip(figures(parts), figures(whole), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"out of memory at step 1: batches are computed in {count} parts now" for count in (2, 4)]
+
+
+class NeedsMore(TinyModel):
+    """Has no memory for a single review."""
+
+    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_without_memory_for_one_review_it_ends() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        small(NeedsMore)
+
+
+def test_a_lack_of_memory_leaves_a_checkpoint_from_which_halves_go_on(tmp_path: Path, monkeypatch) -> None:
+    whole, _ = small(TinyModel)
+    plain, calls = TinyModel.forward, []
+
+    def forward(self: TinyModel, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        calls.append(len(ids))
+        if len(calls) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return plain(self, ids, lengths)
+
+    monkeypatch.setattr(TinyModel, "forward", forward)
+    with pytest.raises(torch.OutOfMemoryError):
+        small(TinyModel, on_oom="fail", checkpoints=Checkpoints(tmp_path))
+    monkeypatch.undo()
+    saved = resumed(tmp_path)
+    assert (saved["step"], saved["sums"]["steps"]) == (2, 2)
+    for ours, theirs in zip(figures(small(NeedsMemory, saved=saved)[0]), figures(whole), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
