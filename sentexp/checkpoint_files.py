@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from sentexp.atomic import whole_file
 from sentexp.checksums import digest_of
@@ -53,8 +55,10 @@ def write(output: Path, step: int, write_state: Callable[[Path], object], facts:
     content = {"format": FORMAT, "state": digest_of(state), "facts": facts}
     with whole_file(state.with_suffix(".json"), durable=True) as unfinished:
         unfinished.write_text(json.dumps({"content": content, "sha256": _digest(content)}), encoding="utf-8")
-    for older in _newest_first(output)[KEPT:]:
-        _remove(older)
+    found = _newest_first(output)
+    own = found.index(state.with_suffix(".json"))  # before it, what was damaged: the training has gone on from earlier
+    for path in [*found[:own], *found[own:][KEPT:]]:
+        _remove(path)
     _tidy(folder)
 
 
@@ -75,14 +79,30 @@ def newest(output: Path) -> CheckpointFile:
     if not output.is_dir():
         raise SentexpError(f"{output}: no such folder; expected the output folder of a run")
     raise SentexpError(
-        f"{output}: no checkpoint in it; expected the output folder of a run that was stopped, after "
-        "trainer.checkpoint_minutes at least"
+        f"{output}: no checkpoint in it; expected that of a run that was stopped (this one has finished, or was killed "
+        "before its first checkpoint)"
     )
 
 
 def there(output: Path) -> bool:
     """Return True if the output folder of a run holds a checkpoint."""
     return bool(_newest_first(output))
+
+
+@contextmanager
+def held(output: Path) -> Iterator[None]:
+    """Hold a run's output folder inside the block. Raises SentexpError if another process holds it."""
+    output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / ".run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SentexpError(f"{output}: the run in it goes on; expected one that has ended, or another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def remove(output: Path) -> None:
@@ -95,6 +115,8 @@ def remove(output: Path) -> None:
 
 
 def _newest_first(output: Path) -> list[Path]:
+    if (output / FOLDER).is_symlink():  # to what may be another run's
+        return []
     return sorted((output / FOLDER).glob("step-*.json"), reverse=True)
 
 
@@ -116,6 +138,8 @@ def _digest(content: Any) -> str:
 
 def _tidy(folder: Path) -> None:
     """Remove what was being written when a run was killed."""
+    if folder.is_symlink():
+        return
     for left in [*folder.glob(".*.unfinished.step-*"), *folder.glob("step-*.pt")]:
         if left.name.startswith(".") or not left.with_suffix(".json").exists():
             left.unlink(missing_ok=True)

@@ -48,6 +48,11 @@ def without_passwords(value: Nested) -> Nested:
     return cleaned
 
 
+def lacks_password(text: str) -> bool:
+    """Return True for a text out of which `without_passwords` has taken one."""
+    return ":***@" in text or re.search(r"[?&]\w*(?:passw|pwd)\w*=\*\*\*", text, re.IGNORECASE) is not None
+
+
 def shown(value: Any) -> Any:
     """Return a value as a message about its key writes it: null, true, and texts without their passwords."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else without_passwords(value)

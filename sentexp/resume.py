@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 from sentexp import checkpoint_files
 from sentexp.checkpoint_files import CheckpointFile
 from sentexp.errors import SentexpError
-from sentexp.redact import flatten
+from sentexp.redact import flatten, lacks_password
 from sentexp.schema import PATHS, TrainerConfig
+
+log = logging.getLogger(__name__)
 
 KEY = "trainer.resume"
 
@@ -27,7 +30,7 @@ MACHINE = ("device", "precision", "processes")
 """Keys of trainer that stand for what was found on the machine where the training began."""
 
 OF_NO_LENGTH = ("sentexp.training.schedules.constant", "sentexp.training.schedules.plateau")
-"""Schedules whose rates do not depend on how many epochs there will be; a constant one without its warm-up."""
+"""Schedules whose rates do not depend on how many epochs there will be; with a warm-up they do."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,21 @@ class Stopped:
     def facts(self) -> dict[str, Any]:
         return self.checkpoint.facts
 
-    def check(self, text: Mapping[str, str]) -> None:
-        """Raise SentexpError if one of the things that the training learns from has another digest than it had."""
+    def check(self, text: Mapping[str, str], versions: Mapping[str, Any]) -> None:
+        """Raise SentexpError if one of the things that the run is made of has another digest than it had.
+
+        Other `versions` of libraries are only told.
+        """
         for what, digest in text.items():
             if self.facts["text"].get(what) != digest:
                 raise SentexpError(
                     f"{KEY}={self.output}: the {what} is not the one that this training began with; expected the same "
                     "reviews and the same versions of what reads them, or a new run"
                 )
+        then = self.facts["versions"]
+        others = [f"{name} {then.get(name)} then, {now} now" for name, now in versions.items() if then.get(name) != now]
+        if others:
+            log.warning("resume: %s; figures may differ in their last digits", ", ".join(others))
 
     def trainer(self, trainer: TrainerConfig) -> TrainerConfig:
         """Return `trainer` with what `auto` stood for when the training began; see MACHINE."""
@@ -99,7 +109,7 @@ def recorded_overrides(overrides: Sequence[str]) -> list[str]:
     given = {key_of(override) for override in [*overrides, KEY]}
     kept = [override for override in before if key_of(override) not in given]
     for override in kept:
-        if ":***@" in override:  # as without_passwords leaves it
+        if lacks_password(override):
             raise SentexpError(f"{key_of(override)}: its password is not kept; expected it beside {KEY}")
     return [*kept, *overrides]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import logging
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +19,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from sentexp import evaluation, messages, scores, terminal
+from sentexp import checkpoint_files, evaluation, messages, scores, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
+from sentexp.checkpoint_files import held
 from sentexp.config import composition_of, plain
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
@@ -157,94 +160,103 @@ def run(
     chosen = composition.choices if composition is not None else {}
     key = uuid.uuid4().hex if before is None else before.facts["key"]
     if before is None:
+        if checkpoint_files.there(output_dir):
+            raise SentexpError(
+                f"{output_dir}: holds checkpoints of a run that was stopped; expected trainer.resume={output_dir}, or "
+                "another folder"
+            )
         messages.about_defaults(overrides, chosen)
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
-    with tracker.run(
-        parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
-        name=name or run_name(overrides, chosen),
-        key=key,
-        folder=output_dir,
-        log_file=environment.log_file(output_dir),
-    ) as record:
-        if on_start is not None:
-            on_start(record.location())
-        if before is None:
-            record.log_config(recorded, overrides, chosen)
-        else:
-            record.set_tags({"resumed": {"from": before.checkpoint.state.stem, "changed": before.changed}})
-        record.set_tags({"output": str(output_dir.absolute())})
-        described = environment.describe()
-        record.log_environment(described)
+    with held(output_dir) if rank() == 0 else nullcontext():
+        with tracker.run(
+            parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
+            name=name or run_name(overrides, chosen),
+            key=key,
+            folder=output_dir,
+            log_file=environment.log_file(output_dir),
+        ) as record:
+            if on_start is not None:
+                on_start(record.location())
+            if before is not None:
+                record.set_tags({"resumed": {"from": before.checkpoint.state.stem, "changed": before.changed}})
+            if before is None or not record.goes_on():
+                record.log_config(recorded, overrides, chosen)
+            record.set_tags({"output": str(output_dir.absolute())})
+            described = environment.describe()
+            record.log_environment(described)
 
-        prepared = prepare(config)
-        positive = scores.positive_class(config.evaluation.positive, prepared.reviews.labels)
-        model = build_model(config, prepared)
-        _record_data(record, prepared, model, name=chosen.get("data", "data"))
-        machine = build_machine(trainer, model, prepared.corpora["train"].lengths)
-        recipe = build_recipe(config, machine)
-        _record_machine(record, recipe.machine)
-        text = _digests(prepared)
-        if before is not None:
-            before.check(text)
-        checkpoints = Checkpoints(
-            output_dir,
-            {
-                "config": without_passwords(recorded),
-                "overrides": without_passwords([one for one in overrides if key_of(one) != RESUME]),
-                "config_dir": composition.config_dir if composition is not None else None,
-                "key": key,
-                "machine": machine.facts(),
-                "text": text,
-                "versions": described["versions"],
-            },
-            minutes=config.trainer.checkpoint_minutes,
-            every=config.trainer.checkpoint_every,
-        )
+            prepared = prepare(config)
+            positive = scores.positive_class(config.evaluation.positive, prepared.reviews.labels)
+            model = build_model(config, prepared)
+            _record_data(record, prepared, model, name=chosen.get("data", "data"))
+            machine = build_machine(trainer, model, prepared.corpora["train"].lengths)
+            recipe = build_recipe(config, machine)
+            _record_machine(record, recipe.machine)
+            text = _digests(prepared)
+            if before is not None:
+                before.check(text, described["versions"])
+            checkpoints = Checkpoints(
+                output_dir,
+                {
+                    "config": without_passwords(recorded),
+                    "overrides": without_passwords([one for one in overrides if key_of(one) != RESUME]),
+                    "config_dir": composition.config_dir if composition is not None else None,
+                    "key": key,
+                    "machine": machine.facts(),
+                    "text": text,
+                    "versions": described["versions"],
+                },
+                minutes=config.trainer.checkpoint_minutes,
+                every=config.trainer.checkpoint_every,
+            )
 
-        try:
-            fitted = _fit(model, prepared, recipe, record, on_epoch, checkpoints, before)
-        except BaseException as error:
-            if not isinstance(error, TrainingDiverged):
+            try:
+                fitted = _fit(model, prepared, recipe, record, on_epoch, checkpoints, before)
+            except Pruned as pruned:
+                record.set_tags({"pruned": pruned.epoch})
+                log.info("pruned after epoch %d", pruned.epoch)
+                checkpoints.end()
+                return None
+            except TrainingDiverged:
+                raise
+            except BaseException:
                 messages.about_stopping(output_dir, checkpoints.step)
-            raise
-        except Pruned as pruned:
-            record.set_tags({"pruned": pruned.epoch})
-            log.info("pruned after epoch %d", pruned.epoch)
-            checkpoints.end()
-            return None
-        if rank() > 0:
-            return None
-        labels, model_folder = prepared.reviews.labels, output_dir / "model"
-        TrainedModel(prepared.pipeline, model, labels, recorded).save(model_folder)
-        messages.about_training(fitted)
-        with _kept(model_folder):
-            predictions = _predict_test(model, prepared, recipe)
-            metrics = {**scores.test_metrics(config, predictions, labels, positive), **_best(fitted)}
-            whose_f1 = scores.f1_of(labels, positive)
-            messages.about_test(metrics, whose_f1)
-            baselines = None
-            if config.evaluation.baseline:
-                baselines = _baselines(prepared, recipe)
-                log.info(baselines.compared(metrics["test/accuracy"]))
-            further = {f"test/{name}": value for name, value in evaluation.of_each_label(predictions, labels).items()}
-            if baselines is not None:
-                further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
-            # the sizes last: MLflow's comparison opens on the metric that was recorded first
-            further |= {
-                "model/parameters": count_parameters(model),
-                "model/vocabulary": len(prepared.pipeline.vocabulary),
-            }
-            with terminal.status("writing reports"):
-                with_texts = config.evaluation.texts
-                _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
-                record.log_model(model_folder)  # first, so that the figures are linked to it
-                record.log_metrics({**metrics, **further})
-                record.log_folder(output_dir / "reports", "reports")
-                record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
-        location = record.location()
-        messages.about_place(output_dir, location)
-    checkpoints.end()
-    return RunResult(metrics, fitted.history, model_folder, location, baselines)
+                raise
+            if rank() > 0:
+                return None
+            labels, model_folder = prepared.reviews.labels, output_dir / "model"
+            TrainedModel(prepared.pipeline, model, labels, recorded).save(model_folder)
+            messages.about_training(fitted)
+            with _kept(model_folder):
+                predictions = _predict_test(model, prepared, recipe)
+                metrics = {**scores.test_metrics(config, predictions, labels, positive), **_best(fitted)}
+                whose_f1 = scores.f1_of(labels, positive)
+                messages.about_test(metrics, whose_f1)
+                baselines = None
+                if config.evaluation.baseline:
+                    baselines = _baselines(prepared, recipe)
+                    log.info(baselines.compared(metrics["test/accuracy"]))
+                further = {
+                    f"test/{name}": value for name, value in evaluation.of_each_label(predictions, labels).items()
+                }
+                if baselines is not None:
+                    further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
+                # the sizes last: MLflow's comparison opens on the metric that was recorded first
+                further |= {
+                    "model/parameters": count_parameters(model),
+                    "model/vocabulary": len(prepared.pipeline.vocabulary),
+                }
+                with terminal.status("writing reports"):
+                    with_texts = config.evaluation.texts
+                    _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
+                    record.log_model(model_folder)  # first, so that the figures are linked to it
+                    record.log_metrics({**metrics, **further})
+                    record.log_folder(output_dir / "reports", "reports")
+                    record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
+            location = record.location()
+            messages.about_place(output_dir, location)
+        checkpoints.end()
+        return RunResult(metrics, fitted.history, model_folder, location, baselines)
 
 
 def prepare(config: Config) -> Prepared:
@@ -349,6 +361,8 @@ def _digests(prepared: Prepared) -> dict[str, str]:
     return {
         "training split": corpora["train"].digest(),
         "validation split": corpora["valid"].digest(),
+        "test split": corpora["test"].digest(),
+        "list of labels": hashlib.sha256(json.dumps(prepared.reviews.labels).encode()).hexdigest(),
         "vocabulary": prepared.pipeline.vocabulary.digest,
     }
 
@@ -381,6 +395,10 @@ def _fit(
                 tell(metrics, number)
         # a killed run may have recorded more than its last checkpoint has; what comes once more is the same
         last_step, last_epoch = record.last_step("train/step_loss"), record.last_step("train/loss")
+        for metrics in saved["history"][: saved["told"]]:  # another store than the first one has none of it
+            if metrics["epoch"] > last_epoch:
+                _log_epoch(record, metrics)
+        checkpoints.step = saved["step"]
 
     def on_steps(step: int, loss: float) -> None:
         if step <= last_step:
@@ -397,7 +415,7 @@ def _fit(
     def on_epoch(metrics: dict[str, float], epoch: int) -> None:
         send()
         if epoch > last_epoch:
-            record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=epoch)
+            _log_epoch(record, metrics)
         if tell is not None:
             tell(metrics, epoch)
 
@@ -413,6 +431,10 @@ def _fit(
         checkpoints=checkpoints,
         saved=saved,
     )
+
+
+def _log_epoch(record: Run, metrics: dict[str, float]) -> None:
+    record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=int(metrics["epoch"]))
 
 
 def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evaluation.Predictions:

@@ -16,7 +16,7 @@ import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import yaml
@@ -34,8 +34,10 @@ from sentexp.instantiate import build, build_pipeline
 from sentexp.lines import from_lines, to_lines
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
+from sentexp.model.contract import is_solved
 from sentexp.redact import without_passwords
 from sentexp.schema import OPTIONS
+from sentexp.tensors import write_tensors
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.vocabulary import Vocabulary
@@ -77,8 +79,8 @@ class TrainedModel:
         folder = Path(folder)
         weights = {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
         self.save_texts(folder)
-        with whole_file(folder / WEIGHTS) as unfinished, unfinished.open("wb") as file:
-            _write_weights(weights, file)
+        with whole_file(folder / WEIGHTS) as unfinished:
+            write_tensors(weights, unfinished)
         written = (CONFIG, VOCABULARY, LABELS, WEIGHTS)
         write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
 
@@ -247,7 +249,10 @@ def _check_sizes(
             f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {len(weights)} weights for num_layers={layers}"
         )
     with torch.device("meta"):
-        expected = build(node, **runtime).state_dict()
+        model = build(node, **runtime)
+    if is_solved(model):  # it takes its sizes from the weights
+        return
+    expected = model.state_dict()
     for name in expected.keys() & weights.keys():
         if expected[name].shape != weights[name].shape:
             sizes = f"{list(weights[name].shape)} where {list(expected[name].shape)} is expected"
@@ -283,18 +288,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     if absent:
         raise SentexpError(f"{path}: not a configuration of a run; expected {', '.join(absent)} in it")
     return dict(found)
-
-
-def _write_weights(weights: Mapping[str, Tensor], file: IO[bytes]) -> None:
-    try:
-        torch.save(weights, file)
-    except RuntimeError as error:  # in which torch hides that the disk is full
-        hidden: BaseException | None = error
-        while hidden is not None and not isinstance(hidden, OSError):
-            hidden = hidden.__cause__ or hidden.__context__
-        if hidden is None:
-            raise
-        raise OSError(hidden.errno, hidden.strerror, file.name) from error
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

@@ -61,6 +61,33 @@ def test_no_flipped_bit_is_accepted(place: int, bit: int, tmp_path: Path) -> Non
         checkpoint_files.newest(tmp_path)
 
 
+def test_what_was_damaged_does_not_push_out_what_is_written_after_it(tmp_path: Path) -> None:
+    write(tmp_path, 20, 30)
+    (tmp_path / "checkpoints" / "step-0000000030.pt").write_text("damaged")
+    write(tmp_path, 22)
+    assert names(tmp_path) == [f"step-{step:010}.{kind}" for step in (20, 22) for kind in ("json", "pt")]
+
+
+def test_a_link_to_the_checkpoints_of_another_run_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "another").mkdir()
+    write(tmp_path / "another", 1)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "another" / "checkpoints")
+    assert not checkpoint_files.there(tmp_path / "run")
+    checkpoint_files.remove(tmp_path / "run")
+    assert checkpoint_files.there(tmp_path / "another")
+
+
+def test_a_folder_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
+    with checkpoint_files.held(tmp_path / "run"):
+        second = checkpoint_files.held(tmp_path / "run")
+        with pytest.raises(SentexpError, match="run: the run in it goes on"):
+            second.__enter__()
+    with checkpoint_files.held(tmp_path / "run"):
+        pass
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_none_is_told_with_the_folder(tmp_path: Path) -> None:
     with pytest.raises(SentexpError, match="no checkpoint in it"):
         checkpoint_files.newest(tmp_path)

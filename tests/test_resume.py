@@ -24,7 +24,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def written(folder: Path, overrides: list[str]) -> Path:
-    facts = {"config": values(*overrides), "overrides": overrides, "machine": MACHINE, "text": {"vocabulary": "a"}}
+    facts: dict[str, Any] = {"config": values(*overrides), "overrides": overrides, "machine": MACHINE}
+    facts |= {"text": {"vocabulary": "a"}, "versions": {"torch": "2.13.0"}}
     checkpoint_files.write(folder, 5, lambda path: path.write_text("state"), facts)
     return folder
 
@@ -90,11 +91,14 @@ def test_auto_stands_for_what_the_training_began_with(folder: Path) -> None:
             before.trainer(dataclasses.replace(trainer, **{key: other}))
 
 
-def test_other_reviews_are_refused(folder: Path) -> None:
+def test_other_reviews_are_refused_and_other_versions_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = stopped(folder, values("model=gru", "seed=3"))
-    before.check({"vocabulary": "a"})
+    before.check({"vocabulary": "a"}, {"torch": "2.13.0"})
+    assert caplog.text == ""
+    before.check({"vocabulary": "a"}, {"torch": "2.14.0"})
+    assert "resume: torch 2.13.0 then, 2.14.0 now; figures may differ in their last digits" in caplog.text
     with pytest.raises(SentexpError, match="the vocabulary is not the one that this training began with"):
-        before.check({"vocabulary": "b"})
+        before.check({"vocabulary": "b"}, {})
 
 
 def test_a_password_is_asked_for_again(tmp_path: Path) -> None:
@@ -103,6 +107,10 @@ def test_a_password_is_asked_for_again(tmp_path: Path) -> None:
     facts["overrides"] = ["tracking.uri=mysql://anna:***@db/runs"]
     checkpoint_files.write(folder, 6, lambda path: path.write_text("state"), facts)
     with pytest.raises(SentexpError, match=r"tracking\.uri: its password is not kept; expected it beside"):
+        recorded_overrides([f"trainer.resume={folder}"])
+    facts["overrides"] = ["tracking.uri='mysql://db/runs?password=***'"]
+    checkpoint_files.write(folder, 7, lambda path: path.write_text("state"), facts)
+    with pytest.raises(SentexpError, match=r"tracking\.uri: its password is not kept"):
         recorded_overrides([f"trainer.resume={folder}"])
     again = recorded_overrides([f"trainer.resume={folder}", "tracking.uri=mysql://anna:secret@db/runs"])
     assert again == [f"trainer.resume={folder}", "tracking.uri=mysql://anna:secret@db/runs"]

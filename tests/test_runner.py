@@ -436,6 +436,33 @@ def test_reviews_that_have_changed_end_what_would_go_on(tiny, tmp_path: Path) ->
         runner.run(config, resume=output)
 
 
+def test_a_used_folder_is_refused_for_another_run(tiny, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    runner.run(tiny("trainer.epochs=1", "trainer.checkpoint_every=1"), output_dir=output)
+    with pytest.raises(SentexpError, match=r"out: holds checkpoints of a run .* expected trainer.resume="):
+        runner.run(tiny("seed=7"), output_dir=output)
+
+
+def test_a_run_that_goes_on_longer_or_elsewhere_is_recorded_whole(tiny, tmp_path: Path) -> None:
+    first, second = (f"sqlite:///{tmp_path / name}.db" for name in ("first", "second"))
+    output = tmp_path / "out"
+    settings = ("tracking=mlflow", "trainer.checkpoint_every=1", "tracking.system_metrics=false", "trainer.log_every=2")
+    runner.run(tiny(*settings, "trainer.epochs=1", f"tracking.uri='{first}'"), output_dir=output)
+    longer = runner.run(compose(f"trainer.resume='{output}'", "trainer.epochs=3"))
+    saved = (output / "model" / "weights.pt").read_bytes()
+    for store in (first, second):
+        if store == second:
+            longer = runner.run(compose(f"trainer.resume='{output}'", "trainer.epochs=3", f"tracking.uri='{second}'"))
+        found = find_run(longer.location.run_id, tracking_uri=store)
+        assert (found.folder / "weights.pt").read_bytes() == saved
+        client = MlflowClient(store)
+        run = client.get_run(longer.location.run_id)
+        assert run.data.params["model.hidden_size"] == "16"
+        assert run.data.metrics["test/accuracy"] == pytest.approx(longer.metrics["test/accuracy"])
+        points = client.get_metric_history(longer.location.run_id, "train/loss")
+        assert sorted(point.step for point in points) == [1, 2, 3]
+
+
 def test_more_epochs_can_follow_where_checkpoints_by_epochs_were_asked_for(tiny, tmp_path: Path) -> None:
     longer = runner.run(tiny("trainer.epochs=4"), output_dir=tmp_path / "longer")
     runner.run(tiny("trainer.epochs=2", "trainer.checkpoint_every=1"), output_dir=tmp_path / "out")

@@ -81,6 +81,9 @@ def interrupts_later() -> Iterator[Delayed]:
     delayed.begin()
     try:
         yield delayed
+    except Exception:
+        delayed.deliver()  # the caller may let the error pass, and would never hear of the interrupt
+        raise
     finally:
         delayed.end()
     delayed.deliver()

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 PARENT_RUN_ID_VARIABLE = "SENTEXP_PARENT_RUN_ID"
 """Environment variable that tells a run the id of the run that it belongs to."""
 
+PROCESS = "sentexp.process"
+"""Tag with the process that records a run, by which one that was killed is known."""
+
 NOT_PARAMETERS = ("cache_dir", "shapes", "sweep", "tracking")
 """Keys and groups that say where and how a run is made and recorded, not what it is."""
 
@@ -67,6 +70,9 @@ class Run(Protocol):
 
     def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
         """Record several points of one metric: step, value, and when, in milliseconds since 1970."""
+
+    def goes_on(self) -> bool:
+        """Return True if the store has the run from before; False if it is new there."""
 
     def last_step(self, name: str) -> int:
         """Return the largest step for which a metric is recorded; 0 if none is."""

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from sentexp.errors import SentexpError, one_line
 from sentexp.foreign import refuse_foreign
-from sentexp.redact import without_passwords
+from sentexp.redact import lacks_password, without_passwords
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.store import brief_patience
 from sentexp.trained_model import read_config
@@ -43,8 +43,8 @@ Record = dict[str, Any]
 class StoredRun(Run, Protocol):
     """A run in a store, as MlflowTracker starts it."""
 
-    def has_model(self) -> bool:
-        """Return True if the run has recorded a model."""
+    def has_model(self, folder: Path) -> bool:
+        """Return True if the run has recorded the model in `folder`, and not one of an earlier epoch."""
 
     def register_model(self) -> None:
         """Make the recorded model a version of the registered one, unless it is one already."""
@@ -96,6 +96,9 @@ class JournaledRun:
 
     def log_points(self, name: str, points: Sequence[tuple[int, float, int]]) -> None:
         self._add("log_points", name=name, points=[list(point) for point in points])
+
+    def goes_on(self) -> bool:
+        return self._run.goes_on()
 
     def last_step(self, name: str) -> int:
         return self._run.last_step(name)
@@ -190,7 +193,8 @@ def send_waiting(run: StoredRun, folder: Path) -> None:
     with _locked(folder):
         records = _read(path)
         next(records, None)
-        _replay_all(run, (record for record in records if record["call"] != "end"), path, trust=False)
+        # the end is still to come, and with it the model, which may name code of the user's own
+        _replay_all(run, (one for one in records if one["call"] not in ("log_model", "end")), path, trust=False)
         path.unlink()
 
 
@@ -272,7 +276,7 @@ def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, tru
     begun = next(records, {})
     try:
         address = uri or begun["tracker"].get("uri")
-        if ":***@" in str(address):  # as without_passwords leaves it
+        if lacks_password(str(address)):
             raise SentexpError(f"{path}: its store has a password, which is not kept; expected --tracking-uri URI")
         run = tracker(**{**begun["tracker"], "uri": address}).start(**begun["run"])
     except (KeyError, TypeError, AttributeError) as error:
@@ -323,7 +327,7 @@ def _replay(run: StoredRun, record: Record, folder: Path) -> None:
     for name in ("folder", "log_file"):  # relative, so that the output folder can be moved
         if arguments.get(name) is not None:
             arguments[name] = _inside(folder, arguments[name])
-    if record["call"] == "log_model" and run.has_model():
+    if record["call"] == "log_model" and run.has_model(arguments["folder"]):
         run.register_model()  # which may be what failed
         return
     getattr(run, record["call"])(**arguments)

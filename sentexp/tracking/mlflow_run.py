@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sentexp.checksums import digest_of
 from sentexp.machine.signals import interrupts_later
 from sentexp.redact import flatten, without_passwords
 from sentexp.schema import PATHS
@@ -23,6 +24,7 @@ from sentexp.tracking.environment import program
 from sentexp.tracking.interface import NOT_PARAMETERS, Location
 from sentexp.tracking.pages import page, ui_command
 from sentexp.tracking.store import Store, explained
+from sentexp.trained_model import WEIGHTS
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -41,6 +43,9 @@ METRICS_PER_CALL = 1000
 CUT = "... (cut; see config/config.yaml)"
 """End of a value that was too long for MLflow."""
 
+WEIGHTS_DIGEST = "sentexp.weights"
+"""Tag with the SHA-256 of the weights of the model that the run has recorded."""
+
 CONTEXTS = {"train": "train", "valid": "validation", "test": "test"}
 """MLflow's name for what each split is used for."""
 
@@ -49,7 +54,13 @@ class MlflowRun:
     """A run that has been started. Its methods raise SentexpError if the store refuses what they record."""
 
     def __init__(
-        self, store: Store, experiment: str, entity: Entity, keep_model: bool, register: str | None = None
+        self,
+        store: Store,
+        experiment: str,
+        entity: Entity,
+        keep_model: bool,
+        register: str | None = None,
+        goes_on: bool = False,
     ) -> None:
         self._store = store
         self._client = store.client
@@ -57,7 +68,8 @@ class MlflowRun:
         self._entity = entity
         self._keep_model = keep_model
         self._register = register
-        self._params: dict[str, str] = {}
+        self._goes_on = goes_on
+        self._params: dict[str, str] = dict(entity.data.params)
         self._datasets: dict[str, tuple[str, str]] = {}
         self._model_id: str | None = None
         self.run_id: str = entity.info.run_id
@@ -134,6 +146,9 @@ class MlflowRun:
             for some in _chunks(points, METRICS_PER_CALL):
                 self._client.log_batch(self.run_id, metrics=some)
 
+    def goes_on(self) -> bool:
+        return self._goes_on
+
     def last_step(self, name: str) -> int:
         with writing(self._store.uri):
             return max((point.step for point in self._client.get_metric_history(self.run_id, _name(name))), default=0)
@@ -168,16 +183,18 @@ class MlflowRun:
         with writing(self._store.uri):
             uri = log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
         self._model_id = uri.removeprefix("models:/")
+        self.set_tags({WEIGHTS_DIGEST: digest_of(folder / WEIGHTS)})
         self.register_model()
         return uri
 
-    def has_model(self) -> bool:
-        """Return True if the run has recorded a model."""
+    def has_model(self, folder: Path) -> bool:
+        """Return True if the run has recorded the model in `folder`, and not one of an earlier epoch."""
         with writing(self._store.uri):
-            outputs = self._client.get_run(self.run_id).outputs
-        if outputs is None or not outputs.model_outputs:
+            run = self._client.get_run(self.run_id)
+        outputs = run.outputs.model_outputs if run.outputs is not None else []
+        if not outputs or run.data.tags.get(WEIGHTS_DIGEST) != digest_of(folder / WEIGHTS):
             return False
-        self._model_id = outputs.model_outputs[0].model_id
+        self._model_id = outputs[-1].model_id
         return True
 
     def register_model(self) -> None:

@@ -19,6 +19,7 @@ from sentexp.errors import SentexpError
 from sentexp.machine.identity import has_ended, process_name
 from sentexp.redact import without_passwords
 from sentexp.tracking.environment import program
+from sentexp.tracking.interface import PROCESS
 from sentexp.tracking.journal import JournaledRun, refuse_another, send_waiting
 from sentexp.tracking.mlflow_run import LONGEST_NAME, MlflowRun, user, writing
 from sentexp.tracking.store import Store, brief_patience, open_store
@@ -31,10 +32,6 @@ log = logging.getLogger(__name__)
 
 KEY = "sentexp.key"
 """Tag by which a run is found again, to be continued."""
-
-
-PROCESS = "sentexp.process"
-"""Tag with the process that records the run, by which one that was killed is known."""
 
 
 class MlflowTracker:
@@ -86,7 +83,8 @@ class MlflowTracker:
             if folder is not None:
                 send_waiting(run, folder)
                 record = JournaledRun(run, folder, self._begun(run, parent_run_id, name, key))
-                measured = system_metrics(run.uri, run.run_id) if self._system_metrics else measured
+                if self._system_metrics:
+                    measured = system_metrics(run.uri, run.run_id, goes_on=run.goes_on())
             with measured:
                 yield record
         except BaseException as error:
@@ -104,13 +102,14 @@ class MlflowTracker:
             tags["mlflow.parentRunId"] = parent_run_id
         with writing(store.uri):
             _end_killed(store)
-            entity = _reopened(store, key) if key is not None else None
+            before = _reopened(store, key) if key is not None else None
+            entity = before
             if entity is None:
                 tags |= {KEY: key} if key is not None else {}
                 entity = store.client.create_run(
                     store.experiment_id, tags=tags, run_name=_run_name(self._run_name or name)
                 )
-        return MlflowRun(store, self._experiment, entity, self._log_model, self._register)
+        return MlflowRun(store, self._experiment, entity, self._log_model, self._register, before is not None)
 
     def _begun(
         self, run: MlflowRun, parent_run_id: str | None, name: str | None, key: str | None

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentexp.errors import SentexpError, did_you_mean, one_line
+from sentexp.machine.identity import has_ended
 from sentexp.redact import without_passwords
+from sentexp.tracking.interface import PROCESS
 from sentexp.tracking.logged_model import FOLDER, TYPE
 from sentexp.tracking.store import existing_client, explained
 
@@ -38,6 +40,8 @@ class RecordedRun:
     """FINISHED, FAILED, KILLED or RUNNING."""
     output: Path | None = None
     """The run's output folder, on the machine where it ran."""
+    process: str = ""
+    """The process that records it; see `identity.process_name`."""
 
     def __str__(self) -> str:
         state = "" if self.status == "FINISHED" else f" {self.status}"
@@ -97,8 +101,10 @@ class RecordedRuns:
         return found
 
     def stopped(self) -> Iterator[RecordedRun]:
-        """Yield the runs that have not finished, the newest first."""
-        yield from self._search("attributes.status != 'FINISHED'", ["attributes.start_time DESC"])
+        """Yield the runs that were stopped before their end, the newest first; not those whose process lives."""
+        for run in self._search("attributes.status != 'FINISHED'", ["attributes.start_time DESC"]):
+            if run.status != "RUNNING" or has_ended(run.process):
+                yield run
 
     def by_uri(self, uri: str) -> RecordedRun:
         """Return the run of runs:/ID/..., models:/NAME@ALIAS, models:/NAME/VERSION or models:/MODEL_ID."""
@@ -173,6 +179,7 @@ class RecordedRuns:
             started=datetime.fromtimestamp(run.info.start_time / 1000),
             model_id=models[-1].model_id if models else None,
             status=run.info.status,
+            process=run.data.tags.get(PROCESS, ""),
             output=Path(run.data.tags["output"]) if "output" in run.data.tags else None,
         )
 

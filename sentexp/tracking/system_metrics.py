@@ -12,15 +12,15 @@ PATIENCE = 5.0
 
 
 @contextmanager
-def system_metrics(uri: str, run_id: str) -> Iterator[None]:
-    """Record a point of each system/ metric every ten seconds while the block runs.
+def system_metrics(uri: str, run_id: str, *, goes_on: bool = False) -> Iterator[None]:
+    """Record a point of each system/ metric every ten seconds while the block runs; one that `goes_on` counts further.
 
     MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL changes the seconds. A store that fails ends the recording, not the block.
     """
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
     logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # the run itself tells if the store is away
-    monitor = SystemMetricsMonitor(run_id, tracking_uri=uri)
+    monitor = SystemMetricsMonitor(run_id, tracking_uri=uri, resume_logging=goes_on)
     monitor.start()
     try:
         yield

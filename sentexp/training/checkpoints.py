@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, one_line
+from sentexp.tensors import write_tensors
 from sentexp.training.state import Best, EpochSums, TrainState
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Checkpoints:
         self.before()
         try:
             saved = saved_of(state)
-            checkpoint_files.write(self._output, state.step, lambda path: _write(saved, path), self._facts)
+            checkpoint_files.write(self._output, state.step, lambda path: write_tensors(saved, path), self._facts)
             self.step = state.step
         except (OSError, SentexpError) as error:
             left = "none is there" if self.step is None else f"that of step {self.step:,} stays"
@@ -138,18 +139,13 @@ def restore(state: TrainState, saved: Saved) -> None:
         state.model.load_state_dict(saved["model"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
-    except (RuntimeError, ValueError, KeyError) as error:
+        state.sums = None if saved["sums"] is None else EpochSums(**saved["sums"])
+        state.best = None if saved["best"] is None else Best(**saved["best"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SentexpError(f"the checkpoint is of another model or optimizer ({one_line(error)})") from error
     state.epoch, state.step, state.last_rate = saved["epoch"], saved["step"], saved["last_rate"]
-    state.sums = None if saved["sums"] is None else EpochSums(**saved["sums"])
-    state.best = None if saved["best"] is None else Best(**saved["best"])
     state.history, state.told = list(saved["history"]), saved["told"]
     state.parts, state.seconds = saved["parts"], saved["seconds"]
-
-
-def _write(saved: Saved, path: Path) -> None:
-    with path.open("wb") as file:
-        torch.save(saved, file)
 
 
 def _foreign(value: Any) -> Iterator[str]:

@@ -169,8 +169,8 @@ def _started(
 def _folder_of_ours() -> Path:
     """Make a folder for temporary files, and remove those whose process was killed before it could."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            if has_ended((left / OWNER).read_text()):
+        with suppress(OSError, ValueError):
+            if (left / OWNER).is_file() and has_ended((left / OWNER).read_text()):
                 shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     (folder / OWNER).write_text(process_name())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -33,6 +34,20 @@ def test_a_second_interrupt_does_not_wait():
             interrupt()
             interrupt()
             done.append("written")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert done == []
+
+
+def test_an_interrupt_is_not_lost_where_the_block_fails_and_its_caller_goes_on():
+    done = []
+
+    def write():
+        with contextlib.suppress(OSError), interrupts_later():
+            interrupt()
+            raise OSError("no answer from the server")
+        done.append("went on")
 
     with pytest.raises(KeyboardInterrupt):
         write()

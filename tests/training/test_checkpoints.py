@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import signal
@@ -211,21 +210,26 @@ def test_what_takes_long_to_write_is_written_less_often(tmp_path: Path, monkeypa
     assert checkpoints.due()
 
 
-def test_a_full_disk_costs_the_new_checkpoint_alone(tmp_path: Path, monkeypatch, caplog) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="sets a limit of POSIX")
+def test_a_full_disk_costs_the_new_checkpoint_alone(tmp_path: Path, caplog) -> None:
+    import resource
+
     whole, _ = trained()
-    plain = torch.save
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    def save(value: Any, file: Any) -> None:
-        if value["step"] > 5:
-            file.write(b"half of it")
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        plain(value, file)
+    def fill(step: int, _loss: float) -> None:
+        if step == 6:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
 
-    monkeypatch.setattr(torch, "save", save)
-    result, _ = trained(Checkpoints(tmp_path, minutes=0))
+    try:
+        result, _ = trained(Checkpoints(tmp_path, minutes=0), on_steps=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
     assert figures(result) == figures(whole)
     assert "step 6 not saved" in caplog.text
-    assert "No space left on device" in caplog.text
+    assert "File too large" in caplog.text
     assert "that of step 5 stays" in caplog.text
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
         f"step-000000000{step}.{kind}" for step in (4, 5) for kind in ("json", "pt")
