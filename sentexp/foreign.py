@@ -2,14 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
+from hydra.errors import HydraException
+
+from sentexp.config_files import OwnFile, conf_dir
 from sentexp.errors import SentexpError
 from sentexp.schema import OPTIONS, CallableTokenizerConfig
 
 BUILT = ("text", "tokenizer", "vocab", "embedding", "model")
 """Sections of which a loaded model is built."""
+
+HARMLESS = "|".join(
+    (
+        r"hydra/\w+=\w+",  # one of the options that whoever resumes has
+        r"hydra\.(sweep\.dir|sweep\.subdir|job\.chdir|mode|verbose)=.*",
+        r"hydra\.job\.name=[\w.-]+",
+        r"hydra\.launcher\.(?!address)[a-z]\w*=[\w.-]+",  # a cluster sends objects back, which unpickling runs
+    )
+)
+"""Regular expression of overrides of Hydra's own keys that run nothing. Others can: callbacks, logging, search path."""
+
+PLAIN_NAME = r"(?!.*\.\.)[^/\\$@\n]*"
+"""Regular expression of an option's name. With a slash, it could be a path to any file outside of conf/."""
+
+
+def is_of_hydra(override: str) -> bool:
+    """Return True for an override of one of Hydra's own keys, or for such a key."""
+    return re.match(r"[+~]*hydra(?![\w-])", override) is not None
+
+
+def may_run_code(overrides: Iterable[str]) -> list[str]:
+    """Return those recorded overrides by which other code than this package's could be run, before it is composed.
+
+    These are overrides of Hydra's own keys, options that are paths to files of anyone's, packages (`group@package`),
+    which can put an option into Hydra's own section, and words that are no overrides but options of the command line.
+    What a composed configuration names is for `foreign` to find.
+    """
+    return [one for one in overrides if _may_run_code(one)]
+
+
+def _may_run_code(text: str) -> bool:
+    if text.startswith("-"):
+        return True
+    if is_of_hydra(text):
+        return re.fullmatch(HARMLESS, text) is None
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except HydraException:
+        return False  # which nobody composes
+    if override.package is not None:
+        return True
+    name = override.key_or_group
+    # a key with a dot is no group's, and neither is one that holds a value
+    if "." in name or name in OwnFile(conf_dir() / "config.yaml", "").keys:
+        return False
+    return not all(re.fullmatch(PLAIN_NAME, option) for option in _options_in(override))
+
+
+def _options_in(override: Override) -> Iterator[str]:
+    """Yield each text that an override of a group would take for an option's name."""
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        value = value.list
+    elif isinstance(value, Sweep):
+        return  # numbers, or the names of options that there are
+    for one in value if isinstance(value, list) else [value]:
+        for inner in one if isinstance(one, list) else [one]:
+            if not isinstance(inner, Mapping):  # Hydra takes no mapping for an option
+                yield str(inner)
 
 
 def refuse_foreign(config: Mapping[str, Any], sections: Sequence[str] = BUILT) -> None:

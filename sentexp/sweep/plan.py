@@ -17,9 +17,9 @@ from hydra.core.override_parser.types import IntervalSweep, Override, Sweep
 from omegaconf import DictConfig
 
 from sentexp.errors import SentexpError, did_you_mean
+from sentexp.foreign import is_of_hydra
 from sentexp.sweep.options import Options
 from sentexp.sweep.point import Point
-from sentexp.sweep.trust import is_of_hydra
 
 NO_MARK = "log"
 """The one tag that is no option: it makes a search draw from the logarithms."""

@@ -21,6 +21,7 @@ from sentexp.config import choices_of, typed_section
 from sentexp.config_files import keeping_references
 from sentexp.errors import SentexpError
 from sentexp.explain import explain, missing_key
+from sentexp.foreign import may_run_code
 from sentexp.redact import SECRET_NAME, without_passwords
 from sentexp.schema import SweepConfig
 from sentexp.sweep import trust
@@ -110,7 +111,7 @@ def _resumed(
     arguments = merged(manifest.arguments, arguments)
     refuse_forgotten([*hydra_arguments, *arguments], resume)
     if not trusted:  # this early: the search path is imported from
-        trust.refuse((one for one in trust.may_run_code([*hydra_arguments, *arguments]) if one not in typed), resume)
+        trust.refuse((one for one in may_run_code([*hydra_arguments, *arguments]) if one not in typed), resume)
     now = loader.load_configuration(
         config_name=config.hydra.job.config_name,
         overrides=[*hydra_arguments, *arguments],
@@ -155,7 +156,7 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
     """
     check = _function(checker) if checker is not None else None
     seen: dict[Point, Exception | None] = {}
-    code = trust.may_run_code(request.manifest.hydra_arguments)
+    code = may_run_code(request.manifest.hydra_arguments)
 
     def mistake(point: Point) -> Exception | None:
         if point in seen:

@@ -14,7 +14,6 @@ from hydra.types import RunMode
 from sentexp.config import conf_dir
 from sentexp.errors import SentexpError
 from sentexp.sweep.request import SweepRequest, check_points, sweep_request
-from sentexp.sweep.trust import may_run_code
 
 REFUSED = r"^sweep\.resume=swept: .*: code outside of sentexp, which would be run; expected sweep\.trust=true if the sw"
 
@@ -50,6 +49,10 @@ def asked(*arguments: str) -> SweepRequest:
         ["hydra.launcher={_target_: BasicLauncher, x: {_target_: evil.call}}"],
         ["+hydra.job.env_set.LD_PRELOAD=evil.so"],
         ["sweep.trust=true", "model._target_=evil.call"],
+        ["+experiment=../../pwn"],
+        ["+experiment=mine", "model=choice(lstm,../../../../../../proc/self/cwd/pwn)"],
+        ["+model@hydra.job_logging.handlers=gru"],
+        ["--config-dir=x"],
     ],
     ids=lambda arguments: arguments[-1],
 )
@@ -107,24 +110,3 @@ def test_a_point_of_the_study_that_names_code_is_not_run(app, fates, sampler: st
         assert ended.status == 1
         assert "x._target_=os.system: code outside of sentexp, which would be run" in str(app.results.jobs[0].error)
     assert app.ran == ["1 0 0"]
-
-
-@pytest.mark.parametrize(
-    ("override", "may"),
-    [
-        ("hydra/launcher=pool", False),
-        ("hydra.launcher.n_jobs=2", False),
-        ("hydra.launcher.partition=long-1", False),
-        ("hydra.sweep.dir='a b'", False),
-        ("model.hidden_size=3", False),
-        ("hydra.launcher.address=10.0.0.1:6379", True),
-        ("+hydra.launcher.setup=[evil]", True),
-        ("hydra.launcher.partition=${oc.env:X}", True),
-        ('hydra.launcher.partition="x\nevil"', True),
-        ("hydra.launcher._target_=evil", True),
-        ("+hydra/callbacks=x", True),
-        ("hydra={}", True),
-    ],
-)
-def test_hydras_keys_are_told_apart_by_what_they_can_run(override: str, may: bool) -> None:
-    assert may_run_code([override]) == ([override] if may else [])
