@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,10 +77,10 @@ def about_going_on(saved: Saved, output: Path) -> None:
     log.info("resume: after step %s%s, from %s", f"{saved['step']:,}", under_way, output)
 
 
-def about_stopping(output: Path, step: int | None) -> None:
-    """Say how a training that has been stopped goes on, if a checkpoint was written."""
+def about_stopping(step: int | None, command: str) -> None:
+    """Say by which command a training that has been stopped goes on, if a checkpoint was written."""
     if step is not None and PARENT_RUN_ID_VARIABLE not in os.environ:  # a sweep says how its jobs go on
-        log.info("stopped after step %s; go on with: sentexp trainer.resume=%s", f"{step:,}", shlex.quote(str(output)))
+        log.info("stopped after step %s; go on with: %s", f"{step:,}", command)
 
 
 def about_test(metrics: Mapping[str, float], f1_of: str) -> None:

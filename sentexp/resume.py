@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import Any
 from sentexp import checkpoint_files
 from sentexp.checkpoint_files import CheckpointFile
 from sentexp.errors import SentexpError
+from sentexp.foreign import may_run_code, refusal
 from sentexp.redact import flatten, lacks_password
 from sentexp.schema import PATHS, TrainerConfig
 
 log = logging.getLogger(__name__)
 
-KEY = "trainer.resume"
+KEY, TRUST = "trainer.resume", "trainer.trust"
 
 MAY_CHANGE = (
     "cache_dir", "evaluation", "shapes", "sweep", "tracking", "trainer.checkpoint_every", "trainer.checkpoint_minutes",
-    "trainer.early_stopping", "trainer.log_every", "trainer.on_oom", "trainer.threads", KEY,
+    "trainer.early_stopping", "trainer.log_every", "trainer.on_oom", "trainer.threads", KEY, TRUST,
 )  # fmt: skip
 """Sections and keys that say nothing of the steps to come. A path may change as well: the reviews are compared."""
 
@@ -100,14 +102,20 @@ def recorded_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the overrides of the run that `trainer.resume=FOLDER` among `overrides` names, and then these.
 
     Of a key that stands in both, that of `overrides` is kept. Without trainer.resume they are returned as they are.
-    Raises SentexpError if the folder has no checkpoint.
+    Raises SentexpError if the folder has no checkpoint, and without trainer.trust=true among `overrides` where one of
+    the recorded ones names code outside of this package: the folder may be anyone's.
     """
     folder = resumed(overrides)
     if folder is None:
         return list(overrides)
     before = checkpoint_files.newest(Path(folder)).facts["overrides"]
+    if not isinstance(before, list) or not all(isinstance(one, str) for one in before):
+        raise SentexpError(f"{KEY}={folder}: its checkpoint does not say how the run was made; expected a new run")
     given = {key_of(override) for override in [*overrides, KEY]}
     kept = [override for override in before if key_of(override) not in given]
+    named = [] if f"{TRUST}=true" in overrides else [*may_run_code(kept), *filter(_names_code, kept)]
+    for override in named:
+        raise SentexpError(f"{KEY}={folder}: {refusal(override, f'{TRUST}=true', 'run')}")
     for override in kept:
         if lacks_password(override):
             raise SentexpError(f"{key_of(override)}: its password is not kept; expected it beside {KEY}")
@@ -126,6 +134,25 @@ def resumed(overrides: Sequence[str]) -> str | None:
 def key_of(override: str) -> str:
     """Return the key, or the group, of an override, such as model.dropout of `+model.dropout=0.1`."""
     return override.partition("=")[0].lstrip("+~").partition("@")[0]
+
+
+def _names_code(override: str) -> bool:
+    """Return True for an override that can name code, such as a `_target_` or the path of a metric or a tokenizer."""
+    key = key_of(override)
+    return (
+        "_target_" in override
+        or any(part.startswith("_") for part in key.split("."))
+        or key in ("evaluation", "tokenizer.path")
+        or key.startswith("evaluation.metrics")
+    )
+
+
+def resume_command(output: Path, overrides: Sequence[str], config_dir: str | None) -> str:
+    """Return the command by which the run of these overrides goes on; it names what is not taken from its folder."""
+    words = ["sentexp", *(["--config-dir", config_dir] if config_dir is not None else []), f"{KEY}={output}"]
+    if may_run_code(overrides) or any(map(_names_code, overrides)):
+        words.append(f"{TRUST}=true")
+    return shlex.join(words)
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,7 @@ from sentexp.model.contract import count_parameters, is_solved
 from sentexp.redact import without_passwords
 from sentexp.report.notebook import notebook_table
 from sentexp.resume import KEY as RESUME
-from sentexp.resume import Stopped, key_of, stopped
+from sentexp.resume import TRUST, Stopped, key_of, resume_command, stopped
 from sentexp.schema import Config
 from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
@@ -158,6 +158,7 @@ def run(
         log.warning(CHANGED)
     overrides = composition.overrides if composition is not None else ()
     chosen = composition.choices if composition is not None else {}
+    config_dir = composition.config_dir if composition is not None else None
     key = uuid.uuid4().hex if before is None else before.facts["key"]
     if before is None:
         if checkpoint_files.there(output_dir):
@@ -199,8 +200,8 @@ def run(
                 output_dir,
                 {
                     "config": without_passwords(recorded),
-                    "overrides": without_passwords([one for one in overrides if key_of(one) != RESUME]),
-                    "config_dir": composition.config_dir if composition is not None else None,
+                    "overrides": without_passwords([one for one in overrides if key_of(one) not in (RESUME, TRUST)]),
+                    "config_dir": config_dir,
                     "key": key,
                     "machine": machine.facts(),
                     "text": text,
@@ -220,7 +221,7 @@ def run(
             except TrainingDiverged:
                 raise
             except BaseException:
-                messages.about_stopping(output_dir, checkpoints.step)
+                messages.about_stopping(checkpoints.step, resume_command(output_dir, overrides, config_dir))
                 raise
             if rank() > 0:
                 return None

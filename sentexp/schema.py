@@ -544,7 +544,9 @@ class TrainerConfig:
     checkpoint_every: Optional[int] = key(at_least=1)
     """Epochs between two checkpoints; with it the last ones stay when the run has ended."""
     resume: Optional[str] = key(path=True)
-    """Output folder of a run that was stopped, to go on with."""
+    """Output folder of a run that was stopped, to go on with; on the command line also its id or name, or latest."""
+    trust: bool = key()
+    """Let that run name code outside of this package, such as a model class of one's own."""
     device: str = key(pattern=r"auto|cpu|cuda(:\d+)?", expected="auto, cpu, cuda or cuda:1")
     """Where tensors live."""
     precision: str = key(choices=("auto", "fp32", "bf16"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sentexp import checkpoint_files
 from sentexp.config import compose, plain
 from sentexp.errors import SentexpError
-from sentexp.resume import key_of, recorded_overrides, resumed, stopped
+from sentexp.resume import key_of, recorded_overrides, resume_command, resumed, stopped
 
 MACHINE = {"device": "cpu", "precision": "bf16", "processes": "2"}
 
@@ -143,3 +143,35 @@ def test_a_path_comes_back_as_it_was_quoted(path: str) -> None:
     from sentexp.cli.training import _quoted
 
     assert resumed([f"trainer.resume={_quoted(Path(path))}"]) == str(Path(path))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "+evaluation.metrics.z=evil.f",
+        "evaluation.metrics={z: evil.f}",
+        "tokenizer.path=evil.f",
+        "model._target_=evil.Model",
+        "+hydra.callbacks.x._target_=evil.f",
+        "hydra.output_subdir=../../escaped",
+        "experiment=../../../proc/self/cwd/evil",
+        "+data@hydra.callbacks.x=files",
+        "--config-dir=evil",
+    ],
+)
+def test_a_folder_from_elsewhere_names_no_code(override: str, tmp_path: Path) -> None:
+    facts = {"config": {}, "overrides": ["seed=3", override]}
+    checkpoint_files.write(tmp_path, 5, lambda path: path.write_text("state"), facts)
+    with pytest.raises(SentexpError, match=r"code outside of sentexp, which would be run; expected trainer\.trust"):
+        compose(f"trainer.resume={tmp_path}")
+    trusted = [f"trainer.resume={tmp_path}", "trainer.trust=true"]
+    assert recorded_overrides(trusted) == ["seed=3", override, *trusted]
+    typed = [f"trainer.resume={tmp_path}", override]
+    assert override in recorded_overrides(typed)
+    command = resume_command(Path("out"), ["seed=3", override], None)
+    assert command == "sentexp trainer.resume=out trainer.trust=true"
+
+
+def test_the_command_that_goes_on_is_short_where_nothing_is_of_the_users_own() -> None:
+    assert resume_command(Path("an out"), ["seed=3"], None) == "sentexp 'trainer.resume=an out'"
+    assert resume_command(Path("out"), [], "mine") == "sentexp --config-dir mine trainer.resume=out"

@@ -75,8 +75,8 @@ def _going_on(arguments: list[str], options: argparse.Namespace) -> list[str]:
     store = [override.partition("=")[2] for override in overrides if key_of(override) == "tracking.uri"]
     folder = stopped_run(given, tracking_uri=store[-1] if store else None).absolute()
     earlier = checkpoint_files.newest(folder).facts["config_dir"]
-    if earlier is not None and options.config_dir is None:
-        words += ["--config-dir", earlier]
+    if earlier is not None and options.config_dir is None:  # its files may name code, and the folder may be anyone's
+        raise SentexpError(f"{RESUME}={given}: the run had --config-dir {earlier}; expected it in front of all keys")
     typed = [override for override in overrides if key_of(override) != RESUME]
     own_place = [] if any(key_of(one) == "hydra.run.dir" for one in typed) else [f"hydra.run.dir={_quoted(folder)}"]
     return [*words, *recorded_overrides([*typed, f"{RESUME}={_quoted(folder)}"]), *own_place]

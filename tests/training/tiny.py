@@ -36,6 +36,7 @@ RECIPE = Recipe(
         checkpoint_minutes=None,
         checkpoint_every=None,
         resume=None,
+        trust=False,
         device="cpu",
         precision="fp32",
         processes="1",
