@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep
@@ -80,7 +80,12 @@ def _options_in(override: Override) -> Iterator[str]:
 def refuse_foreign(config: Mapping[str, Any], sections: Sequence[str] = BUILT) -> None:
     """Raise SentexpError if these sections of a trained model's configuration name code outside of this package."""
     for key, path in foreign(config, sections):
-        raise SentexpError(refusal(f"{key}={path}", "--trust (trust=True in Python)", "model"))
+        refuse(key, path)
+
+
+def refuse(key: str, path: Any) -> NoReturn:
+    """Raise the SentexpError that refuses the code that a trained model's configuration names under a key."""
+    raise SentexpError(refusal(f"{key}={path}", "--trust (trust=True in Python)", "model"))
 
 
 def refusal(named: str, expected: str, whose: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
 
 from sentexp.config import check
 from sentexp.config_files import conf_dir, literal_yaml
 from sentexp.errors import SentexpError
 from sentexp.explain import mistakes_explained
-from sentexp.foreign import refuse_foreign
+from sentexp.foreign import foreign, refuse, refuse_foreign
 from sentexp.schema import OPTIONS, Config
 
 OF_JUDGING = r"data([.@]|$)|evaluation(\.|$)|trainer\.(device|precision)$"
@@ -49,8 +50,9 @@ def composed_over(
     chosen = any(override.startswith("data=") for override in overrides)
     if not chosen and not isinstance(recorded.get("data"), Mapping):
         raise SentexpError("data: the run has recorded none; expected data=..., as for training")
+    sections = ["evaluation", "trainer"] if chosen else ["data", "evaluation", "trainer"]
     if not trust:
-        refuse_foreign(recorded, ["evaluation", "trainer"] if chosen else ["data", "evaluation", "trainer"])
+        refuse_foreign(recorded, sections)
     words = [] if folder is None else ["--config-dir", str(folder)]
     with (
         tempfile.TemporaryDirectory() as place,
@@ -62,6 +64,8 @@ def composed_over(
         given.append(_write(Path(place), "experiment", settings))
         searched = ",".join(f"'file://{one.absolute()}'" for one in (folder, Path(place)) if one is not None)
         composed = compose("config", overrides=[f"hydra.searchpath=[{searched}]", *given, *overrides])
+        if not trust:
+            _refuse_what_nobody_asked_for(composed, sections, overrides)
         try:
             return check(composed)
         except SentexpError as error:
@@ -80,7 +84,18 @@ def _write(place: Path, group: str, values: Mapping[str, Any]) -> str:
 
 def _data(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Return the run's section data, above the option that it was made of, where that is a built-in one."""
-    values = dict(recorded["data"])
-    built_in = any(option._target_ == values.get("_target_") for option in OPTIONS["data"])  # type: ignore[attr-defined]
-    option = str(values.get("_target_")).split(".")[-2]  # hub for sentexp.data.hub.load
-    return {"defaults": [option, "_self_"], **values} if built_in else values
+    # Hydra would read a list of defaults as further files to compose, which may be anywhere
+    values = {key: value for key, value in recorded["data"].items() if key != "defaults"}
+    target = values.get("_target_")
+    if not any(option._target_ == target for option in OPTIONS["data"]):  # type: ignore[attr-defined]
+        return values
+    return {**values, "defaults": [str(target).split(".")[-2], "_self_"]}  # hub for sentexp.data.hub.load
+
+
+def _refuse_what_nobody_asked_for(composed: DictConfig, sections: Sequence[str], overrides: Sequence[str]) -> None:
+    """Raise SentexpError if what was composed names code outside of this package that no override names."""
+    asked = [override.lstrip("+").partition("=")[0] for override in overrides]
+    values: Any = OmegaConf.to_container(composed, resolve=False)
+    for key, path in foreign(values, sections):
+        if not any(f"{key}.".startswith(f"{one}.") for one in asked):
+            refuse(key, path)

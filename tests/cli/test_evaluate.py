@@ -99,3 +99,16 @@ def test_a_recorded_run_is_judged_as_it_was_in_training_and_gets_a_child(sentexp
         {name: parent.data.metrics[name] for name in of_test}, abs=1e-6
     )
     assert {file.path for file in client.list_artifacts(child.info.run_id, "reports")} >= {"reports/evaluation.html"}
+
+
+@pytest.mark.parametrize("command", [["evaluate", "./model"], ["compare", "./model", "./model"]])
+def test_files_that_a_folder_from_elsewhere_names_are_not_composed(sentexp, tmp_path: Path, command) -> None:
+    model = trained()
+    data = {"_target_": "sentexp.data.demo.load", "size": 40, "seed": 0, "limit": None}
+    model.config["data"] = {**data, "defaults": ["demo", "_self_", "../../../../proc/self/cwd/model/pay"]}
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / "pay.yaml").write_text("# @package data\n_target_: shutil.copy\nsrc: x\ndst: RAN\n")
+    (tmp_path / "x").touch()
+    _, errors = sentexp(*command).communicate(timeout=120)
+    assert "RAN" not in [path.name for path in tmp_path.iterdir()]
+    assert "shutil" not in errors

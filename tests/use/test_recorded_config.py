@@ -117,6 +117,37 @@ def test_what_a_folder_from_elsewhere_names_is_not_run(changes) -> None:
         assert composed_over({**recorded(), **changes}, ["data=demo"]).data == compose().data
 
 
+@pytest.mark.parametrize("target", ["sentexp.data.demo.load", "builtins.dict"])
+def test_a_list_of_defaults_that_a_folder_from_elsewhere_brings_chooses_no_files(target: str, tmp_path: Path) -> None:
+    (tmp_path / "pay.yaml").write_text("# @package data\n_target_: shutil.copy\n")
+    own = recorded()
+    up = "../" * 40 + str(tmp_path / "pay").lstrip("/")
+    own["data"] = {**own["data"], "_target_": target, "defaults": ["demo", "_self_", up]}  # type: ignore[dict-item]
+    config = composed_over(own, trust=target == "builtins.dict")
+    assert plain(config.data)["_target_"] == target
+
+
+def test_code_that_comes_in_by_the_composition_itself_is_not_run(monkeypatch) -> None:
+    monkeypatch.setattr("sentexp.use.recorded_config._data", lambda _: {"_target_": "shutil.copy"})
+    with pytest.raises(SentexpError, match=r"^data\._target_=shutil\.copy: code outside of sentexp"):
+        composed_over(recorded())
+
+
+@pytest.mark.parametrize(
+    "override", ["+evaluation.metrics.mcc=builtins.max", "+evaluation.metrics={mcc: builtins.max}"]
+)
+def test_code_that_the_command_line_names_needs_no_trust(override: str) -> None:
+    assert composed_over(recorded(), [override]).evaluation.metrics == {"mcc": "builtins.max"}
+
+
+@pytest.mark.parametrize("data", [{"x": 1}, {}, {"_target_": 3}, {"_target_": "name"}])
+def test_recorded_data_of_no_known_option_are_one_line(data: dict[str, object]) -> None:
+    for trust in (True, False):
+        with pytest.raises(SentexpError) as refused:
+            composed_over({**recorded(), "data": data}, trust=trust)
+        assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("word", "is_one"),
     [("data=files", True), ("data.limit=3", True), ("+evaluation.metrics.mcc=a.b", True), ("trainer.device=cpu", True),
