@@ -1,7 +1,7 @@
 """Processes that stay from one task to the next, each with a pipe of its own.
 
-No end of one of them costs more than the task that it had taken, and nothing waits for a process that is no more: tasks
-go only to one that has said that it waits for one, and the end of a process is seen by itself.
+If one dies, only the task that it was working on is lost. Nothing waits for a process that is no more: a task goes only
+to a process that has said that it waits for one, and the end of a process is noticed whatever it has left running.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ GRACE_SECONDS = 30.0
 """Time for processes that are told to end, so that their tasks can record it."""
 
 POLL_SECONDS = 0.02
+
+LONGEST_LAST_LINE = 4096
+"""Bytes of a process's errors, which may be gigabytes, that are read to say why it ended."""
 
 READY, TAKEN = "ready", "taken"
 
@@ -83,7 +86,11 @@ class Workers:
         return task
 
     def wait_for_some(self) -> list[Task]:
-        """Return tasks that have ended, at least one. Raises CannotStart if processes end before they take any task."""
+        """Return tasks that have ended, at least one of those submitted and not yet returned.
+
+        Raises CannotStart if processes end before they take any task.
+        """
+        assert self._waiting or any(worker.task is not None for worker in self._workers), "no task to wait for"
         while True:
             self._hand_out()
             if self._trouble is not None and not self._workers:
@@ -170,19 +177,20 @@ class Workers:
         worker.process.join()
         self._workers.remove(worker)
         worker.connection.close()
-        how, said = how_it_ended(worker.process.exitcode), _last_line(worker.errors)
-        worker.errors.close()
-        if worker.task is not None and worker.has_taken:
-            worker.task.death = how
-            yield worker.task
-            return
-        if worker.task is not None:
-            self._waiting.appendleft(worker.task)
-        self._deaths += 1
-        if self._deaths >= self._width + DEATHS:
-            self._trouble = CannotStart(
-                f"{self._deaths} processes in a row ended before they took a job, the last one {how}{said}"
-            )
+        how = how_it_ended(worker.process.exitcode)
+        with worker.errors:
+            if worker.task is not None and worker.has_taken:
+                worker.task.death = how
+                yield worker.task
+                return
+            if worker.task is not None:
+                self._waiting.appendleft(worker.task)
+            self._deaths += 1
+            if self._deaths >= self._width + DEATHS:
+                said = _last_line(worker.errors)
+                self._trouble = CannotStart(
+                    f"{self._deaths} processes in a row ended before they took a job, the last one {how}{said}"
+                )
 
 
 def _serve(
@@ -190,7 +198,8 @@ def _serve(
 ) -> None:
     """Work on one task after the other, until the pipe or the process is closed."""
     end_with_parent()
-    # a child that a task leaves behind must not hold the pipe open
+    # a child that a task leaves behind must not hold the pipe open, whether it is a program or a copy of this one
+    os.set_inheritable(connection.fileno(), False)
     os.register_at_fork(after_in_child=connection.close)
     prepare(*arguments)
     connection.send(READY)
@@ -217,6 +226,6 @@ def _errors_to(file: IO[bytes]) -> Iterator[None]:
 
 def _last_line(file: IO[bytes]) -> str:
     """Return `: ` and the last line of a file, or "" if there is none."""
-    file.seek(0)
+    file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_LAST_LINE))
     lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     return f": {one_line(CannotStart(lines[-1]))}" if lines else ""

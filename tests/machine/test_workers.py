@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import sys
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,13 +13,14 @@ from types import ModuleType
 import pytest
 
 from sentexp.errors import CannotStart
-from sentexp.machine.workers import DEATHS, Workers
+from sentexp.machine.workers import DEATHS, Workers, _last_line
 
 WORKING = """
 import os, signal, sys, time
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+LEFT_SECONDS = 20
 
 def started():
     (FOLDER / f"{os.getpid()}.start").touch()
@@ -46,6 +49,9 @@ def work(what, more=b""):
             time.sleep(0.05)
     if what == "fork" and os.fork() == 0:
         time.sleep(600)
+    if what == "leave a program":
+        os.system(f"exec sleep {LEFT_SECONDS} > {FOLDER}/sleep.out 2>&1 & echo $! > {FOLDER}/sleep.pid")
+        os._exit(4)
     if what == "die for good":  # and no other starts
         (FOLDER / "broken").touch()
         os._exit(4)
@@ -137,3 +143,39 @@ def test_a_process_that_is_killed_while_it_waits_costs_no_task_and_holds_up_no_w
         second = some.submit("big", b"x" * 10_000_000)
         assert some.wait_for_some() == [second]
         assert str(second.outcome, "utf-8").startswith("big 10000000 ")  # type: ignore[arg-type]
+
+
+def test_a_program_that_a_dead_process_leaves_behind_is_not_waited_for(workers, working) -> None:
+    some = workers(1, "nothing")
+    some.submit("a")
+    some.wait_for_some()  # it has started
+    began = time.monotonic()
+    task = some.submit("leave a program")
+    try:
+        assert some.wait_for_some() == [task]
+        assert task.death == "ended with status 4"
+        assert time.monotonic() - began < working.LEFT_SECONDS / 2
+    finally:
+        os.kill(int((working.FOLDER / "sleep.pid").read_text()), signal.SIGKILL)
+
+
+def test_to_wait_for_no_task_is_a_mistake_and_no_wait_without_end(workers) -> None:
+    some = workers(1, "nothing")
+    with pytest.raises(AssertionError, match="no task to wait for"):
+        some.wait_for_some()
+    some.submit("a")
+    some.wait_for_some()
+    with pytest.raises(AssertionError, match="no task to wait for"):
+        some.wait_for_some()
+
+
+def test_of_many_errors_only_the_end_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "errors"
+    path.write_bytes(b"one more line\n" * 1_000_000 + "no such library é\n\n".encode())
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            assert _last_line(file) == ": no such library é"
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000  # bytes; the file has 14 million
+    finally:
+        tracemalloc.stop()
