@@ -8,6 +8,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+MACHINE_NUMBER = Path("/etc/machine-id")
+"""Where Linux keeps a number that no other machine has."""
+
 
 def process_start(pid: int) -> str | None:
     """Return when a process began, as a text that no other process with the same number has; None if it has ended."""
@@ -28,14 +31,22 @@ def process_name() -> str:
 
 
 def has_ended(name: str) -> bool:
-    """Return True if the process of this name was one of this machine, and is no more; of another it is not known."""
-    machine, pid, began = name.split(" ", 2) if name.count(" ") >= 2 else ("", "0", "")
-    return machine == _machine() and process_start(int(pid)) != began
+    """Return True if the process of this name was one of this machine, and is no more.
+
+    False for one of another machine, of which it is not known, and for a text that is no such name.
+    """
+    machine, pid, began = [*name.split(" ", 2), "", "", ""][:3]
+    return machine == _machine() and pid.isdecimal() and bool(began) and process_start(int(pid)) != began
 
 
 def _machine() -> str:
-    """Return the machine's name; in a container also the part of its processes that are seen here."""
-    space = ""
+    """Return the machine's name and number; in a container also the part of its processes that are seen here.
+
+    The number tells apart machines of one name, such as localhost. Not every system has one.
+    """
+    number = space = ""
+    with suppress(OSError):
+        number = MACHINE_NUMBER.read_text().strip()
     with suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
-    return f"{socket.gethostname()}/{space}"
+    return f"{socket.gethostname()}/{number}/{space}"

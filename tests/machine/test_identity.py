@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+from sentexp.machine import identity
 from sentexp.machine.identity import has_ended, process_name
 
 
@@ -26,3 +31,24 @@ def test_another_with_its_number_is_not_taken_for_it_and_one_elsewhere_is_not_ju
     assert has_ended(f"{machine} {pid} {began}0")
     assert not has_ended(f"elsewhere/ {os.getpid()} 1")
     assert not has_ended("")
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "x y", "x", "-1 5", "1.5 y", "² y", " ", "  ", f"{os.getpid()}", f"{os.getpid()} "]
+)
+def test_a_text_that_is_no_name_of_ours_is_not_judged(rest: str) -> None:
+    machine = process_name().split(" ")[0]
+    assert not has_ended(f"{machine} {rest}")
+    assert not has_ended(rest)
+
+
+def test_two_machines_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
+    ended = []
+    for number in ("3d12", "77aa"):
+        (tmp_path / number).write_text(f"{number}\n")
+        monkeypatch.setattr(identity, "MACHINE_NUMBER", tmp_path / number)
+        ended.append(f"{process_name()}0")
+    assert [has_ended(name) for name in ended] == [False, True]
+    monkeypatch.setattr(identity, "MACHINE_NUMBER", tmp_path / "none")
+    assert has_ended(f"{process_name()}0")
