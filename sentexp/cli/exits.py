@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sentexp.errors import RunFailed, SentexpError
+from sentexp.redact import without_passwords
 
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.EIO)
 """What the system answers where no other configuration would help: permissions, full devices."""
@@ -20,8 +21,8 @@ DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, er
 def errors_as_one_line(*, tracebacks: bool = False, log_file: Path | None = None) -> Iterator[None]:
     """End the program with one line and an exit status where the block raises SentexpError, or at Ctrl-C.
 
-    So do the system's refusals. With `tracebacks` the traceback stands above the line; that of a RunFailed goes to
-    `log_file`.
+    So do the system's refusals. Passwords in addresses are left out of the line. With `tracebacks` the traceback stands
+    above the line; that of a RunFailed goes to `log_file`.
     """
     caught: BaseException
     try:
@@ -41,7 +42,7 @@ def errors_as_one_line(*, tracebacks: bool = False, log_file: Path | None = None
     sys.stdout.flush()
     if tracebacks:
         traceback.print_exception(caught)
-    print(f"sentexp: {message}", file=sys.stderr)
+    print(f"sentexp: {without_passwords(message)}", file=sys.stderr)
     raise SystemExit(exit_status)
 
 
