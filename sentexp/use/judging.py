@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import datasets
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from sentexp import evaluation, messages, terminal
 from sentexp.batches import plan
@@ -81,15 +83,14 @@ def reviews_in_hand(table: pd.DataFrame, labels: Sequence[str]) -> Reviews:
 def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, Judged]:
     """Predict all splits of `reviews` with the model's own pipeline, where `config` says; return the results by split.
 
-    Labels are matched by name. Raises SentexpError for a label that the model does not have, and for a device that is
-    not there.
+    Labels are matched by name. Afterwards the model is back on its own device. Raises SentexpError for a label that the
+    model does not have, and for a device that is not there.
     """
     table = _numbers_of_classes(reviews, trained.labels)
     machine = choose_machine(device=config.trainer.device, precision=config.trainer.precision)
     cores = available_cores()[0]
-    model = trained.model.to(machine.device)
     judged = {}
-    with terminal.bar() as progress:
+    with terminal.bar() as progress, _moved(trained.model, machine.device) as model:
         cache_dir = Path(config.cache_dir).expanduser()
         corpora = trained.pipeline.prepare(reviews, cache_dir, processes=cores, progress=progress)
         for split, corpus in corpora.items():
@@ -102,6 +103,16 @@ def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, 
     return judged
 
 
+@contextmanager
+def _moved(model: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """Move a model to a device, and back to its own after the block."""
+    own = evaluation.device_of(model)
+    try:
+        yield model.to(device)
+    finally:
+        model.to(own)
+
+
 def seen_in_training(trained: TrainedModel, reviews: Reviews, config: Config) -> list[str]:
     """Return a line if test reviews are among those that the model was trained on, as with another data.seed.
 
@@ -109,9 +120,9 @@ def seen_in_training(trained: TrainedModel, reviews: Reviews, config: Config) ->
     loaded again, unless it is the same. If that cannot be done, the line says so.
     """
     own = trained.config.get("data")
-    if own is None or (
-        config.data is not None and own == plain(config.data)
-    ):  # the latter has told of texts that are in both
+    if own is None:
+        return []
+    if config.data is not None and own == plain(config.data):  # loading has told of texts that are in both splits
         return []
     try:
         trained_on: Reviews = build(

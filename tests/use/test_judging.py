@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from made_up_model import trained
@@ -17,6 +19,23 @@ def test_validation_and_test_reviews_are_predicted_as_the_model_does_it(config) 
     for split, one in judged.items():
         expected = model.predict(reviews.splits[split]["text"][:])
         torch.testing.assert_close(one.predictions.probabilities, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_is_back_on_its_own_device_afterwards(config, monkeypatch, fails: bool) -> None:
+    model, own = trained(), config()
+    moves = []
+    move = model.model.to
+    monkeypatch.setattr(model.model, "to", lambda device: moves.append(device) or move("cpu"))
+    monkeypatch.setattr("sentexp.use.judging.choose_machine", lambda **_: Elsewhere)
+    monkeypatch.setattr("sentexp.evaluation.predict", lambda *_, **__: 1 / 0 if fails else None)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        judge(model, load_reviews(own), own)
+    assert moves == [torch.device("cuda"), torch.device("cpu")]
+
+
+class Elsewhere:
+    device = torch.device("cuda")
 
 
 def test_labels_are_matched_by_name_whatever_their_numbers(config) -> None:
