@@ -20,8 +20,8 @@ class TooMuch(yaml.YAMLError):
 def composed(text: str) -> yaml.Node | None:
     """Return the nodes of a YAML text; None if it is empty.
 
-    Raises yaml.YAMLError, or its kind TooMuch, of which even a short text is capable: with `&a [x, x]`, then
-    `&b [*a, *a]` and so on, each line doubles what is meant.
+    Raises yaml.YAMLError, and its subclass TooMuch for too many values. A short text can stand for that many: after
+    `&a [x, x]`, `&b [*a, *a]` and so on, each line doubles their number.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -35,7 +35,7 @@ class SweepFailed(SentexpError):
 
 
 class CannotStart(SentexpError):
-    """No process of a launcher gets as far as its first job, so the jobs wait for a better day."""
+    """No process of a launcher gets as far as its first job. The jobs have not failed: a resumed sweep runs them."""
 
     exit_status = 1
 

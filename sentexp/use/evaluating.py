@@ -95,7 +95,7 @@ class Evaluation:
 
     @property
     def title(self) -> str:
-        """What it is about, as one line."""
+        """How many test reviews there are and where they come from, as one line."""
         return f"{len(self.judged['test'].corpus):,} test reviews of {self.source}"
 
     def main_metrics(self) -> list[str]:
