@@ -1,4 +1,7 @@
-"""Every command and program in the README runs, on small data where it would take long."""
+"""Every command and program in the README runs, on small data where it would take long.
+
+So do the programs for many machines, to which it links.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,8 @@ COMMANDS = [
     line.partition("  #")[0].strip() for language, block in BLOCKS if language == "sh" for line in block.splitlines()
 ]
 PROGRAMS = [block for language, block in BLOCKS if language == "python"]
+BEYOND = (ROOT / "experiments" / "beyond_one_machine" / "README.md").read_text(encoding="utf-8")
+PROGRAMS_OF_MANY_MACHINES = re.findall(r"^```python\n(.*?)^```", BEYOND, re.MULTILINE | re.DOTALL)
 
 QUICK = ["trainer.epochs=1", "model.hidden_size=8", "trainer.processes=1"]
 SMALL = {  # what makes an example small, by the words that tell it apart
@@ -91,6 +96,19 @@ def environment_in(folder: Path) -> dict[str, str]:
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])  # as if activated
     return environment
+
+
+def test_no_line_of_the_text_is_wider_than_the_code() -> None:
+    text = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    assert [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")] == []
+
+
+def test_the_readme_leads_to_the_programs_for_many_machines() -> None:
+    assert "(experiments/beyond_one_machine/)" in README
+    assert [program.partition("\n")[0] for program in PROGRAMS_OF_MANY_MACHINES] == [
+        "import mlflow, ray",
+        "import mlflow",
+    ]
 
 
 def test_the_readme_has_its_two_commands_on_one_line_each() -> None:
@@ -264,7 +282,7 @@ def test_a_recorded_model_labels_a_table_on_ray_and_on_spark(engine: str, folder
     if engine == "pyspark" and shutil.which("java") is None:
         pytest.skip("needs Java")
     run_id = recorded_run(folder)
-    (program,) = (program for program in PROGRAMS if engine in program)
+    (program,) = (program for program in PROGRAMS_OF_MANY_MACHINES if engine in program)
     done = run_in(folder, "-c", program.replace("RUN_ID", run_id))
     assert done.returncode == 0, done.stderr[-3000:]
     check_labelled(folder, run_id)
