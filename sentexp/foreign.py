@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 
 from sentexp.config_files import OwnFile, conf_dir
 from sentexp.errors import SentexpError
+from sentexp.redact import flatten
 from sentexp.schema import OPTIONS, CallableTokenizerConfig
 
 BUILT = ("text", "tokenizer", "vocab", "embedding", "model")
@@ -31,6 +32,10 @@ PLAIN_NAME = r"(?!.*\.\.)[^/\\$@\n]*"
 """Regular expression of an option's name. With a slash, it could be a path to any file outside of conf/."""
 
 
+TOLD_OF_EACH_RUN = r"hydra\.(mode|overrides|runtime|job\.(id|num|override_dirname))(\..*)?"
+"""Regular expression of keys of Hydra's own under which it writes down what it was called with."""
+
+
 def is_of_hydra(override: str) -> bool:
     """Return True for an override of one of Hydra's own keys, or for such a key."""
     return re.match(r"[+~]*hydra(?![\w-])", override) is not None
@@ -44,6 +49,16 @@ def may_run_code(overrides: Iterable[str]) -> list[str]:
     What a composed configuration names is for `foreign` to find.
     """
     return [one for one in overrides if _may_run_code(one)]
+
+
+def of_hydra_changed(composed: Mapping[str, Any], plain: Mapping[str, Any]) -> list[str]:
+    """Return `key=value` for what recorded options have changed in Hydra's own section, which can run code.
+
+    `plain` is the section as it is composed without them. Both are given with references as they are written.
+    """
+    now, before = flatten(composed, "hydra."), flatten(plain, "hydra.")
+    changed = [key for key in {**now, **before} if now.get(key) != before.get(key)]
+    return [f"{key}={now.get(key, '(none)')}" for key in changed if re.fullmatch(TOLD_OF_EACH_RUN, key) is None]
 
 
 def _may_run_code(text: str) -> bool:

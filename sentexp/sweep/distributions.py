@@ -62,6 +62,21 @@ def draw(study: optuna.Study, plan: Plan, distributions: Mapping[str, BaseDistri
     return trial.number, Point(tuple(drawn[key] for key in distributions if key in drawn))
 
 
+def could_be_drawn(point: Point, distributions: Mapping[str, BaseDistribution]) -> bool:
+    """Return True for a point with values of these distributions."""
+    given = [override.partition("=") for override in point.overrides]
+    return all(key in distributions and _has(distributions[key], text) for key, _, text in given)
+
+
+def _has(distribution: BaseDistribution, text: str) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return text in distribution.choices
+    assert isinstance(distribution, (IntDistribution, FloatDistribution))
+    value = number(text)
+    whole = isinstance(value, int) or isinstance(distribution, FloatDistribution)
+    return value is not None and whole and distribution.low <= value <= distribution.high
+
+
 def _overrides(parameters: Mapping[str, object]) -> dict[str, str]:
     return {key: f"{key}={value}" for key, value in parameters.items()}
 

@@ -21,7 +21,7 @@ from sentexp.config import choices_of, typed_section
 from sentexp.config_files import keeping_references
 from sentexp.errors import SentexpError
 from sentexp.explain import explain, missing_key
-from sentexp.foreign import may_run_code
+from sentexp.foreign import may_run_code, of_hydra_changed
 from sentexp.redact import SECRET_NAME, without_passwords
 from sentexp.schema import SweepConfig
 from sentexp.sweep import trust
@@ -119,6 +119,8 @@ def _resumed(
     )
     settings = typed_section(now.sweep, SweepConfig, "sweep.")
     if not trusted:
+        plain = loader.load_configuration(config.hydra.job.config_name, hydra_arguments, run_mode=RunMode.MULTIRUN)
+        trust.refuse(of_hydra_changed(_as_written(now.hydra), _as_written(plain.hydra)), resume)
         trust.refuse(trust.code_in(_recorded(now)), resume)
     plan = Plan.of(arguments, settings.space, now, loader)
     # what varies is not in the composed configuration, so it is compared as text
@@ -164,8 +166,11 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
         named: list[str] = []
         seen[point] = None
         try:
-            composed = _composed(request, loader, point)
-            named = trust.code_in(_values_of(composed))
+            composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
+            named = of_hydra_changed(_as_written(composed.hydra), _as_written(request.config.hydra))
+            with open_dict(composed):
+                composed.pop("hydra")
+            named += trust.code_in(_values_of(composed))
             if check is not None and not (named and request.is_foreign):
                 check(composed)
         except Exception as error:
@@ -192,16 +197,14 @@ def _function(checker: str) -> Callable[[DictConfig], object]:
         raise SentexpError(f"hydra.sweeper.check={checker}: no such function; {expected}") from error
 
 
-def _composed(request: SweepRequest, loader: ConfigLoader, point: Point) -> DictConfig:
-    """Compose the configuration of the jobs at a point, apart from their seed and from Hydra's section."""
-    composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
-    with open_dict(composed):
-        composed.pop("hydra")
-    return composed
-
-
 def _values_of(composed: DictConfig) -> dict[str, Any]:
     values: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+    return values
+
+
+def _as_written(section: DictConfig) -> dict[str, Any]:
+    """Return plain values with the references among them."""
+    values: dict[str, Any] = OmegaConf.to_container(section, resolve=False)  # type: ignore[assignment]
     return values
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from sentexp.errors import SentexpError
-from sentexp.sweep.distributions import GridParameters, draw, search_distributions
+from sentexp.redact import without_passwords
+from sentexp.sweep.distributions import GridParameters, could_be_drawn, draw, search_distributions
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.point import Point
 from sentexp.sweep.recorded_task import JOB_VARIABLE
@@ -47,15 +48,15 @@ class TrialQueue:
         self._to_draw = 0
         if settings.is_search:
             self._distributions = search_distributions(request.plan)
+            self._refuse_other_points(trials, lambda point: could_be_drawn(point, self._distributions))
             self._to_draw = max(0, settings.n_trials - len(tried))
             count = len(tried) + self._to_draw
         else:
             self._grid = GridParameters(request.plan)
             points = request.plan.points()
+            known = set(points)
+            self._refuse_other_points(trials, lambda point: point in known)
             begun = Counter(point_of(trial) for trial in tried)
-            for point in begun.keys() - set(points):
-                study = request.manifest.storage_of(request.folder)
-                raise SentexpError(f"sweep.resume: {study} has the point {point}, which is none of this sweep's")
             for point in points:
                 if begun[point]:
                     begun[point] -= 1
@@ -140,6 +141,13 @@ class TrialQueue:
             number, self._next_number = self._next_number, self._next_number + 1
             jobs.append(JobRecord(number, point, self._seeds[index], "waiting", folder=str(number), index=index))
         return jobs
+
+    def _refuse_other_points(self, trials: Iterable[FrozenTrial], is_known: Callable[[Point], bool]) -> None:
+        """Raise SentexpError for a point that this sweep does not have: the study may be anyone's."""
+        for point in map(point_of, trials):
+            if not is_known(point):
+                study = without_passwords(self._request.manifest.storage_of(self._request.folder))
+                raise SentexpError(f"sweep.resume: {study} has the point {point}, which is none of this sweep's")
 
     def _fail_orphan_trials(self) -> None:
         """Fail trials that nobody runs: a driver was killed after the sampler created them, before it claimed them."""

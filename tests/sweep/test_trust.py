@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
 from sentexp.config import conf_dir
 from sentexp.errors import SentexpError
+from sentexp.foreign import is_of_hydra
+from sentexp.sweep.distributions import _search_distribution, could_be_drawn
+from sentexp.sweep.point import Point
 from sentexp.sweep.request import SweepRequest, check_points, sweep_request
 
 REFUSED = r"^sweep\.resume=swept: .*: code outside of sentexp, which would be run; expected sweep\.trust=true if the sw"
@@ -31,7 +35,8 @@ def asked(*arguments: str) -> SweepRequest:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", [*arguments, "hydra.sweep.dir=swept"], RunMode.MULTIRUN)
-        return check_points(sweep_request(arguments, config, loader), loader, "sentexp.config.check")
+        words = [one for one in arguments if not is_of_hydra(one)]
+        return check_points(sweep_request(words, config, loader), loader, "sentexp.config.check")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +79,21 @@ def test_nor_is_code_that_one_of_the_points_names(folder: Path) -> None:
     assert "evil" not in sys.modules
 
 
+@pytest.mark.parametrize("swept", ["+experiment=own", "experiment=glove,own", "experiment=null,own"])
+@pytest.mark.parametrize(
+    "section", ['job_logging: {handlers: {x: {"()": evil.call}}}', "job: {env_set: {LD_PRELOAD: evil.so}}"]
+)
+def test_nor_is_code_that_an_option_puts_into_hydras_own_section(folder: Path, swept: str, section: str) -> None:
+    (folder / "mine" / "experiment").mkdir(parents=True)
+    (folder / "mine" / "experiment" / "own.yaml").write_text(f"# @package _global_\nhydra: {{{section}}}\n")
+    own = f"hydra.searchpath=[file://{folder}/mine]"
+    manifest = asked(own, "seed=1,2").manifest
+    replace(manifest, arguments=[*manifest.arguments, swept.lstrip("+")]).write(folder / "swept")
+    with pytest.raises(SentexpError, match=rf"^sweep\.resume=swept: hydra\.job.*evil.*{REFUSED[40:]}"):
+        asked("sweep.resume=swept", own)
+    assert "evil" not in sys.modules
+
+
 def test_hydras_own_keys_cannot_be_brought_in_by_the_space() -> None:
     with pytest.raises(SentexpError, match=r"^hydra\.job_logging\.x=.*: one of Hydra's own keys cannot vary"):
         asked("+sweep.space={hydra.job_logging.x: 'choice(1,2)'}")
@@ -96,17 +116,48 @@ def test_a_folder_without_code_is_resumed_and_one_with_code_where_it_is_trusted(
     assert trusted.resume_command().endswith("/swept sweep.trust=true")
 
 
+@pytest.mark.parametrize("evil", ["x={_target_: os.system}", "x=../../proc/self/cwd/x", "y=1"])
 @pytest.mark.parametrize("sampler", ["grid", "random"])
-def test_a_point_of_the_study_that_names_code_is_not_run(app, fates, sampler: str) -> None:
+def test_a_point_of_the_study_that_is_none_of_the_sweeps_is_not_run(app, fates, sampler: str, evil: str) -> None:
     assert app("x=choice(1)", f"sweep.sampler={sampler}", "sweep.n_trials=1", fates(x1="raise")).status == 1
     journal = app.sweep / "study.journal"
-    journal.write_text(journal.read_text().replace('"x=1"', '"x={_target_: os.system}"'))
+    before = journal.read_text()
+    journal.write_text(before.replace('"x=1"', f'"{evil}"'))
     app.mend()
     ended = app("sweep.resume=latest")
-    if sampler == "grid":
-        assert ended.status == 2
-        assert "study.journal has the point x={_target_: os.system}, which is none of this sweep's" in ended.refused
-    else:
-        assert ended.status == 1
-        assert "x._target_=os.system: code outside of sentexp, which would be run" in str(app.results.jobs[0].error)
-    assert app.ran == ["1 0 0"]
+    assert ended.status == 2
+    assert f"study.journal has the point {evil}, which is none of this sweep's" in ended.refused
+    assert len(app.ran) == 1
+
+
+def test_nor_is_one_of_a_trial_that_tries_another_again(app, fates) -> None:
+    assert app("x=choice(1)", fates(x1="raise")).status == 1
+    journal = app.sweep / "study.journal"
+    begun = journal.stat().st_size
+    assert app("sweep.resume=latest").status == 1
+    with journal.open() as file:
+        before, after = file.read(begun), file.read()
+    journal.write_text(before + after.replace('"x=1"', '"x=../x"'))
+    ended = app("sweep.resume=latest")
+    assert ended.status == 2
+    assert "study.journal has the point x=../x, which is none of this sweep's" in ended.refused
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "may"),
+    [
+        ("x=choice(1,b)", "x=b", True),
+        ("x=choice(1,b)", "x=c", False),
+        ("x=choice(1,b)", "+x=b", False),
+        ("x=interval(1,3)", "x=2", True),
+        ("x=interval(1.0,3)", "x=2.5", True),
+        ("x=interval(1.0,3)", "x=1e999", False),
+        ("x=interval(1.0,3)", "x=2/x", False),
+        ("x=range(1,5)", "x=4", True),
+        ("x=range(1,5)", "x=2.5", False),
+        ("x=tag(log,interval(0.001,1))", "x=0.0001", False),
+    ],
+)
+def test_a_search_knows_the_points_that_it_can_have_drawn(axis: str, text: str, may: bool) -> None:
+    distribution = _search_distribution(OverridesParser.create().parse_override(axis))
+    assert could_be_drawn(Point((text,)), {"x": distribution}) == may
