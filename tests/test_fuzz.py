@@ -35,6 +35,7 @@ from sentexp.data import files, hub
 from sentexp.embedding import cache as vector_cache
 from sentexp.embedding import dimension, vectors
 from sentexp.errors import SentexpError
+from sentexp.sweep.manifest import Manifest
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.tokenizers import BasicTokenizer, SpacyTokenizer, WhitespaceTokenizer
@@ -428,6 +429,22 @@ def test_files_of_configurations(fuzzer: Fuzzer, tmp_path: Path) -> None:
         return lambda: sentexp.compose(f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine"), None
 
     fuzzer.run("yaml", attempt)
+
+
+def test_folders_of_sweeps(fuzzer: Fuzzer, tmp_path: Path) -> None:
+    folder = tmp_path / "swept"
+    Manifest(
+        id="x", name="a/b", arguments=["a=1,2"], hydra_arguments=[], cwd="/", config={"a": None, "b": {"c": [1.5]}},
+        choices={"model": "lstm"}, launcher="basic", metrics=["loss"], directions=["minimize"], swept=["a"], seeds=1,
+        storage=None, study="a/b",
+    ).write(folder)  # fmt: skip
+    whole = (folder / "sweep.yaml").read_bytes()
+
+    def attempt(chance: random.Random) -> tuple[Callable[[], Any], Any]:
+        (folder / "sweep.yaml").write_bytes(mutated(whole, chance))
+        return lambda: Manifest.read(folder), None
+
+    fuzzer.run("sweep.yaml", attempt)
 
 
 OVERRIDES = (

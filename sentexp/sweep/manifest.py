@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 from sentexp.atomic import whole_file
+from sentexp.bounded_yaml import loaded
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
 from sentexp.tracking.interface import Location
@@ -61,14 +62,14 @@ class Manifest:
     def read(folder: Path) -> Manifest:
         """Read the file of a sweep's folder. Raises SentexpError if there is none."""
         try:
-            found = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
+            found = loaded((folder / FILE).read_text(encoding="utf-8"))
             # a sweep that an earlier version began lacks fields that have come since
             kept = {field.name: found[field.name] for field in fields(Manifest) if field.name in found}
             for name, kind in get_type_hints(Manifest).items():
                 if name in kept and not _fits(kept[name], kind):
                     raise TypeError(name)
             return Manifest(**kept)
-        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise SentexpError(f"{folder}: no sweep; expected a folder that holds {FILE} and {JOURNAL}") from error
 
     def storage_of(self, folder: Path) -> str:

@@ -34,10 +34,14 @@ def test_it_tells_where_the_sweep_is_recorded_and_one_of_an_earlier_version_is_r
     assert Manifest.read(tmp_path) == replace(told, page=None, ui_command=None)
 
 
-@pytest.mark.parametrize("text", [None, "", "id: 3", "{"])
-def test_a_folder_without_one_is_no_sweep(tmp_path: Path, text: str | None) -> None:
-    if text is not None:
-        (tmp_path / "sweep.yaml").write_text(text)
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"id: 3", b"{", b"id: \xff", b"id: 2023-99-99", b"[" * 3000, b"{[a]: 1}", b"a: &a [*a]"],
+    ids=lambda content: str(content)[:20],
+)
+def test_a_folder_without_one_is_no_sweep(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "sweep.yaml").write_bytes(content)
     with pytest.raises(SentexpError, match="no sweep"):
         Manifest.read(tmp_path)
 
