@@ -70,3 +70,18 @@ def test_a_password_in_more_than_one_value_is_refused_without_it(value: str) -> 
     with pytest.raises(SentexpError, match=r"^tracking=.*\*\*\*@.*: a password in more than one value") as error:
         in_environment([f"tracking={value}"])
     assert SECRET not in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["${oc.env:HOST}:9", "${address}"])
+def test_a_password_beside_a_reference_is_refused_without_it(host: str) -> None:
+    with pytest.raises(SentexpError, match=r"beside a reference; expected one for the password too, such as") as error:
+        in_environment([f"tracking.uri='http://ann:{SECRET}@{host}/x'"])
+    assert SECRET not in str(error.value)
+
+
+def test_no_two_keys_share_a_variable() -> None:
+    keys = ["+a.b", "+a_b", "+a.B", "+a-b", "~a.c"]
+    hidden = in_environment([f"{key}=http://ann:{number}@host" for number, key in enumerate(keys)])
+    names = [one.partition("oc.env:")[2].rstrip("}") for one in hidden]
+    assert [os.environ.pop(name) for name in names] == [f"http://ann:{number}@host" for number in range(len(keys))]
+    assert (names[0], names[-1]) == ("SENTEXP_PASSWORD_A_B", "SENTEXP_PASSWORD_A_C")
