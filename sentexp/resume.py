@@ -24,7 +24,7 @@ KEY, TRUST = "trainer.resume", "trainer.trust"
 
 MAY_CHANGE = (
     "cache_dir", "evaluation", "shapes", "sweep", "tracking", "trainer.checkpoint_every", "trainer.checkpoint_minutes",
-    "trainer.early_stopping", "trainer.log_every", "trainer.on_oom", "trainer.threads", KEY, TRUST,
+    "trainer.early_stopping", "trainer.log_every", "trainer.on_oom", "trainer.threads",
 )  # fmt: skip
 """Sections and keys that say nothing of the steps to come. A path may change as well: the reviews are compared."""
 
@@ -158,7 +158,7 @@ def resume_command(output: Path, overrides: Sequence[str], config_dir: str | Non
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     then, today = flatten(before), flatten(json.loads(json.dumps(now)))  # as a file of JSON gives values back
     for key in sorted({*then, *today}):
-        if then.get(key) != today.get(key):
+        if then.get(key) != today.get(key) and key not in (KEY, TRUST):
             yield key, f"{then.get(key, 'nothing')} then, {today.get(key, 'nothing')} now"
 
 
