@@ -21,7 +21,9 @@ BUILT = ("text", "tokenizer", "vocab", "embedding", "model")
 HARMLESS = "|".join(
     (
         r"hydra/\w+=\w+",  # one of the options that whoever resumes has
-        r"hydra\.(sweep\.dir|sweep\.subdir|job\.chdir|mode|verbose)=.*",
+        r"hydra\.(sweep\.dir|job\.chdir|mode|verbose)=.*",
+        # inside of the sweep's folder, for what is in a job's may be moved
+        r"hydra\.sweep\.subdir=(?![\s'\"]*/)(?!.*\.\.)([^$\\(]|\$\{[\w.]+\})*",
         r"hydra\.job\.name=[\w.-]+",
         r"hydra\.launcher\.(?!address)[a-z]\w*=[\w.-]+",  # a cluster sends objects back, which unpickling runs
     )

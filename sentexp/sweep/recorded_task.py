@@ -73,12 +73,19 @@ class RecordedTask:
             reporter.end("pruned")
             return None
         hydra = HydraConfig.get()
-        folder = os.path.relpath(hydra.runtime.output_dir, hydra.sweep.dir)
+        output = Path(hydra.runtime.output_dir)
+        if self.untrusted is not None:
+            try:
+                trust.refuse_elsewhere(output, Path(hydra.sweep.dir), self.untrusted)
+            except SentexpError as error:
+                reporter.end("failed", error=one_line(error))
+                raise
+        folder = os.path.relpath(output, hydra.sweep.dir)
         reporter.update(state="running", began=time.time(), folder=folder, **this_process())
-        _redact(Path(hydra.runtime.output_dir) / str(hydra.output_subdir))
+        _redact(output / str(hydra.output_subdir))
         # with a checkpoint, its training goes on among its own files
-        if job.restarts and not checkpoint_files.there(Path(hydra.runtime.output_dir)):
-            set_aside(Path(hydra.runtime.output_dir), job.restarts)
+        if job.restarts and not checkpoint_files.there(output):
+            set_aside(output, job.restarts)
         with reporting_to(reporter):
             return self._run(config, reporter)
 

@@ -168,6 +168,10 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
         try:
             composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
             named = of_hydra_changed(_as_written(composed.hydra), _as_written(request.config.hydra))
+            if request.is_foreign:
+                trust.refuse_elsewhere(
+                    request.folder / _first_subdir(composed), request.folder, str(request.settings.resume)
+                )
             with open_dict(composed):
                 composed.pop("hydra")
             named += trust.code_in(_values_of(composed))
@@ -200,6 +204,13 @@ def _function(checker: str) -> Callable[[DictConfig], object]:
 def _values_of(composed: DictConfig) -> dict[str, Any]:
     values: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
     return values
+
+
+def _first_subdir(composed: DictConfig) -> str:
+    """Return the folder of a job inside of the sweep's, as if it were the first."""
+    with read_write(composed.hydra), open_dict(composed.hydra):
+        composed.hydra.job.num, composed.hydra.job.id = 0, "0"
+    return str(composed.hydra.sweep.subdir)
 
 
 def _as_written(section: DictConfig) -> dict[str, Any]:

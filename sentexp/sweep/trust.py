@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
@@ -20,3 +21,12 @@ def refuse(named: Iterable[str], resume: str) -> None:
     """Raise SentexpError for the first of what a folder names."""
     for one in named:
         raise SentexpError(f"sweep.resume={resume}: {refusal(one, 'sweep.trust=true', 'sweep')}")
+
+
+def refuse_elsewhere(job: Path, folder: Path, resume: str) -> None:
+    """Raise SentexpError for a job's folder outside of the sweep's: what is there would be moved or written over."""
+    if folder.resolve() not in job.resolve().parents:
+        expected = "expected one inside, or sweep.trust=true if the sweep is from somebody you trust"
+        raise SentexpError(
+            f"sweep.resume={resume}: hydra.sweep.subdir: {job}: a folder outside of the sweep's; {expected}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,42 @@ def test_nor_is_code_that_an_option_puts_into_hydras_own_section(folder: Path, s
     with pytest.raises(SentexpError, match=rf"^sweep\.resume=swept: hydra\.job.*evil.*{REFUSED[40:]}"):
         asked("sweep.resume=swept", own)
     assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("subdir", "named"),
+    [
+        ("{docs}", "x"),
+        ("../docs", "x"),
+        ("${{cache_dir}}", "{docs}"),
+        ("${{hydra.job.num}}/${{cache_dir}}", "../../docs"),
+        ("linked", "x"),
+    ],
+)
+def test_a_folder_outside_of_the_sweeps_is_not_used(folder: Path, subdir: str, named: str) -> None:
+    docs = folder / "docs"
+    docs.mkdir()
+    manifest = asked("seed=1,2", f"cache_dir={named.format(docs=docs)}").manifest
+    hydra_arguments = [*manifest.hydra_arguments, f"hydra.sweep.subdir={subdir.format(docs=docs)}"]
+    replace(manifest, hydra_arguments=hydra_arguments).write(folder / "swept")
+    (folder / "swept" / "linked").symlink_to(docs)
+    with pytest.raises(
+        SentexpError, match=r"^sweep\.resume=swept: hydra\.sweep\.subdir.*; expected .*sweep\.trust=true"
+    ):
+        asked("sweep.resume=swept")
+
+
+def test_nor_is_what_lies_in_one_moved(app, fates) -> None:
+    assert app("x=1,2,3", fates(x2="kill"), "sweep.n_jobs=1").status != 0
+    docs = app.folder / "docs"
+    docs.mkdir()
+    (docs / "letter.txt").write_text("Dear")
+    shutil.rmtree(app.sweep / "1")
+    (app.sweep / "1").symlink_to(docs)
+    app.mend()
+    app("sweep.resume=latest")
+    assert (docs / "letter.txt").read_text() == "Dear"
+    assert "a folder outside of the sweep's" in str(app.results.jobs[1].error)
 
 
 def test_hydras_own_keys_cannot_be_brought_in_by_the_space() -> None:
