@@ -30,6 +30,7 @@ from sentexp.sweep.options import typed_for_hydra
 from sentexp.sweep.passwords import in_environment, refuse_forgotten
 from sentexp.sweep.plan import Plan
 from sentexp.sweep.point import Point
+from sentexp.sweep.storage import PASSWORD_VARIABLE
 from sentexp.tracking.environment import program
 
 
@@ -54,7 +55,9 @@ class SweepRequest:
     def resume_command(self) -> str:
         """Return the command line that goes on with this sweep."""
         trusting = ["sweep.trust=true"] if self.needs_trust else []
-        return shlex.join([program(), "-m", *self.added_folders(), f"sweep.resume={self.folder}", *trusting])
+        servers = {f"{key}={address}": None for key, address, _ in _sent_passwords(self.manifest, self.config)}
+        words = [*(() if trusting else servers), *trusting]
+        return shlex.join([program(), "-m", *self.added_folders(), f"sweep.resume={self.folder}", *words])
 
     def added_folders(self) -> list[str]:
         """Return the words of the command line that add the user's folder of options."""
@@ -67,7 +70,10 @@ def sweep_request(arguments: Sequence[str], config: DictConfig, loader: ConfigLo
 
     Raises SentexpError for wrong settings, and on resume for what differs from the recorded sweep.
     """
-    settings = typed_section(config.sweep, SweepConfig, "sweep.")
+    section = config.sweep
+    if OmegaConf.select(section, "resume") is not None:  # the sampler that a storage needs is recorded
+        section = OmegaConf.merge(section, {"storage": None})
+    settings = typed_section(section, SweepConfig, "sweep.")
     arguments, config = _without_typed_passwords(arguments, config, loader)
     if settings.resume is not None:
         return _resumed(settings.resume, arguments, config, loader, trusted=settings.trust)
@@ -122,6 +128,7 @@ def _resumed(
         plain = loader.load_configuration(config.hydra.job.config_name, hydra_arguments, run_mode=RunMode.MULTIRUN)
         trust.refuse(of_hydra_changed(_as_written(now.hydra), _as_written(plain.hydra)), resume)
         trust.refuse(trust.code_in(_recorded(now)), resume)
+        _refuse_other_servers(manifest, now, settings, typed, resume)
     plan = Plan.of(arguments, settings.space, now, loader)
     # what varies is not in the composed configuration, so it is compared as text
     space = manifest.config.get("sweep", {}).get("space", {})
@@ -131,6 +138,36 @@ def _resumed(
         raise SentexpError(f"sweep.resume={resume}: the configuration has changed: {'; '.join(changed)}")
     settings.trust, settings.resume = trusted, resume
     return SweepRequest(folder, _with_folder(now, folder), settings, plan, manifest, resumed=True)
+
+
+def _refuse_other_servers(
+    manifest: Manifest, now: DictConfig, settings: SweepConfig, typed: Sequence[str], resume: str
+) -> None:
+    """Raise SentexpError for a server that a folder names, and that would be sent the user's password."""
+    keys = {override.partition("=")[0].lstrip("+") for override in typed}
+    if without_passwords(_absolute(settings.storage)) != without_passwords(manifest.storage):
+        keys -= {"sweep.storage"}
+    for key, address, variable in _sent_passwords(manifest, now):
+        if key not in keys:
+            expected = f"expected {key}=... typed again, or sweep.trust=true"
+            raise SentexpError(f"sweep.resume={resume}: {key}={address}: would be sent your {variable}; {expected}")
+
+
+def _sent_passwords(manifest: Manifest, config: DictConfig) -> list[tuple[str, str, str]]:
+    """Return the key and the address of each server that is sent a password of the environment, and its variable."""
+    uri = str(OmegaConf.select(config, "tracking.uri") or "")
+    if uri == os.environ.get("MLFLOW_TRACKING_URI"):  # the user's own
+        uri = ""
+    possible = [
+        ("sweep.storage", manifest.storage or "", PASSWORD_VARIABLE),
+        ("tracking.uri", uri, "MLFLOW_TRACKING_PASSWORD"),
+        ("tracking.uri", uri, "MLFLOW_TRACKING_TOKEN"),
+    ]
+    return [
+        (key, without_passwords(address), variable)
+        for key, address, variable in possible
+        if "://" in address and not address.startswith(("sqlite:", "file:")) and variable in os.environ
+    ]
 
 
 def seeds_of(request: SweepRequest) -> list[int | None]:
@@ -164,14 +201,12 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
         if point in seen:
             return seen[point]
         named: list[str] = []
+        subdir: str | None = None
         seen[point] = None
         try:
             composed = loader.load_sweep_config(request.config, request.plan.overrides_of(point))
             named = of_hydra_changed(_as_written(composed.hydra), _as_written(request.config.hydra))
-            if request.is_foreign:
-                trust.refuse_elsewhere(
-                    request.folder / _first_subdir(composed), request.folder, str(request.settings.resume)
-                )
+            subdir = _first_subdir(composed) if request.is_foreign else None
             with open_dict(composed):
                 composed.pop("hydra")
             named += trust.code_in(_values_of(composed))
@@ -181,6 +216,8 @@ def check_points(request: SweepRequest, loader: ConfigLoader, checker: str | Non
             seen[point] = error
         if request.is_foreign:
             trust.refuse(named, str(request.settings.resume))
+        if subdir is not None:
+            trust.refuse_elsewhere(request.folder / subdir, request.folder, str(request.settings.resume))
         code.extend(named)
         return seen[point]
 

@@ -131,6 +131,29 @@ def test_nor_is_what_lies_in_one_moved(app, fates) -> None:
     assert "a folder outside of the sweep's" in str(app.results.jobs[1].error)
 
 
+@pytest.mark.parametrize(
+    ("key", "address", "variable"),
+    [
+        ("sweep.storage", "mysql://ann@far/x", "SENTEXP_STORAGE_PASSWORD"),
+        ("tracking.uri", "http://far:5000", "MLFLOW_TRACKING_PASSWORD"),
+        ("tracking.uri", "http://far:5000", "MLFLOW_TRACKING_TOKEN"),
+    ],
+)
+def test_a_server_that_the_folder_names_is_sent_no_password(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, key: str, address: str, variable: str
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    words = ("seed=choice(1,2)", "sweep.sampler=random", "sweep.study_name=s", f"{key}={address}")
+    asked(*words).manifest.write(folder / "swept")
+    assert asked("sweep.resume=swept").resumed
+    monkeypatch.setenv(variable, "opensesame")
+    with pytest.raises(SentexpError, match=rf"^sweep\.resume=swept: {key}={address}: would be sent your {variable}; "):
+        asked("sweep.resume=swept")
+    again = asked("sweep.resume=swept", f"{key}={address}")
+    assert again.resume_command().endswith(f"/swept {key}={address}")
+    assert asked("sweep.resume=swept", "sweep.trust=true").resumed
+
+
 def test_hydras_own_keys_cannot_be_brought_in_by_the_space() -> None:
     with pytest.raises(SentexpError, match=r"^hydra\.job_logging\.x=.*: one of Hydra's own keys cannot vary"):
         asked("+sweep.space={hydra.job_logging.x: 'choice(1,2)'}")
