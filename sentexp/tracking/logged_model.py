@@ -28,6 +28,7 @@ import sentexp
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModelOutput, Run
     from mlflow.models import ModelSignature
 
 FOLDER = "artifacts/model"
@@ -94,8 +95,19 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
         client.finalize_logged_model(logged.model_id, "FAILED")
         raise
     client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    step = len(_outputs(client.get_run(run_id)))
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=step)])
     return f"models:/{logged.model_id}"
+
+
+def newest_model(run: Run) -> str | None:
+    """Return the id of the model that a run has recorded last, as one that goes on longer records another."""
+    last = max(_outputs(run), key=lambda output: output.step, default=None)
+    return None if last is None else last.model_id
+
+
+def _outputs(run: Run) -> list[LoggedModelOutput]:
+    return run.outputs.model_outputs if run.outputs is not None else []
 
 
 def register(client: MlflowClient, uri: str, name: str, model_id: str, run_id: str) -> None:

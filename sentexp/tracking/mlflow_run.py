@@ -189,12 +189,14 @@ class MlflowRun:
 
     def has_model(self, folder: Path) -> bool:
         """Return True if the run has recorded the model in `folder`, and not one of an earlier epoch."""
+        from sentexp.tracking.logged_model import newest_model
+
         with writing(self._store.uri):
             run = self._client.get_run(self.run_id)
-        outputs = run.outputs.model_outputs if run.outputs is not None else []
-        if not outputs or run.data.tags.get(WEIGHTS_DIGEST) != digest_of(folder / WEIGHTS):
+        recorded = newest_model(run)
+        if recorded is None or run.data.tags.get(WEIGHTS_DIGEST) != digest_of(folder / WEIGHTS):
             return False
-        self._model_id = outputs[-1].model_id
+        self._model_id = recorded
         return True
 
     def register_model(self) -> None:

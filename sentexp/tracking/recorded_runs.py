@@ -13,7 +13,7 @@ from sentexp.errors import SentexpError, did_you_mean, one_line
 from sentexp.machine.identity import has_ended
 from sentexp.redact import without_passwords
 from sentexp.tracking.interface import PROCESS
-from sentexp.tracking.logged_model import FOLDER, TYPE
+from sentexp.tracking.logged_model import FOLDER, TYPE, newest_model
 from sentexp.tracking.store import existing_client, explained
 
 if TYPE_CHECKING:
@@ -171,13 +171,12 @@ class RecordedRuns:
                 return
 
     def _entry(self, run: Run) -> RecordedRun:
-        models = run.outputs.model_outputs if run.outputs is not None else []
         return RecordedRun(
             run_id=run.info.run_id,
             name=run.info.run_name,
             experiment=self._experiments.get(run.info.experiment_id, run.info.experiment_id),
             started=datetime.fromtimestamp(run.info.start_time / 1000),
-            model_id=models[-1].model_id if models else None,
+            model_id=newest_model(run),
             status=run.info.status,
             process=run.data.tags.get(PROCESS, ""),
             output=Path(run.data.tags["output"]) if "output" in run.data.tags else None,
