@@ -1,5 +1,7 @@
+import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,16 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `made_up_model`
 # a shell starts what runs in the background deaf to Ctrl-C, and processes inherit it
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Undo what a test that runs Hydra in this process does to the logging of those that follow."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

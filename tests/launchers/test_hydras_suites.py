@@ -11,6 +11,8 @@ from omegaconf import OmegaConf
 
 from sentexp.config import conf_dir
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 FOUND = f"hydra.searchpath=[file://{conf_dir()}]"
 
 

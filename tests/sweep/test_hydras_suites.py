@@ -13,6 +13,8 @@ from omegaconf import OmegaConf, flag_override
 from sentexp.config import conf_dir
 from sentexp.errors import SweepFailed
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 SECTION = OmegaConf.load(conf_dir() / "sweep" / "default.yaml")
 OVERRIDES = [f"hydra.searchpath=[file://{conf_dir()}]", "hydra/sweeper=sentexp", "hydra.sweeper.check=null"]
 
