@@ -42,7 +42,7 @@ NAME = "model"
 
 REQUIREMENTS = (
     "torch", "numpy", "pandas", "pyarrow", "PyYAML", "hydra-core", "omegaconf", "filelock", "spacy",
-    "spacy-lookups-data",
+    "spacy-lookups-data", "xxhash",
 )  # fmt: skip
 """Distributions that loading and predicting import. Listed here because MLflow would take ten seconds to find them."""
 
