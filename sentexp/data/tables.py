@@ -59,7 +59,7 @@ def read_parquet(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     try:
         file = pq.ParquetFile(path)
         schema = file.schema_arrow
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for a column's name that is no text
         if isinstance(error, OSError) and error.errno is not None:  # not there, not to be read: not damaged
             raise
         raise SentexpError(f"{path}: not a parquet file that can be read ({one_line(error)})") from error
@@ -216,6 +216,8 @@ def _excel_rows(path: Path, columns: Columns) -> Iterator[Row]:
         raise
     except Exception as error:  # what openpyxl raises for a damaged file differs from version to version
         raise SentexpError(f"{path}: not an Excel file (.xlsx) that can be read ({one_line(error)})") from error
+    if not book.worksheets:
+        raise SentexpError(f"{path}: holds no sheet; expected one with a column of texts and one of labels")
     if len(book.worksheets) > 1:
         others = ", ".join(sheet.title for sheet in book.worksheets[1:])
         log.info("data: %s: read: sheet %s; not read: %s", path, book.worksheets[0].title, others)

@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zipfile
 
 import pyarrow as pa
@@ -133,6 +134,14 @@ def test_a_parquet_file_that_is_cut_short_is_refused(tmp_path):
     pq.write_table(pa.table({"text": ["a"] * 100, "label": [0] * 100}), path)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(SentexpError, match=r"t\.parquet: not a parquet file"):
+        rows(path, "parquet")
+
+
+def test_a_parquet_file_with_a_column_whose_name_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"text": ["a"], "label": [0], "stårs": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace("stårs".encode(), b"st\xffars"))
+    with pytest.raises(SentexpError, match=r"t\.parquet: not a parquet file that can be read"):
         rows(path, "parquet")
 
 
@@ -281,6 +290,17 @@ def test_excel(tmp_path):
     (tmp_path / "bad.xlsx").write_bytes(b"no excel")
     with pytest.raises(SentexpError, match=r"bad\.xlsx: not an Excel file"):
         rows(tmp_path / "bad.xlsx", "excel")
+
+
+def test_an_excel_file_without_a_sheet_is_refused(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    openpyxl.Workbook().save(tmp_path / "one.xlsx")
+    with zipfile.ZipFile(tmp_path / "one.xlsx") as one, zipfile.ZipFile(tmp_path / "none.xlsx", "w") as none:
+        for name in one.namelist():
+            content = one.read(name)
+            none.writestr(name, re.sub(rb"<sheet .*?/>", b"", content) if name == "xl/workbook.xml" else content)
+    with pytest.raises(SentexpError, match=r"none\.xlsx: holds no sheet"):
+        rows(tmp_path / "none.xlsx", "excel")
 
 
 def test_rows_of_a_sheet_may_end_early_and_other_sheets_are_named(tmp_path, caplog):
