@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
-import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sentexp.batches import Batch, Batches, evaluation_plan, seed_of
-from sentexp.errors import SentexpError, TrainingDiverged
+from sentexp.batches import Batches, evaluation_plan
+from sentexp.errors import SentexpError
 from sentexp.failures import lacks_memory
 from sentexp.machine.choose import limited_threads
 from sentexp.machine.denormals import denormals_flushed
@@ -33,18 +31,13 @@ from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.schedules import build_schedule
 from sentexp.training.state import EpochSums, TrainState
-
-log = logging.getLogger(__name__)
+from sentexp.training.step import gradients
+from sentexp.training.told import FetchedSums, Metrics, Told, diverged
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, C classes
 
-STEPS_PER_FETCH = {"cpu": 1, "cuda": 50}
-"""Steps between two fetches of the losses: each waits until a GPU has done all that it has been given to do."""
-
 FUSED = {torch.optim.Adam: ("cpu", "cuda"), torch.optim.AdamW: ("cpu", "cuda"), torch.optim.Adagrad: ("cpu",)}
 """Optimizers whose fused kernel pays. With a vocabulary of 25,000 words Adam's is eight times as fast on a CPU."""
-
-Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -64,16 +57,6 @@ class FitResult:
     """True if early stopping ended the training before its last epoch."""
     seconds: float
     """Seconds of the whole training."""
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What is told, and kept, of the training as it goes on; nothing in a further process."""
-
-    on_epoch: Callable[[Metrics, int], object] | None = None
-    on_steps: Callable[[int, float], object] | None = None
-    progress: TrainingProgress | None = None
-    checkpoints: Checkpoints | None = None
 
 
 def fit(
@@ -121,17 +104,17 @@ def fit(
         if len(corpus) == 0:
             raise SentexpError(f"data: the {name} split holds no review; expected at least one")
     if is_solved(model):
-        return _solve(model, train, valid, recipe, on_epoch, progress)
+        return _solve(model, train, valid, recipe, Told(on_epoch, progress=progress))
     machine = recipe.machine
     with together(machine.processes, machine.device, _follow, model, train, valid, recipe, saved) as group:
         first = group.rank == 0  # torchrun's processes all call fit
-        told = _Told(on_epoch, on_steps, progress, checkpoints) if first else _Told()
+        told = Told(on_epoch, on_steps, progress, checkpoints) if first else Told()
         return _fit(group, model, train, valid, recipe, saved, told)
 
 
 def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, saved: Saved | None) -> None:
     """Run the same training in a further process, silently."""
-    _fit(group, model, train, valid, recipe, saved, _Told())
+    _fit(group, model, train, valid, recipe, saved, Told())
 
 
 def _fit(
@@ -141,7 +124,7 @@ def _fit(
     valid: Corpus,
     recipe: Recipe,
     saved: Saved | None,
-    told: _Told,
+    told: Told,
 ) -> FitResult:
     epochs = recipe.trainer.epochs
     device = device_of(group.rank, recipe.machine.device)
@@ -155,10 +138,10 @@ def _fit(
             state = _begin(model.to(device), train, recipe, saved)
             with _stopped_between_steps(state, told) as interrupts:
                 if state.told < len(state.history):
-                    _tell_of_epoch(state, told, interrupts)
+                    told.epoch(state, interrupts)
                 while state.sums is not None or (state.epoch < epochs and not _out_of_patience(state, recipe)):
                     _one_epoch(state, train_batches, valid_batches, group, recipe, told, interrupts)
-                    _tell_of_epoch(state, told, interrupts)
+                    told.epoch(state, interrupts)
                     if told.checkpoints is not None:
                         told.checkpoints.after_epoch(state)
     finally:
@@ -179,7 +162,7 @@ def _fit(
 
 
 @contextmanager
-def _stopped_between_steps(state: TrainState, told: _Told) -> Iterator[Delayed]:
+def _stopped_between_steps(state: TrainState, told: Told) -> Iterator[Delayed]:
     """Let an interrupt wait until the step under way is done; what ends the training then leaves a checkpoint.
 
     So does the end of another process: what that step had not yet changed is whole.
@@ -188,39 +171,18 @@ def _stopped_between_steps(state: TrainState, told: _Told) -> Iterator[Delayed]:
         try:
             yield interrupts
         except (_Stopped, PeerLost) as error:
-            if told.checkpoints is not None:
-                told.checkpoints.save(state)
+            told.save(state)
             interrupts.deliver()
             if isinstance(error, _Stopped):  # a handler of the caller's own has let it pass
                 raise KeyboardInterrupt from None
             raise
 
 
-def _tell_of_epoch(state: TrainState, told: _Told, interrupts: Delayed) -> None:
-    """Call `on_epoch`, which may take long, for the last entry of the history; an interrupt takes effect at once."""
-    try:
-        with interrupts.not_delayed():
-            if told.on_epoch is not None:
-                told.on_epoch(state.history[-1], state.epoch)
-            state.told = len(state.history)
-    except (KeyboardInterrupt, SystemExit):
-        if told.checkpoints is not None:
-            told.checkpoints.save(state)
-        raise
-
-
 class _Stopped(Exception):
     """An interrupt waits, and no step is under way."""
 
 
-def _solve(
-    model: nn.Module,
-    train: Corpus,
-    valid: Corpus,
-    recipe: Recipe,
-    on_epoch: Callable[[Metrics, int], object] | None,
-    progress: TrainingProgress | None,
-) -> FitResult:
+def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told: Told) -> FitResult:
     """Let the model find its weights by itself, then judge them."""
     if recipe.trainer.sampling == "balanced":
         raise SentexpError(NO_SAMPLING)
@@ -242,11 +204,11 @@ def _solve(
         "reviews_per_second": len(train) / solved,
         "tokens_per_second": int(train.lengths.sum()) / solved,
     }
-    if progress is not None:
-        progress.end_epoch(1, 1, metrics)
-        progress.close()
-    if on_epoch is not None:
-        on_epoch(metrics, 1)
+    if told.progress is not None:
+        told.progress.end_epoch(1, 1, metrics)
+        told.progress.close()
+    if told.on_epoch is not None:
+        told.on_epoch(metrics, 1)
     weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
     return FitResult(
         [metrics], 1, judged["valid/accuracy"], judged["valid/loss"], weights, False, time.perf_counter() - began
@@ -284,7 +246,7 @@ def _one_epoch(
     valid: Batches,
     group: Group,
     recipe: Recipe,
-    told: _Told,
+    told: Told,
     interrupts: Delayed,
 ) -> None:
     """Train and validate once, or the rest of an epoch under way, and add to the state's history."""
@@ -324,7 +286,7 @@ def _train(
     batches: Batches,
     group: Group,
     recipe: Recipe,
-    told: _Told,
+    told: Told,
     interrupts: Delayed,
 ) -> None:
     """Take the steps of one epoch, or those that are left of it, and add them to its sums."""
@@ -337,18 +299,17 @@ def _train(
     weights = class_weights(trainer.class_weight, batches.corpus.labels)
     if weights is not None:
         weights = weights.to(batches.device)
-    fetched = _FetchedSums(state, sums, recipe, STEPS_PER_FETCH[batches.device.type], told)
+    fetched = FetchedSums(state, sums, recipe, batches.device, told)
     if told.progress is not None:
         left = len(batches) - sums.reviews
         told.progress.start_epoch(state.epoch, trainer.epochs, left, state.steps - state.step)
     for rows, batch in zip(planned, batches.of(planned, rank=group.rank, size=group.size), strict=True):
         try:
-            of_step = _gradients(state, batch, len(rows), group.rank, recipe, weights)
-            of_step = group.sum_gradients(parameters, of_step)
+            of_step = gradients(state, parameters, batch, len(rows), group, recipe, weights)
         except Exception as error:
             fetched.fetch()  # the state then is whole: that after the step before
-            if lacks_memory(error) and told.checkpoints is not None:
-                told.checkpoints.save(state)
+            if lacks_memory(error):
+                told.save(state)
             raise
         if trainer.clip_norm > 0:
             nn.utils.clip_grad_norm_(parameters, trainer.clip_norm)
@@ -363,50 +324,8 @@ def _train(
             raise _Stopped
         if told.checkpoints is not None and told.checkpoints.due():
             fetched.fetch()
-            told.checkpoints.save(state)
+            told.save(state)
     fetched.fetch()
-
-
-def _gradients(
-    state: TrainState, batch: Batch, reviews: int, rank: int, recipe: Recipe, weights: Tensor | None
-) -> Tensor:
-    """Compute the gradients of one step over `reviews`, of which `batch` are this process's share.
-
-    With trainer.on_oom=halve the batch is computed in twice as many parts, one after the other, each time that memory
-    does not suffice: the gradients are the same but for rounding and dropout. Returns the sum of losses and the number
-    of correct answers, [2].
-    """
-    device = batch.labels.device
-    while True:
-        _reseed(device, seed_of(recipe.seed, state.epoch, state.step, rank))
-        state.optimizer.zero_grad(set_to_none=True)
-        of_step = torch.zeros(2, device=device)
-        try:
-            for ids, lengths, labels in zip(*(part.tensor_split(state.parts) for part in batch), strict=True):
-                if not len(labels):
-                    continue
-                with recipe.machine.autocast():
-                    logits = state.model(ids, lengths)  # [B] or [B, C]
-                loss = loss_sum(logits, labels, recipe.trainer.label_smoothing, weights)
-                (loss / reviews).backward()
-                of_step += torch.stack([loss.detach(), correct(logits, labels).float()])
-            return of_step
-        except Exception as error:
-            can_be_halved = recipe.trainer.on_oom == "halve" and state.parts < len(batch.labels)
-            if not (lacks_memory(error) and can_be_halved):
-                raise
-        state.parts *= 2
-        log.warning("out of memory at step %s: batches are computed in %d parts now", state.step + 1, state.parts)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _reseed(device: torch.device, seed: int) -> None:
-    """Seed the generator that dropout draws from; one seed per step lets a training go on from any step."""
-    if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
 
 
 def _validate(
@@ -415,7 +334,7 @@ def _validate(
     """Return the mean loss and the accuracy on the validation reviews. Raises TrainingDiverged."""
     loss, right = _judge(state.model, batches, group, recipe, interrupts)
     if not math.isfinite(loss):
-        raise _diverged("validation loss", loss, state, recipe)
+        raise diverged("validation loss", loss, state, recipe)
     return loss, right
 
 
@@ -439,66 +358,3 @@ def _judge(
     group.sum_(totals)
     loss, right = (totals / len(batches)).tolist()
     return loss, right
-
-
-class _FetchedSums:
-    """Adds the losses and correct answers of an epoch to its sums, fetched from the device every few steps."""
-
-    def __init__(self, state: TrainState, sums: EpochSums, recipe: Recipe, steps_per_fetch: int, told: _Told) -> None:
-        self._state = state
-        self._sums = sums
-        self._recipe = recipe
-        self._steps_per_fetch = steps_per_fetch
-        self._told = told
-        self._waiting: list[tuple[Tensor, int]] = []
-
-    def add(self, of_step: Tensor, reviews: int) -> None:
-        """Add one step: `of_step` [2] are the sum of losses and the count of correct answers over its `reviews`."""
-        self._waiting.append((of_step, reviews))
-        if len(self._waiting) == self._steps_per_fetch:
-            self.fetch()
-
-    def fetch(self) -> None:
-        """Bring the sums up to the last step."""
-        if not self._waiting:
-            return
-        first_step = self._state.step - len(self._waiting) + 1
-        fetched = torch.stack([of_step for of_step, _ in self._waiting]).tolist()
-        sizes = [reviews for _, reviews in self._waiting]
-        self._waiting.clear()
-        for step, reviews, (loss, right) in zip(itertools.count(first_step), sizes, fetched, strict=False):
-            if not math.isfinite(loss):
-                raise _diverged("training loss", loss, self._state, self._recipe, step)
-            self._sums.loss += loss
-            self._sums.correct += right
-            self._tell_of(step, loss, reviews)
-        self._sums.steps += len(sizes)
-        self._sums.reviews += sum(sizes)
-        if self._told.progress is not None:
-            means = self._sums.loss / self._sums.reviews, self._sums.correct / self._sums.reviews
-            self._told.progress.step(len(sizes), sum(sizes), *means)
-
-    def _tell_of(self, step: int, loss: float, reviews: int) -> None:
-        every = self._recipe.trainer.log_every
-        if self._told.on_steps is None or not every:
-            return
-        sums = self._sums
-        sums.untold_loss += loss
-        sums.untold_reviews += reviews
-        if step % every == 0:
-            self._told.on_steps(step, sums.untold_loss / sums.untold_reviews)
-            sums.untold_loss, sums.untold_reviews = 0.0, 0
-
-
-def _diverged(what: str, value: float, state: TrainState, recipe: Recipe, step: int | None = None) -> TrainingDiverged:
-    rate = state.optimizer.param_groups[0].get("initial_lr", state.optimizer.defaults["lr"])
-    clip_norm = recipe.trainer.clip_norm
-    remedies = [f"a lower optimizer.lr (now {rate:g})"]
-    if clip_norm == 0:
-        remedies.append("trainer.clip_norm=1 (now 0, no clipping)")
-    elif clip_norm > 1:
-        remedies.append(f"a lower trainer.clip_norm (now {clip_norm:g})")
-    if recipe.machine.precision != torch.float32:
-        remedies.append("trainer.precision=fp32 (now bf16)")
-    where = f"epoch {state.epoch}, step {state.step if step is None else step} of {state.steps}"
-    return TrainingDiverged(f"the {what} is {value} at {where}; likely remedies: {', '.join(remedies)}")

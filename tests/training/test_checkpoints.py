@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import TinyModel, corpus, recipe
+from tiny import NeedsMemory, TinyModel, corpus, recipe
 
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError
@@ -268,45 +268,15 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
         read_state(tmp_path / "text.pt")
 
 
-class NeedsMemory(TinyModel):
-    """Has memory for six reviews at a time."""
-
-    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        if self.training and len(ids) > 6:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return super().forward(ids, lengths)
-
-
-def small(model: type[TinyModel], **changes: Any) -> tuple[FitResult, TinyModel]:
+def small(**arguments: Any) -> FitResult:
+    changes = {name: arguments.pop(name) for name in ("checkpoints", "saved") if name in arguments}
+    model = arguments.pop("model", TinyModel)
     torch.manual_seed(0)
-    trained_model = model()
-    arguments = {"checkpoints": changes.pop("checkpoints", None), "saved": changes.pop("saved", None)}
-    settings = {"on_oom": "halve"} | changes
-    return fit(trained_model, corpus(45), corpus(40, seed=1), recipe(**settings), **arguments), trained_model
-
-
-def test_a_batch_for_which_memory_does_not_suffice_is_computed_in_parts(caplog) -> None:
-    (whole, _), (parts, _) = small(TinyModel), small(NeedsMemory)
-    for ours, theirs in zip(figures(parts), figures(whole), strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-5)
-    told = [record.getMessage() for record in caplog.records]
-    assert told == [f"out of memory at step 1: batches are computed in {count} parts now" for count in (2, 4)]
-
-
-class NeedsMore(TinyModel):
-    """Has no memory for a single review."""
-
-    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-
-def test_without_memory_for_one_review_it_ends() -> None:
-    with pytest.raises(torch.OutOfMemoryError):
-        small(NeedsMore)
+    return fit(model(), corpus(45), corpus(40, seed=1), recipe(**{"on_oom": "halve"} | arguments), **changes)
 
 
 def test_a_lack_of_memory_leaves_a_checkpoint_from_which_halves_go_on(tmp_path: Path, monkeypatch) -> None:
-    whole, _ = small(TinyModel)
+    whole = small()
     plain, calls = TinyModel.forward, []
 
     def forward(self: TinyModel, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -317,9 +287,9 @@ def test_a_lack_of_memory_leaves_a_checkpoint_from_which_halves_go_on(tmp_path: 
 
     monkeypatch.setattr(TinyModel, "forward", forward)
     with pytest.raises(torch.OutOfMemoryError):
-        small(TinyModel, on_oom="fail", checkpoints=Checkpoints(tmp_path))
+        small(on_oom="fail", checkpoints=Checkpoints(tmp_path))
     monkeypatch.undo()
     saved = resumed(tmp_path)
     assert (saved["step"], saved["sums"]["steps"]) == (2, 2)
-    for ours, theirs in zip(figures(small(NeedsMemory, saved=saved)[0]), figures(whole), strict=True):
+    for ours, theirs in zip(figures(small(model=NeedsMemory, saved=saved)), figures(whole), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import PAD, TinyModel, corpus, recipe
 
-from sentexp.errors import SentexpError, TrainingDiverged
+from sentexp.errors import SentexpError
 from sentexp.evaluation import predict
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.text.corpus import Corpus
@@ -205,28 +205,6 @@ def test_a_model_that_is_solved_has_no_samples_to_balance():
         trained(Solved(), sampling="balanced")
 
 
-def test_a_loss_that_is_not_finite_ends_the_run():
-    with pytest.raises(TrainingDiverged, match=r"loss is (nan|inf) at epoch \d+, step \d+ of 21; likely") as raised:
-        trained(optimizer=partial(torch.optim.SGD, lr=1e38))
-    assert "a lower optimizer.lr (now 1e+38), trainer.clip_norm=1 (now 0, no clipping)" in str(raised.value)
-    assert "\n" not in str(raised.value)
-
-
-def test_the_step_that_diverged_is_named(monkeypatch):
-    class Breaks(TinyModel):
-        steps = 0
-
-        def forward(self, ids, lengths):
-            self.steps += self.training
-            return super().forward(ids, lengths) * (float("nan") if self.steps == 9 else 1)
-
-    with pytest.raises(TrainingDiverged, match=r"^the training loss is nan at epoch 2, step 9 of 21;"):
-        trained(Breaks())
-    monkeypatch.setattr("sentexp.training.loop.STEPS_PER_FETCH", {"cpu": 50})  # as seldom as on a GPU
-    with pytest.raises(TrainingDiverged, match=r"^the training loss is nan at epoch 2, step 9 of 21;"):
-        trained(Breaks())
-
-
 def test_what_the_callback_raises_comes_through():
     class Pruned(Exception):
         pass
@@ -308,26 +286,3 @@ def test_the_fused_kernel_is_taken_where_it_pays(factory, fused):
     optimizer = build_optimizer(factory, TinyModel(), torch.device("cpu"))
     assert optimizer.defaults.get("fused") == fused
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 3
-
-
-@pytest.mark.parametrize("every", [1, 3, 100])
-def test_the_loss_of_some_steps_is_the_mean_since_those_told_before(every):
-    def told(log_every: int) -> list[tuple[int, float]]:
-        found = []
-        some = recipe(epochs=2, log_every=log_every, batch_size=10)
-        fit(fresh(), corpus(60), corpus(20, seed=1), some, on_steps=lambda *one: found.append(one))
-        return found
-
-    each = [loss for _, loss in told(1)]
-    assert len(each) == 12
-    expected = [(step, sum(each[step - every : step]) / every) for step in range(every, 13, every)]
-    assert told(every) == [(step, pytest.approx(loss)) for step, loss in expected]
-
-
-def test_the_mean_loss_of_all_steps_is_the_epochs_loss():
-    told = []
-    trained_with = recipe(epochs=1, log_every=7)
-    result = fit(TinyModel(), corpus(7 * trained_with.trainer.batch_size), corpus(20), trained_with,
-                 on_steps=lambda *one: told.append(one))  # fmt: skip
-    assert [step for step, _ in told] == [7]
-    assert told[0][1] == pytest.approx(result.history[0]["train/loss"])

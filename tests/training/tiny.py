@@ -82,6 +82,15 @@ class TinyModel(nn.Module):
         return self.head(vectors.sum(1) / lengths[:, None]).squeeze(1)
 
 
+class NeedsMemory(TinyModel):
+    """Has memory for six reviews of a training step at a time."""
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        if self.training and len(ids) > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return super().forward(ids, lengths)
+
+
 class FailsElsewhere(TinyModel):
     """Works in the process that made it. Elsewhere (or in process `rank` alone) it raises, or is killed."""
 
