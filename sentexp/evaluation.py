@@ -22,7 +22,7 @@ from sentexp.machine.heap import keep_heap
 from sentexp.machine.torchrun import under_torchrun
 from sentexp.terminal import ProgressCallback
 from sentexp.text.corpus import Corpus
-from sentexp.training.objective import loss_sum, probabilities
+from sentexp.training.losses import loss_sum, probabilities
 
 # Shapes: N reviews in the corpus, B reviews in a batch, T tokens in the longest of them, C classes
 

@@ -25,7 +25,7 @@ from sentexp.model.contract import is_solved
 from sentexp.schema import NO_SAMPLING
 from sentexp.text.corpus import Corpus
 from sentexp.training.checkpoints import Checkpoints, Saved, restore
-from sentexp.training.objective import class_weights, correct, loss_sum
+from sentexp.training.losses import class_weights, correct, loss_sum
 from sentexp.training.processes import Group, PeerLost, device_of, together
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe

@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from sentexp.batches import Batch, seed_of
 from sentexp.failures import lacks_memory
-from sentexp.training.objective import correct, loss_sum
+from sentexp.training.losses import correct, loss_sum
 from sentexp.training.processes import Group
 from sentexp.training.recipe import Recipe
 from sentexp.training.state import TrainState

@@ -25,7 +25,7 @@ from sentexp.model.nb_ngrams import NbNgramsClassifier
 from sentexp.text.corpus import UNLABELLED, Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.trained_model import TrainedModel
-from sentexp.training.objective import probabilities
+from sentexp.training.losses import probabilities
 from sentexp.use.explanation import NEGLIGIBLE, ExplainedToken, Explanation, near_enough
 
 # Shapes: N texts, T tokens of the text, S steps of the integral, W tokens with padding (T without fix_length),

@@ -27,7 +27,7 @@ from sentexp.errors import SentexpError, one_line
 from sentexp.model.recurrent import GRU, LSTM, run_layers
 from sentexp.text.corpus import Corpus
 from sentexp.trained_model import TrainedModel
-from sentexp.training.objective import probabilities
+from sentexp.training.losses import probabilities
 from sentexp.use.exported_texts import example, readme
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, C classes, E input features, H hidden_size

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sentexp.embedding.table import OneHot
 from sentexp.model.nb_ngrams import NbNgramsClassifier
 from sentexp.text.corpus import Corpus
-from sentexp.training.objective import class_weights
+from sentexp.training.losses import class_weights
 
 VOCABULARY = 6
 

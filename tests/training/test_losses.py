@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sentexp.training.objective import class_weights, correct, loss_sum, probabilities
+from sentexp.training.losses import class_weights, correct, loss_sum, probabilities
 
 
 def test_two_classes_by_hand():
