@@ -56,15 +56,23 @@ class BagOfWordsClassifier(nn.Module):
         Raises ValueError for an empty batch and for lengths outside 1..T.
         """
         check_lengths(lengths, *ids.shape)
-        lengths = lengths.to(ids.device)
-        ids = self.word_dropout(ids)                                           # [B, T]
+        if not isinstance(self.embedding, OneHot):
+            return self.classify(self.embed(ids), lengths)                     # [B] or [B, C]
         with torch.autocast(ids.device.type, enabled=False):
-            if isinstance(self.embedding, OneHot):
-                pooled = self.pooled_one_hot(ids, lengths)                     # [B, V]
-            else:
-                vectors = self.embedding_dropout(self.embedding(ids))          # [B, T, E]
-                pooled = POOLINGS[self.pooling](vectors, lengths)              # [B, E]
-            logits = self.head(self.output_dropout(pooled))                    # [B, 1] or [B, C]
+            return self._judge(self.pooled_one_hot(self.word_dropout(ids), lengths.to(ids.device)))
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the vectors [B, T, E] of `ids` [B, T], after dropout of words and vectors."""
+        vectors: Tensor = self.embedding_dropout(self.embedding(self.word_dropout(ids)))
+        return vectors
+
+    def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the logits, as `forward`, from vectors [B, T, E]."""
+        with torch.autocast(vectors.device.type, enabled=False):
+            return self._judge(POOLINGS[self.pooling](vectors, lengths.to(vectors.device)))
+
+    def _judge(self, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.output_dropout(pooled))                # [B, 1] or [B, C]
         return logits.squeeze(1) if self.head.out_features == 1 else logits    # [B] or [B, C]
 
     def pooled_one_hot(self, ids: Tensor, lengths: Tensor) -> Tensor:

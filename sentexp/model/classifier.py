@@ -72,20 +72,30 @@ class RecurrentClassifier(nn.Module):
         Raises ValueError for an empty batch and for lengths outside 1..T.
         """
         check_lengths(lengths, *ids.shape)
-        lengths = lengths.to(ids.device)
-        if not self.ignore_padding:
-            lengths = torch.full_like(lengths, ids.shape[1])
-        ids = self.word_dropout(ids)                                           # [B, T]
         if isinstance(self.embedding, OneHot):
-            outputs, h_n = self.rnn(ids, lengths, self.scale_of_one_hot(ids))  # [B, T, D*H], [L*D, B, H]
-        else:
-            # Looked up time-major, the order in which the recurrent layer runs: the transpose back is only a view.
-            vectors = self.embedding(ids.t()).transpose(0, 1)                  # [B, T, E]
-            outputs, h_n = self.rnn(self.embedding_dropout(vectors), lengths)  # [B, T, D*H], [L*D, B, H]
-        with torch.autocast(ids.device.type, enabled=False):
+            ids = self.word_dropout(ids)                                       # [B, T]
+            return self._run(ids, lengths, self.scale_of_one_hot(ids))
+        return self.classify(self.embed(ids), lengths)                         # [B] or [B, C]
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the vectors [B, T, E] of `ids` [B, T], after dropout of words and vectors."""
+        # Looked up time-major, the order in which the recurrent layer runs: the transpose back is only a view.
+        vectors: Tensor = self.embedding_dropout(self.embedding(self.word_dropout(ids).t()))  # [T, B, E]
+        return vectors.transpose(0, 1)                                         # [B, T, E]
+
+    def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the logits, as `forward`, from vectors [B, T, E]."""
+        return self._run(vectors, lengths)
+
+    def _run(self, inputs: Tensor, lengths: Tensor, scale: Tensor | None = None) -> Tensor:
+        lengths = lengths.to(inputs.device)
+        if not self.ignore_padding:
+            lengths = torch.full_like(lengths, inputs.shape[1])
+        outputs, h_n = self.rnn(inputs, lengths, scale)                        # [B, T, D*H], [L*D, B, H]
+        with torch.autocast(inputs.device.type, enabled=False):
             last = torch.cat(h_n[-2:].unbind() if self.rnn.bidirectional else h_n[-1:].unbind(), dim=1)  # [B, D*H]
             pooled = self.pooling(outputs, last, lengths).to(self.head.weight.dtype)   # [B, D*H], concat [B, 3*D*H]
-            logits = self.head(self.output_dropout(pooled))                    # [B, 1] or [B, C]
+            logits: Tensor = self.head(self.output_dropout(pooled))            # [B, 1] or [B, C]
         return logits.squeeze(1) if self.head.out_features == 1 else logits    # [B] or [B, C]
 
     def scale_of_one_hot(self, ids: Tensor) -> Tensor | None:

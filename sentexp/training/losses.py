@@ -57,3 +57,23 @@ def probabilities(logits: Tensor) -> Tensor:
     if logits.dim() > 1:
         return logits.softmax(1)
     return torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], 1)
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Return the logarithm of each class's probability, float32 [B, C]."""
+    logits = logits.float()
+    if logits.dim() > 1:
+        return logits.log_softmax(1)
+    return torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)], 1)
+
+
+def entropy_sum(logits: Tensor) -> Tensor:
+    """Return the sum of the entropies of the reviews' answers, in nats."""
+    logs = log_probabilities(logits)
+    return -(logs.exp() * logs).sum()
+
+
+def divergence_sum(logits: Tensor, others: Tensor) -> Tensor:
+    """Return the sum of the Kullback-Leibler divergences of the answers `others` from the answers `logits`, in nats."""
+    logs = log_probabilities(logits)
+    return (logs.exp() * (logs - log_probabilities(others))).sum()
