@@ -101,7 +101,8 @@ def stopped(output: Path, config: Mapping[str, Any]) -> Stopped:
 def recorded_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the overrides of the run that `trainer.resume=FOLDER` among `overrides` names, and then these.
 
-    Of a key that stands in both, that of `overrides` is kept. Without trainer.resume they are returned as they are.
+    Of a key that stands in both, that of `overrides` is kept; the run's own trainer.resume and trainer.trust are left
+    out, as they were said of another folder. Without trainer.resume they are returned as they are.
     Raises SentexpError if the folder has no checkpoint, and without trainer.trust=true among `overrides` where one of
     the recorded ones names code outside of this package: the folder may be anyone's.
     """
@@ -111,8 +112,8 @@ def recorded_overrides(overrides: Sequence[str]) -> list[str]:
     before = checkpoint_files.newest(Path(folder)).facts["overrides"]
     if not isinstance(before, list) or not all(isinstance(one, str) for one in before):
         raise SentexpError(f"{KEY}={folder}: its checkpoint does not say how the run was made; expected a new run")
-    given = {key_of(override) for override in [*overrides, KEY]}
-    kept = [override for override in before if key_of(override) not in given]
+    left_out = {*map(key_of, overrides), KEY, TRUST}
+    kept = [override for override in before if key_of(override) not in left_out]
     named = [] if f"{TRUST}=true" in overrides else [*may_run_code(kept), *filter(_names_code, kept)]
     for override in named:
         raise SentexpError(f"{KEY}={folder}: {refusal(override, f'{TRUST}=true', 'run')}")

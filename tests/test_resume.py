@@ -116,6 +116,12 @@ def test_a_password_is_asked_for_again(tmp_path: Path) -> None:
     assert again == [f"trainer.resume={folder}", "tracking.uri=mysql://anna:secret@db/runs"]
 
 
+def test_what_the_run_itself_went_on_from_is_left_out(tmp_path: Path) -> None:
+    facts = {"config": {}, "overrides": ["seed=3", "trainer.resume=elsewhere", "+trainer.trust=true"]}
+    checkpoint_files.write(tmp_path, 5, lambda path: path.write_text("state"), facts)
+    assert recorded_overrides([f"trainer.resume={tmp_path}"]) == ["seed=3", f"trainer.resume={tmp_path}"]
+
+
 def test_without_it_the_overrides_are_as_they_were() -> None:
     assert recorded_overrides(["seed=1"]) == ["seed=1"]
     assert recorded_overrides(["trainer.resume=null"]) == ["trainer.resume=null"]
