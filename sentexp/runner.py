@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -26,7 +25,7 @@ from sentexp.checkpoint_files import held
 from sentexp.config import composition_of, plain
 from sentexp.data.reviews import Reviews
 from sentexp.embedding.table import coverage_of
-from sentexp.errors import Pruned, SentexpError, TrainingDiverged
+from sentexp.errors import SentexpError
 from sentexp.inspection.equal_texts import EqualTexts
 from sentexp.inspection.findings import judge_reviews
 from sentexp.inspection.inspect import Inspection
@@ -39,11 +38,11 @@ from sentexp.machine.cores import available_cores
 from sentexp.machine.torchrun import rank
 from sentexp.model import shapes
 from sentexp.model.contract import count_parameters, is_solved
+from sentexp.recorded_fit import EpochCallback, checkpoint_facts, fit_recorded
 from sentexp.redact import without_passwords
 from sentexp.report.notebook import notebook_table
-from sentexp.resume import KEY as RESUME
-from sentexp.resume import TRUST, Stopped, key_of, resume_command, stopped
-from sentexp.schema import Config
+from sentexp.resume import Stopped, resume_command, stopped
+from sentexp.schema import Composition, Config
 from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
@@ -51,18 +50,11 @@ from sentexp.tracking import environment
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location, Run
 from sentexp.tracking.none import NoTracking
 from sentexp.trained_model import TrainedModel
-from sentexp.training import Checkpoints, FitResult, Recipe, TrainingProgress, fit, read_state
+from sentexp.training import Checkpoints, FitResult, Recipe
 
 # Shapes: V tokens in the vocabulary, B reviews in a batch, T tokens in the longest of them, C classes
 
 log = logging.getLogger(__name__)
-
-STEP_LOSSES_WAIT = 10_000
-"""Milliseconds for which losses of steps may wait, to be recorded together; each call costs a server's answer."""
-
-EpochCallback = Callable[[dict[str, float], int], object]
-"""Called with an epoch's entry of the history and the epoch."""
-
 
 CHANGED = (
     "the configuration is not as compose returned it, so the overrides and the chosen options are not recorded; "
@@ -147,113 +139,54 @@ def run(
     SentexpError for what the user can mend; the recorded run then ends as FAILED.
     """
     refuse_second_start()
-    recorded = _recorded(config)
+    values = _recorded(config)
     resume = resume or (Path(config.trainer.resume) if config.trainer.resume else None)
-    before = None if resume is None else stopped(resume, without_passwords(recorded))
+    before = None if resume is None else stopped(resume, without_passwords(values))
     output_dir = output_dir or resume or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}")
     trainer = config.trainer if before is None else before.trainer(config.trainer)
     build_machine(trainer)  # a device that is not there is refused before anything is loaded
-    composition = composition_of(config)
-    if composition is None:
-        log.warning(CHANGED)
-    overrides = composition.overrides if composition is not None else ()
-    chosen = composition.choices if composition is not None else {}
-    config_dir = composition.config_dir if composition is not None else None
-    key = uuid.uuid4().hex if before is None else before.facts["key"]
+    composition = _composition(config)
     if before is None:
-        if checkpoint_files.there(output_dir):
-            raise SentexpError(
-                f"{output_dir}: holds checkpoints of a run that was stopped; expected trainer.resume={output_dir}, or "
-                "another folder"
-            )
-        messages.about_defaults(overrides, chosen)
+        _refuse_used(output_dir)
+        messages.about_defaults(composition.overrides, composition.choices)
+    key = uuid.uuid4().hex if before is None else before.facts["key"]
     tracker = build(config.tracking) if rank() == 0 else NoTracking()
     with held(output_dir) if rank() == 0 else nullcontext():
         with tracker.run(
             parent_run_id=os.environ.get(PARENT_RUN_ID_VARIABLE),
-            name=name or run_name(overrides, chosen),
+            name=name or run_name(composition.overrides, composition.choices),
             key=key,
             folder=output_dir,
             log_file=environment.log_file(output_dir),
         ) as record:
             if on_start is not None:
                 on_start(record.location())
-            if before is not None:
-                record.set_tags({"resumed": {"from": before.checkpoint.state.stem, "changed": before.changed}})
-            if before is None or not record.goes_on():
-                record.log_config(recorded, overrides, chosen)
-            record.set_tags({"output": str(output_dir.absolute())})
-            described = environment.describe()
-            record.log_environment(described)
+            versions = _record_start(record, values, composition, output_dir, before)
 
             prepared = prepare(config)
             positive = scores.positive_class(config.evaluation.positive, prepared.reviews.labels)
             model = build_model(config, prepared)
-            _record_data(record, prepared, model, name=chosen.get("data", "data"))
+            _record_data(record, prepared, model, name=composition.choices.get("data", "data"))
             machine = build_machine(trainer, model, prepared.corpora["train"].lengths)
             recipe = build_recipe(config, machine)
-            _record_machine(record, recipe.machine)
+            _record_machine(record, machine)
+
             text = _digests(prepared)
             if before is not None:
-                before.check(text, described["versions"])
-            checkpoints = Checkpoints(
-                output_dir,
-                {
-                    "config": without_passwords(recorded),
-                    "overrides": without_passwords([one for one in overrides if key_of(one) not in (RESUME, TRUST)]),
-                    "config_dir": config_dir,
-                    "key": key,
-                    "machine": machine.facts(),
-                    "text": text,
-                    "versions": described["versions"],
-                },
-                minutes=config.trainer.checkpoint_minutes,
-                every=config.trainer.checkpoint_every,
-            )
+                before.check(text, versions)
+            facts = checkpoint_facts(values, composition, key=key, machine=machine, text=text, versions=versions)
+            minutes, every = config.trainer.checkpoint_minutes, config.trainer.checkpoint_every
+            checkpoints = Checkpoints(output_dir, facts, minutes=minutes, every=every)
+            command = resume_command(output_dir, composition.overrides, composition.config_dir)
+            fitted = fit_recorded(model, prepared.corpora, recipe, record, checkpoints, before, on_epoch, command)
+            if fitted is None or rank() > 0:
+                return None
 
-            try:
-                fitted = _fit(model, prepared, recipe, record, on_epoch, checkpoints, before)
-            except Pruned as pruned:
-                record.set_tags({"pruned": pruned.epoch})
-                log.info("pruned after epoch %d", pruned.epoch)
-                checkpoints.end()
-                return None
-            except TrainingDiverged:
-                raise
-            except BaseException:
-                messages.about_stopping(checkpoints.step, resume_command(output_dir, overrides, config_dir))
-                raise
-            if rank() > 0:
-                return None
-            labels, model_folder = prepared.reviews.labels, output_dir / "model"
-            TrainedModel(prepared.pipeline, model, labels, recorded).save(model_folder)
+            model_folder = output_dir / "model"
+            TrainedModel(prepared.pipeline, model, prepared.reviews.labels, values).save(model_folder)
             messages.about_training(fitted)
             with _kept(model_folder):
-                predictions = _predict_test(model, prepared, recipe)
-                metrics = {**scores.test_metrics(config, predictions, labels, positive), **_best(fitted)}
-                whose_f1 = scores.f1_of(labels, positive)
-                messages.about_test(metrics, whose_f1)
-                baselines = None
-                if config.evaluation.baseline:
-                    baselines = _baselines(prepared, recipe)
-                    log.info(baselines.compared(metrics["test/accuracy"]))
-                further = {
-                    f"test/{name}": value for name, value in evaluation.of_each_label(predictions, labels).items()
-                }
-                if baselines is not None:
-                    further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
-                # the sizes last: MLflow's comparison opens on the metric that was recorded first
-                further |= {
-                    "model/parameters": count_parameters(model),
-                    "model/vocabulary": len(prepared.pipeline.vocabulary),
-                }
-                with terminal.status("writing reports"):
-                    with_texts = config.evaluation.texts
-                    _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, with_texts)
-                    record.log_model(model_folder)  # first, so that the figures are linked to it
-                    record.log_metrics({**metrics, **further})
-                    record.log_folder(output_dir / "reports", "reports")
-                    record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
+                metrics, baselines = _test(config, prepared, model, recipe, fitted, positive, record, output_dir)
             location = record.location()
             messages.about_place(output_dir, location)
         checkpoints.end()
@@ -377,65 +310,67 @@ def _recorded(config: Config) -> dict[str, Any]:
     return {section: value for section, value in plain(config).items() if section != "sweep"}
 
 
-def _fit(
-    model: nn.Module,
-    prepared: Prepared,
-    recipe: Recipe,
-    record: Run,
-    tell: EpochCallback | None,
-    checkpoints: Checkpoints,
-    before: Stopped | None,
-) -> FitResult:
-    waiting: list[tuple[int, float, int]] = []  # step, loss, when
-    saved, last_step, last_epoch = None, 0, 0
+def _composition(config: Config) -> Composition:
+    """Return how the configuration was composed; where that is not known, say so and return that nothing was chosen."""
+    composition = composition_of(config)
+    if composition is None:
+        log.warning(CHANGED)
+    return composition or Composition((), {}, {})
+
+
+def _refuse_used(output_dir: Path) -> None:
+    if checkpoint_files.there(output_dir):
+        raise SentexpError(
+            f"{output_dir}: holds checkpoints of a run that was stopped; expected trainer.resume={output_dir}, or "
+            "another folder"
+        )
+
+
+def _record_start(
+    record: Run, values: dict[str, Any], composition: Composition, output_dir: Path, before: Stopped | None
+) -> dict[str, Any]:
+    """Record how the run was asked for, and with what it is made. Returns the versions of the libraries."""
     if before is not None:
-        saved = read_state(before.checkpoint.state)
-        messages.about_going_on(saved, before.output)
-        for number, metrics in enumerate(saved["history"][: saved["told"]], 1):
-            if tell is not None:
-                tell(metrics, number)
-        # a killed run may have recorded more than its last checkpoint has; what comes once more is the same
-        last_step, last_epoch = record.last_step("train/step_loss"), record.last_step("train/loss")
-        for metrics in saved["history"][: saved["told"]]:  # another store than the first one has none of it
-            if metrics["epoch"] > last_epoch:
-                _log_epoch(record, metrics)
-        checkpoints.step = saved["step"]
-
-    def on_steps(step: int, loss: float) -> None:
-        if step <= last_step:
-            return
-        waiting.append((step, loss, int(time.time() * 1000)))
-        if waiting[-1][2] - waiting[0][2] > STEP_LOSSES_WAIT:
-            send()
-
-    def send() -> None:
-        if waiting:
-            record.log_points("train/step_loss", list(waiting))
-            waiting.clear()
-
-    def on_epoch(metrics: dict[str, float], epoch: int) -> None:
-        send()
-        if epoch > last_epoch:
-            _log_epoch(record, metrics)
-        if tell is not None:
-            tell(metrics, epoch)
-
-    checkpoints.before = send
-    return fit(
-        model,
-        prepared.corpora["train"],
-        prepared.corpora["valid"],
-        recipe,
-        on_epoch=on_epoch,
-        on_steps=on_steps,
-        progress=TrainingProgress(log.info, terminal.console()) if rank() == 0 else None,
-        checkpoints=checkpoints,
-        saved=saved,
-    )
+        record.set_tags({"resumed": {"from": before.checkpoint.state.stem, "changed": before.changed}})
+    if before is None or not record.goes_on():
+        record.log_config(values, composition.overrides, composition.choices)
+    record.set_tags({"output": str(output_dir.absolute())})
+    described = environment.describe()
+    record.log_environment(described)
+    return described["versions"]
 
 
-def _log_epoch(record: Run, metrics: dict[str, float]) -> None:
-    record.log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step=int(metrics["epoch"]))
+def _test(
+    config: Config,
+    prepared: Prepared,
+    model: nn.Module,
+    recipe: Recipe,
+    fitted: FitResult,
+    positive: int,
+    record: Run,
+    output_dir: Path,
+) -> tuple[dict[str, float], Baselines | None]:
+    """Judge the model on the test split, compare it, and record both with the reports and the model."""
+    labels = prepared.reviews.labels
+    predictions = _predict_test(model, prepared, recipe)
+    metrics = {**scores.test_metrics(config, predictions, labels, positive), **_best(fitted)}
+    whose_f1 = scores.f1_of(labels, positive)
+    messages.about_test(metrics, whose_f1)
+    further = {f"test/{name}": value for name, value in evaluation.of_each_label(predictions, labels).items()}
+    baselines = None
+    if config.evaluation.baseline:
+        baselines = _baselines(prepared, recipe)
+        log.info(baselines.compared(metrics["test/accuracy"]))
+        further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
+    # the sizes last: MLflow's comparison opens on the metric that was recorded first
+    further |= {"model/parameters": count_parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
+    with terminal.status("writing reports"):
+        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, config.evaluation.texts)
+        record.log_model(output_dir / "model")  # first, so that the figures are linked to it
+        record.log_metrics({**metrics, **further})
+        record.log_folder(output_dir / "reports", "reports")
+        record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
+    return metrics, baselines
 
 
 def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evaluation.Predictions:
