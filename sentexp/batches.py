@@ -6,7 +6,8 @@ repeated and, later, continued in the middle. Nothing here loops over single rev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy
@@ -75,6 +76,14 @@ def plan(
         batches += _cut(pool, padded_lengths, batch_size, max_tokens)
     shuffled = torch.randperm(len(batches), generator=generator)
     return [batches[number] for number in shuffled.tolist()]
+
+
+def endless(plan_of: Callable[[int], list[Tensor]], *, first: int) -> Iterator[Tensor]:
+    """Yield batch `first`, counted from 0, and all after it of pass 1, pass 2 and so on, each as `plan_of` plans it."""
+    for number in itertools.count(1):
+        planned = plan_of(number)
+        yield from planned[first:]
+        first = max(0, first - len(planned))
 
 
 def _balanced(order: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

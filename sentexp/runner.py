@@ -404,8 +404,8 @@ def _kept(model_folder: Path) -> Iterator[None]:
 
 
 def _best(fitted: FitResult) -> dict[str, float]:
-    best = {"best/valid_accuracy": fitted.best_accuracy, "best/valid_loss": fitted.best_loss}
-    return {**best, "best/epoch": fitted.best_epoch}
+    accuracy = {} if fitted.best_accuracy is None else {"best/valid_accuracy": fitted.best_accuracy}
+    return {**accuracy, "best/valid_loss": fitted.best_loss, "best/epoch": fitted.best_epoch}
 
 
 def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -> None:

@@ -518,7 +518,9 @@ class PlateauConfig:
 @dataclass
 class TrainerConfig:
     epochs: int = key(at_least=1)
-    """Passes over the training reviews."""
+    """Passes over the training reviews, or as many times epoch_steps."""
+    epoch_steps: Optional[int] = key(at_least=1)
+    """Steps after which an epoch ends and the model is judged; without it an epoch is one pass."""
     batch_size: Optional[int] = key(at_least=1)
     """Reviews per step, over all processes together."""
     max_tokens: Optional[int] = key(at_least=1)
@@ -535,6 +537,10 @@ class TrainerConfig:
     """Steps between two points of train/step_loss; 0 records none."""
     sampling: str = key(choices=("uniform", "balanced"))
     """With balanced, each label has the same share of an epoch's reviews."""
+    ema: Optional[float] = key(above=0, below=1)
+    """Decay of a moving average of the weights, which then is judged and kept in place of the weights."""
+    keep: str = key(choices=("best", "last"))
+    """Epoch whose weights are kept: the best on validation, or the last one."""
     early_stopping: Optional[int] = key(at_least=1)
     """Epochs without a better validation accuracy before training stops."""
     on_oom: str = key(choices=("fail", "halve"))

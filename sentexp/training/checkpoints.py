@@ -126,6 +126,7 @@ def saved_of(state: TrainState) -> Saved:
         "step": state.step,
         "last_rate": state.last_rate,
         "best": None if state.best is None else dict(vars(state.best)),
+        "averages": state.averages,
         "history": state.history,
         "told": state.told,
         "parts": state.parts,
@@ -140,6 +141,8 @@ def restore(state: TrainState, saved: Saved) -> None:
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
         state.sums = None if saved["sums"] is None else EpochSums(**saved["sums"])
+        for name, average in saved["averages"].items():
+            state.averages[name].copy_(average)
         state.best = None if saved["best"] is None else Best(**saved["best"])
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SentexpError(f"the checkpoint is of another model or optimizer ({one_line(error)})") from error

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sentexp.batches import Batches, evaluation_plan
+from sentexp.batches import Batches
 from sentexp.errors import SentexpError
 from sentexp.failures import lacks_memory
 from sentexp.machine.choose import limited_threads
@@ -25,14 +25,16 @@ from sentexp.model.contract import is_solved
 from sentexp.schema import NO_SAMPLING
 from sentexp.text.corpus import Corpus
 from sentexp.training.checkpoints import Checkpoints, Saved, restore
-from sentexp.training.losses import class_weights, correct, loss_sum
+from sentexp.training.classification import Classification, judge
+from sentexp.training.losses import class_weights
 from sentexp.training.processes import Group, PeerLost, device_of, together
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.schedules import build_schedule
 from sentexp.training.state import EpochSums, TrainState
 from sentexp.training.step import gradients
-from sentexp.training.told import FetchedSums, Metrics, Told, diverged
+from sentexp.training.told import FetchedSums, Told, diverged
+from sentexp.training.work import Metrics, Stopped, Work
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, C classes
 
@@ -47,8 +49,8 @@ class FitResult:
     reviews_per_second, tokens_per_second."""
     best_epoch: int
     """Epoch of the highest validation accuracy, among equals of the lowest validation loss; counted from 1."""
-    best_accuracy: float
-    """Validation accuracy after the best epoch."""
+    best_accuracy: float | None
+    """Validation accuracy after the best epoch; None where there are no labels."""
     best_loss: float
     """Validation loss after the best epoch."""
     best_state: dict[str, Tensor]
@@ -65,6 +67,7 @@ def fit(
     valid: Corpus,
     recipe: Recipe,
     *,
+    unlabelled: Corpus | None = None,
     on_epoch: Callable[[Metrics, int], object] | None = None,
     on_steps: Callable[[int, float], object] | None = None,
     progress: TrainingProgress | None = None,
@@ -75,6 +78,9 @@ def fit(
 
     `model(ids [B, T], lengths [B])` gives logits [B] for two classes, [B, C] for more. Best is the epoch of the highest
     validation accuracy, among equals of the lowest loss; training stops `trainer.early_stopping` epochs after it.
+
+    `unlabelled` reviews are read if `recipe.objective` has a term for them. With trainer.ema the weights that are
+    judged and kept are averages, with trainer.keep=last those of the last epoch.
 
     Training loss and accuracy are those seen while training: with dropout, and with the smoothed labels. `on_epoch` is
     called with each epoch's entry of the history and the epoch; what it raises ends the training. `on_steps` is called
@@ -103,44 +109,43 @@ def fit(
     for name, corpus in (("train", train), ("valid", valid)):
         if len(corpus) == 0:
             raise SentexpError(f"data: the {name} split holds no review; expected at least one")
+    recipe.objective.check(model)
     if is_solved(model):
         return _solve(model, train, valid, recipe, Told(on_epoch, progress=progress))
     machine = recipe.machine
-    with together(machine.processes, machine.device, _follow, model, train, valid, recipe, saved) as group:
+    corpora = (train, valid, unlabelled)
+    with together(machine.processes, machine.device, _follow, model, corpora, recipe, saved) as group:
         first = group.rank == 0  # torchrun's processes all call fit
         told = Told(on_epoch, on_steps, progress, checkpoints) if first else Told()
-        return _fit(group, model, train, valid, recipe, saved, told)
+        return _fit(group, model, corpora, recipe, saved, told)
 
 
-def _follow(group: Group, model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, saved: Saved | None) -> None:
+Corpora = tuple[Corpus, Corpus, Corpus | None]
+"""The splits train, valid and unlabelled."""
+
+
+def _follow(group: Group, model: nn.Module, corpora: Corpora, recipe: Recipe, saved: Saved | None) -> None:
     """Run the same training in a further process, silently."""
-    _fit(group, model, train, valid, recipe, saved, Told())
+    _fit(group, model, corpora, recipe, saved, Told())
 
 
 def _fit(
-    group: Group,
-    model: nn.Module,
-    train: Corpus,
-    valid: Corpus,
-    recipe: Recipe,
-    saved: Saved | None,
-    told: Told,
+    group: Group, model: nn.Module, corpora: Corpora, recipe: Recipe, saved: Saved | None, told: Told
 ) -> FitResult:
     epochs = recipe.trainer.epochs
     device = device_of(group.rank, recipe.machine.device)
     on_cpu = device.type == "cpu"
     if on_cpu:
         keep_heap()
-    train_batches = Batches(train, device=device)
-    valid_batches = Batches(valid, device=device)
+    work = Classification(model.to(device), *corpora, recipe, group, device)
     try:
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
-            state = _begin(model.to(device), train, recipe, saved)
+            state = _begin(work, recipe, saved)
             with _stopped_between_steps(state, told) as interrupts:
                 if state.told < len(state.history):
                     told.epoch(state, interrupts)
                 while state.sums is not None or (state.epoch < epochs and not _out_of_patience(state, recipe)):
-                    _one_epoch(state, train_batches, valid_batches, group, recipe, told, interrupts)
+                    _one_epoch(state, work, group, recipe, told, interrupts)
                     told.epoch(state, interrupts)
                     if told.checkpoints is not None:
                         told.checkpoints.after_epoch(state)
@@ -170,16 +175,12 @@ def _stopped_between_steps(state: TrainState, told: Told) -> Iterator[Delayed]:
     with interrupts_later() as interrupts:
         try:
             yield interrupts
-        except (_Stopped, PeerLost) as error:
+        except (Stopped, PeerLost) as error:
             told.save(state)
             interrupts.deliver()
-            if isinstance(error, _Stopped):  # a handler of the caller's own has let it pass
+            if isinstance(error, Stopped):  # a handler of the caller's own has let it pass
                 raise KeyboardInterrupt from None
             raise
-
-
-class _Stopped(Exception):
-    """An interrupt waits, and no step is under way."""
 
 
 def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told: Told) -> FitResult:
@@ -194,7 +195,7 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
     judged: Metrics = {}
     with limited_threads(recipe.machine.threads):
         for split, corpus in (("train", train), ("valid", valid)):
-            loss, right = _judge(model, Batches(corpus, device=recipe.machine.device), group, recipe)
+            loss, right = judge(model, Batches(corpus, device=recipe.machine.device), group, recipe)
             judged |= {f"{split}/loss": loss, f"{split}/accuracy": right}
     metrics = {
         "epoch": 1,
@@ -215,13 +216,15 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
     )
 
 
-def _begin(model: nn.Module, train: Corpus, recipe: Recipe, saved: Saved | None) -> TrainState:
-    epochs = recipe.trainer.epochs
-    counts = [len(recipe.plan(train, epoch)) for epoch in range(1, epochs + 1)]  # with max_tokens they differ
+def _begin(work: Work, recipe: Recipe, saved: Saved | None) -> TrainState:
+    model, epochs = work.model, recipe.trainer.epochs
+    counts = [work.count(epoch) for epoch in range(1, epochs + 1)]  # with max_tokens they differ
     optimizer = build_optimizer(recipe.optimizer, model, recipe.machine.device)
     total, per_epoch = (sum(counts), counts[0]) if recipe.interval == "step" else (epochs, 1)
     schedule = build_schedule(recipe.schedule, optimizer, total_steps=total, steps_per_epoch=per_epoch)
     state = TrainState(model, optimizer, schedule, steps=sum(counts))
+    if recipe.trainer.ema is not None:
+        state.averages = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     if saved is not None:
         restore(state, saved)
     return state
@@ -240,39 +243,32 @@ def _out_of_patience(state: TrainState, recipe: Recipe) -> bool:
     return patience is not None and state.best is not None and state.epoch - state.best.epoch >= patience
 
 
-def _one_epoch(
-    state: TrainState,
-    train: Batches,
-    valid: Batches,
-    group: Group,
-    recipe: Recipe,
-    told: Told,
-    interrupts: Delayed,
-) -> None:
+def _one_epoch(state: TrainState, work: Work, group: Group, recipe: Recipe, told: Told, interrupts: Delayed) -> None:
     """Train and validate once, or the rest of an epoch under way, and add to the state's history."""
     if state.sums is None:
         state.epoch += 1
         state.sums = EpochSums()
     sums = state.sums
-    _train(state, sums, train, group, recipe, told, interrupts)
+    _train(state, sums, work, group, recipe, told, interrupts)
     trained = sums.spent()
     rate = state.last_rate
-    valid_loss, valid_accuracy = _validate(state, valid, group, recipe, interrupts)
+    with state.averaged():
+        judged = work.judge(interrupts)
+        loss, accuracy = judged["valid/loss"], judged.get("valid/accuracy")
+        if not math.isfinite(loss):
+            raise diverged("validation loss", loss, state, recipe)
+        state.keep_best(accuracy, loss, last=recipe.trainer.keep == "last")
     if isinstance(state.schedule, ReduceLROnPlateau):
-        state.schedule.step(valid_loss)
+        state.schedule.step(loss)
     elif recipe.interval == "epoch" and state.epoch < recipe.trainer.epochs:
         state.schedule.step()
-    state.keep_best(valid_accuracy, valid_loss)
     metrics = {
         "epoch": state.epoch,
-        "train/loss": sums.loss / sums.reviews,
-        "train/accuracy": sums.correct / sums.reviews,
-        "valid/loss": valid_loss,
-        "valid/accuracy": valid_accuracy,
+        **work.trained(sums),
+        **judged,
         "lr": rate,
         "seconds": sums.spent(),
-        "reviews_per_second": len(train) / trained,
-        "tokens_per_second": int(train.corpus.lengths.sum()) / trained,
+        **{f"{unit}_per_second": count / trained for unit, count in work.read(sums).items()},
     }
     state.history.append(metrics)
     state.sums = None
@@ -281,13 +277,7 @@ def _one_epoch(
 
 
 def _train(
-    state: TrainState,
-    sums: EpochSums,
-    batches: Batches,
-    group: Group,
-    recipe: Recipe,
-    told: Told,
-    interrupts: Delayed,
+    state: TrainState, sums: EpochSums, work: Work, group: Group, recipe: Recipe, told: Told, interrupts: Delayed
 ) -> None:
     """Take the steps of one epoch, or those that are left of it, and add them to its sums."""
     model, optimizer, trainer = state.model, state.optimizer, recipe.trainer
@@ -295,17 +285,13 @@ def _train(
     if hasattr(model, "embedding") and hasattr(model.embedding, "start_epoch"):
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    planned = recipe.plan(batches.corpus, state.epoch)[sums.steps :]
-    weights = class_weights(trainer.class_weight, batches.corpus.labels)
-    if weights is not None:
-        weights = weights.to(batches.device)
-    fetched = FetchedSums(state, sums, recipe, batches.device, told)
+    fetched = FetchedSums(state, sums, recipe, parameters[0].device, told)
     if told.progress is not None:
-        left = len(batches) - sums.reviews
+        left = work.size - sums.size
         told.progress.start_epoch(state.epoch, trainer.epochs, left, state.steps - state.step)
-    for rows, batch in zip(planned, batches.of(planned, rank=group.rank, size=group.size), strict=True):
+    for step in work.steps(state):
         try:
-            of_step = gradients(state, parameters, batch, len(rows), group, recipe, weights)
+            of_step = gradients(state, parameters, work, step, group, recipe)
         except Exception as error:
             fetched.fetch()  # the state then is whole: that after the step before
             if lacks_memory(error):
@@ -316,45 +302,15 @@ def _train(
         optimizer.step()
         state.last_rate = optimizer.param_groups[0]["lr"]
         state.step += 1
+        if trainer.ema is not None:
+            state.average(trainer.ema)
         if recipe.interval == "step" and state.step < state.steps and not isinstance(state.schedule, ReduceLROnPlateau):
             state.schedule.step()
-        fetched.add(of_step, len(rows))
+        fetched.add(of_step, step)
         if interrupts:
             fetched.fetch()
-            raise _Stopped
+            raise Stopped
         if told.checkpoints is not None and told.checkpoints.due():
             fetched.fetch()
             told.save(state)
     fetched.fetch()
-
-
-def _validate(
-    state: TrainState, batches: Batches, group: Group, recipe: Recipe, interrupts: Delayed
-) -> tuple[float, float]:
-    """Return the mean loss and the accuracy on the validation reviews. Raises TrainingDiverged."""
-    loss, right = _judge(state.model, batches, group, recipe, interrupts)
-    if not math.isfinite(loss):
-        raise diverged("validation loss", loss, state, recipe)
-    return loss, right
-
-
-def _judge(
-    model: nn.Module, batches: Batches, group: Group, recipe: Recipe, interrupts: Delayed | None = None
-) -> tuple[float, float]:
-    """Return the mean loss (labels as they are, not smoothed) and the accuracy; the processes share the batches."""
-    model.eval()
-    if recipe.trainer.bucket:
-        planned = evaluation_plan(batches.corpus, device=batches.device)
-    else:  # a model that sees the padding must be judged with as much of it as it was trained with
-        planned = recipe.plan(batches.corpus, epoch=0)
-    totals = torch.zeros(2, dtype=torch.float64, device=batches.device)  # loss, correct
-    with torch.inference_mode():
-        for batch in batches.of(planned[group.rank :: group.size]):
-            with recipe.machine.autocast():
-                logits = model(batch.ids, batch.lengths)  # [B] or [B, C]
-            totals += torch.stack([loss_sum(logits, batch.labels), correct(logits, batch.labels)])
-            if interrupts:
-                raise _Stopped
-    group.sum_(totals)
-    loss, right = (totals / len(batches)).tolist()
-    return loss, right

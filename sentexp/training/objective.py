@@ -190,7 +190,7 @@ class _Passes:
     def _classify(self, vectors: Tensor) -> Tensor:
         self._generator.set_state(self._dropout)
         with self._machine.autocast():
-            return self._model.classify(vectors, self._batch.lengths)  # type: ignore[operator, no-any-return]
+            return self._model.classify(vectors, self._batch.lengths)  # type: ignore[operator]
 
     def _pulled_back(self, slopes: Tensor) -> Tensor:
         """Return the direction of the vectors' gradient of what has `slopes` by the logits."""

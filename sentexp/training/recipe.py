@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from sentexp.batches import plan
+from sentexp.batches import endless, plan, seed_of
 from sentexp.machine.choose import Machine
 from sentexp.schema import INTERVALS, TrainerConfig
 from sentexp.text.corpus import Corpus
+from sentexp.training.objective import Objective
 
 Schedule = LRScheduler | ReduceLROnPlateau
 
@@ -36,6 +39,8 @@ class Recipe:
     threads are not used: they have become `machine`."""
     seed: int
     """Seed of the order of batches and of dropout."""
+    objective: Objective = Objective()
+    """The terms that are lowered beside the loss of the labelled reviews."""
     interval: str = "step"
     """When the schedule moves: after each `step`, or after each `epoch`. ReduceLROnPlateau always moves per epoch."""
 
@@ -46,12 +51,30 @@ class Recipe:
     def plan(self, corpus: Corpus, epoch: int) -> list[Tensor]:
         """Return the row numbers of each batch of `epoch`, counted from 1; 0 is for splits that are not trained on."""
         trainer = self.trainer
+        if trainer.epoch_steps is None or epoch == 0:
+            return self._pass(corpus, epoch)
+        passes = endless(functools.partial(self._pass, corpus), first=(epoch - 1) * trainer.epoch_steps)
+        return list(islice(passes, trainer.epoch_steps))
+
+    def _pass(self, corpus: Corpus, number: int) -> list[Tensor]:
+        trainer = self.trainer
         return plan(
             corpus,
             batch_size=trainer.batch_size,
             max_tokens=trainer.max_tokens,
             bucket=trainer.bucket,
-            balanced=trainer.sampling == "balanced" and epoch > 0,
+            balanced=trainer.sampling == "balanced" and number > 0,
             seed=self.seed,
-            epoch=epoch,
+            epoch=number,
+        )
+
+    def plan_unlabelled(self, corpus: Corpus, number: int) -> list[Tensor]:
+        """Return the row numbers of each batch of pass `number`, counted from 1, through unlabelled reviews."""
+        return plan(
+            corpus,
+            batch_size=self.objective.unlabelled_batch_size,
+            max_tokens=self.trainer.max_tokens,
+            bucket=self.trainer.bucket,
+            seed=seed_of(self.seed, 1),
+            epoch=number,
         )

@@ -7,8 +7,11 @@ belongs here: these fields are all that a training must remember to go on exactl
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -16,12 +19,12 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 @dataclass
 class Best:
-    """The weights after the epoch with the highest validation accuracy, among equals the lowest loss."""
+    """The weights that are kept: of the epoch with the highest validation accuracy, among equals the lowest loss."""
 
     epoch: int
     """Counted from 1."""
-    accuracy: float
-    """Validation accuracy."""
+    accuracy: float | None
+    """Validation accuracy; None where there are no labels."""
     loss: float
     """Validation loss."""
     weights: dict[str, Tensor]
@@ -34,14 +37,19 @@ class EpochSums:
 
     steps: int = 0
     """Steps of this epoch done."""
-    reviews: int = 0
+    size: int = 0
+    """Reviews (or tokens) in these steps."""
+    unlabelled: int = 0
+    """Unlabelled reviews in them."""
     loss: float = 0.0
-    """Sum over these reviews."""
+    """Sum over `size`."""
     correct: float = 0.0
-    """Correct answers among them."""
+    """Correct answers among `size`."""
+    terms: list[float] = field(default_factory=list)
+    """The sum of each further term of the objective."""
     untold_loss: float = 0.0
-    """Sum over the reviews since the last point of the loss was told."""
-    untold_reviews: int = 0
+    """Sum of the losses since the last point was told."""
+    untold_size: int = 0
     seconds: float = 0.0
     """Time spent on this epoch before `began`."""
     began: float = field(default_factory=time.perf_counter)
@@ -69,6 +77,8 @@ class TrainState:
     best: Best | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per epoch; see `FitResult.history`."""
+    averages: dict[str, Tensor] = field(default_factory=dict)
+    """With trainer.ema the moving average of each parameter, in the order of the parameters."""
     parts: int = 1
     """Parts in which a batch is computed, one after the other; see trainer.on_oom."""
     told: int = 0
@@ -81,9 +91,32 @@ class TrainState:
         """Return the seconds spent on the training until now."""
         return self.seconds + time.perf_counter() - self.began
 
-    def keep_best(self, accuracy: float, loss: float) -> None:
-        """Remember the present weights if they are the best so far."""
+    def keep_best(self, accuracy: float | None, loss: float, *, last: bool = False) -> None:
+        """Remember the present weights if they are the best so far; with `last`, in any case."""
         best = self.best
-        if best is None or (accuracy, -loss) > (best.accuracy, -best.loss):
+        if last or best is None or (accuracy or 0.0, -loss) > (best.accuracy or 0.0, -best.loss):
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
             self.best = Best(self.epoch, accuracy, loss, weights)
+
+    def average(self, decay: float) -> None:
+        """Move the averages of the weights towards the present ones, after a step.
+
+        They begin with the first weights and follow fast at first: the decay is at most (1 + step) / (10 + step), as in
+        tf.train.ExponentialMovingAverage.
+        """
+        decay = min(decay, (1 + self.step) / (10 + self.step))
+        present = [parameter.detach() for parameter in self.model.parameters()]
+        torch._foreach_lerp_(list(self.averages.values()), present, 1 - decay)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the model the averages of its weights, if there are any, within the block."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for name, parameter in self.model.named_parameters() if self.averages else ():
+            parameter.data, self.averages[name] = self.averages[name], parameter.data

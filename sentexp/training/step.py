@@ -9,59 +9,38 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from sentexp.batches import Batch, seed_of
+from sentexp.batches import seed_of
 from sentexp.failures import lacks_memory
-from sentexp.training.losses import correct, loss_sum
 from sentexp.training.processes import Group
 from sentexp.training.recipe import Recipe
 from sentexp.training.state import TrainState
+from sentexp.training.work import Step, Work
 
 log = logging.getLogger(__name__)
 
-# Shapes: B reviews in a batch, C classes
-
 
 def gradients(
-    state: TrainState,
-    parameters: Sequence[Parameter],
-    batch: Batch,
-    reviews: int,
-    group: Group,
-    recipe: Recipe,
-    weights: Tensor | None,
+    state: TrainState, parameters: Sequence[Parameter], work: Work, step: Step, group: Group, recipe: Recipe
 ) -> Tensor:
-    """Give `parameters` the gradients of one step over `reviews`, of which `batch` are this process's share.
+    """Give `parameters` the gradients of one step, summed over the processes.
 
-    They are those of the mean loss over all the reviews of the step, summed over the processes; `weights` [C] are those
-    of the classes. With trainer.on_oom=halve the batch is computed in twice as many parts, one after the other, each
-    time that memory does not suffice: the gradients are the same but for rounding and dropout.
+    With trainer.on_oom=halve the step is computed in twice as many parts, one after the other, each time that memory
+    does not suffice: the gradients are the same but for rounding and dropout.
 
-    Returns the sum of losses and the number of correct answers of all processes, [2]. Raises PeerLost if another
-    process does not answer.
+    Returns what `Work.add_gradients` returns, summed as well. Raises PeerLost if another process does not answer.
     """
-    return group.sum_gradients(parameters, _of_share(state, batch, reviews, group.rank, recipe, weights))
+    return group.sum_gradients(parameters, _of_share(state, work, step, group.rank, recipe))
 
 
-def _of_share(
-    state: TrainState, batch: Batch, reviews: int, rank: int, recipe: Recipe, weights: Tensor | None
-) -> Tensor:
-    device = batch.labels.device
+def _of_share(state: TrainState, work: Work, step: Step, rank: int, recipe: Recipe) -> Tensor:
+    device = recipe.machine.device
     while True:
         _reseed(device, seed_of(recipe.seed, state.epoch, state.step, rank))
         state.optimizer.zero_grad(set_to_none=True)
-        of_step = torch.zeros(2, device=device)
         try:
-            for ids, lengths, labels in zip(*(part.tensor_split(state.parts) for part in batch), strict=True):
-                if not len(labels):
-                    continue
-                with recipe.machine.autocast():
-                    logits = state.model(ids, lengths)  # [B] or [B, C]
-                loss = loss_sum(logits, labels, recipe.trainer.label_smoothing, weights)
-                (loss / reviews).backward()
-                of_step += torch.stack([loss.detach(), correct(logits, labels).float()])
-            return of_step
+            return work.add_gradients(step, state.parts)
         except Exception as error:
-            can_be_halved = recipe.trainer.on_oom == "halve" and state.parts < len(batch.labels)
+            can_be_halved = recipe.trainer.on_oom == "halve" and state.parts < len(step.batch[0])
             if not (lacks_memory(error) and can_be_halved):
                 raise
         state.parts *= 2

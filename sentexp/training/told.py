@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -16,11 +17,10 @@ from sentexp.training.checkpoints import Checkpoints
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.state import EpochSums, TrainState
+from sentexp.training.work import Metrics, Step
 
 STEPS_PER_FETCH = {"cpu": 1, "cuda": 50}
 """Steps between two fetches of the losses: each waits until a GPU has done all that it has been given to do."""
-
-Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Told:
 
 
 class FetchedSums:
-    """Adds the losses and correct answers of an epoch to its sums, fetched from the device every few steps."""
+    """Adds what each step has returned to the sums of the epoch, fetched from the device every few steps."""
 
     def __init__(self, state: TrainState, sums: EpochSums, recipe: Recipe, device: torch.device, told: Told) -> None:
         self._state = state
@@ -61,11 +61,11 @@ class FetchedSums:
         self._recipe = recipe
         self._steps_per_fetch = STEPS_PER_FETCH[device.type]
         self._told = told
-        self._waiting: list[tuple[Tensor, int]] = []
+        self._waiting: list[tuple[Tensor, Step]] = []
 
-    def add(self, of_step: Tensor, reviews: int) -> None:
-        """Add one step: `of_step` [2] are the sum of losses and the count of correct answers over its `reviews`."""
-        self._waiting.append((of_step, reviews))
+    def add(self, of_step: Tensor, step: Step) -> None:
+        """Add one step, of which `of_step` is what `Work.add_gradients` has returned, summed over the processes."""
+        self._waiting.append((of_step, dataclasses.replace(step, batch=None, unlabelled_batch=None)))
         if len(self._waiting) == self._steps_per_fetch:
             self.fetch()
 
@@ -75,30 +75,34 @@ class FetchedSums:
             return
         first_step = self._state.step - len(self._waiting) + 1
         fetched = torch.stack([of_step for of_step, _ in self._waiting]).tolist()
-        sizes = [reviews for _, reviews in self._waiting]
+        steps = [step for _, step in self._waiting]
         self._waiting.clear()
-        for step, reviews, (loss, right) in zip(itertools.count(first_step), sizes, fetched, strict=False):
-            if not math.isfinite(loss):
-                raise diverged("training loss", loss, self._state, self._recipe, step)
-            self._sums.loss += loss
-            self._sums.correct += right
-            self._tell_of(step, loss, reviews)
-        self._sums.steps += len(sizes)
-        self._sums.reviews += sum(sizes)
+        sums = self._sums
+        for number, step, (loss, right, *terms) in zip(itertools.count(first_step), steps, fetched, strict=False):
+            for value in (loss, *terms):
+                if not math.isfinite(value):
+                    raise diverged("training loss", value, self._state, self._recipe, number)
+            sums.loss += loss
+            sums.correct += right
+            sums.terms = [total + term for total, term in zip(sums.terms or [0.0] * len(terms), terms, strict=True)]
+            sums.size += step.size
+            sums.unlabelled += step.unlabelled
+            self._tell_of(number, loss, step.size)
+        sums.steps += len(steps)
         if self._told.progress is not None:
-            means = self._sums.loss / self._sums.reviews, self._sums.correct / self._sums.reviews
-            self._told.progress.step(len(sizes), sum(sizes), *means)
+            size = sum(step.size for step in steps)
+            self._told.progress.step(len(steps), size, sums.loss / sums.size, sums.correct / sums.size)
 
-    def _tell_of(self, step: int, loss: float, reviews: int) -> None:
+    def _tell_of(self, step: int, loss: float, size: int) -> None:
         every = self._recipe.trainer.log_every
         if self._told.on_steps is None or not every:
             return
         sums = self._sums
         sums.untold_loss += loss
-        sums.untold_reviews += reviews
+        sums.untold_size += size
         if step % every == 0:
-            self._told.on_steps(step, sums.untold_loss / sums.untold_reviews)
-            sums.untold_loss, sums.untold_reviews = 0.0, 0
+            self._told.on_steps(step, sums.untold_loss / sums.untold_size)
+            sums.untold_loss, sums.untold_size = 0.0, 0
 
 
 def diverged(what: str, value: float, state: TrainState, recipe: Recipe, step: int | None = None) -> TrainingDiverged:

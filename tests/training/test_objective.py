@@ -189,7 +189,8 @@ def test_all_passes_have_the_same_dropout_and_later_draws_are_new() -> None:
     batch = batch_of(2)
     for _ in range(2):
         add_gradients(Objective(adversarial=1.0), model, batch, losses.loss_sum, Sizes(6), MACHINE)
-    assert torch.equal(masks[0], masks[1]) and torch.equal(masks[2], masks[3])
+    assert torch.equal(masks[0], masks[1])
+    assert torch.equal(masks[2], masks[3])
     assert not torch.equal(masks[1], masks[2])
 
 

@@ -7,9 +7,11 @@ import torch
 from tiny import NeedsMemory, TinyModel, corpus, recipe
 
 from sentexp.batches import Batches
+from sentexp.training.classification import Classification
+from sentexp.training.losses import class_weights
 from sentexp.training.processes import Group
 from sentexp.training.schedules import constant
-from sentexp.training.state import TrainState
+from sentexp.training.state import EpochSums, TrainState
 from sentexp.training.step import gradients
 
 
@@ -21,9 +23,12 @@ def step_of(
     model = model_class(dropout=dropout)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     state = TrainState(model, optimizer, constant(optimizer, total_steps=1), steps=1, parts=parts)
-    (batch,) = Batches(corpus(reviews)).of([torch.arange(reviews)])
-    weights = changes.pop("weights", None)
-    of_step = gradients(state, list(model.parameters()), batch, reviews, Group(), recipe(**changes), weights)
+    changed = recipe(batch_size=reviews, bucket=False, **changes)
+    data = corpus(reviews)
+    work = Classification(model, data, data, None, changed, Group(), torch.device("cpu"))
+    state.epoch, state.sums = 1, EpochSums()
+    (step,) = work.steps(state)
+    of_step = gradients(state, list(model.parameters()), work, step, Group(), changed)
     return model, of_step, state
 
 
@@ -31,10 +36,11 @@ def flat(model: TinyModel) -> torch.Tensor:
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
-@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 2.0])])
-def test_they_are_those_of_the_mean_loss(weights) -> None:
-    model, (loss, right), _ = step_of(weights=weights)
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_they_are_those_of_the_mean_loss(class_weight: str) -> None:
+    model, (loss, right), _ = step_of(class_weight=class_weight)
     (batch,) = Batches(corpus(20)).of([torch.arange(20)])
+    weights = class_weights(class_weight, batch.labels)
     found = flat(model)
     model.zero_grad()
     logits = model(batch.ids, batch.lengths)

@@ -23,6 +23,7 @@ RECIPE = Recipe(
     machine=Machine(torch.device("cpu"), torch.float32, processes=1, threads=1, reasons={}),
     trainer=TrainerConfig(
         epochs=3,
+        epoch_steps=None,
         batch_size=16,
         max_tokens=None,
         bucket=True,
@@ -31,6 +32,8 @@ RECIPE = Recipe(
         class_weight="none",
         sampling="uniform",
         log_every=0,
+        ema=None,
+        keep="best",
         early_stopping=None,
         on_oom="fail",
         checkpoint_minutes=None,

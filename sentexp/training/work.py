@@ -1,0 +1,66 @@
+"""The contract between `fit`'s loop and what it trains for: labels of reviews, or the next word of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from sentexp.training.state import EpochSums, TrainState
+
+# Shapes: K terms beside the loss
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of a training learns from."""
+
+    size: int
+    """Reviews (or tokens) over all processes; the loss is the mean over them."""
+    batch: Any
+    """This process's share of them."""
+    unlabelled: int = 0
+    """Unlabelled reviews over all processes."""
+    unlabelled_batch: Any = None
+
+
+class Stopped(Exception):
+    """An interrupt waits, and no step is under way."""
+
+
+class Work(Protocol):
+    """What a training does in an epoch. Each process has one; they share the steps."""
+
+    model: nn.Module
+
+    @property
+    def size(self) -> int:
+        """Reviews (or tokens) in an epoch."""
+
+    def count(self, epoch: int) -> int:
+        """Return the number of steps in `epoch`, counted from 1."""
+
+    def steps(self, state: TrainState) -> Iterator[Step]:
+        """Yield the steps of the state's epoch that are left: those after `state.sums.steps`."""
+
+    def add_gradients(self, step: Step, parts: int) -> Tensor:
+        """Add the gradients of this process's share of a step, computed in `parts`, to those of the parameters.
+
+        Returns the sum of losses, the number of correct answers and the sum of each further term, float32 [2 + K].
+        """
+
+    def trained(self, sums: EpochSums) -> Metrics:
+        """Return what is told of an epoch's steps: train/loss and others."""
+
+    def read(self, sums: EpochSums) -> dict[str, float]:
+        """Return how many reviews and tokens (or tokens alone) an epoch's steps have read, by unit."""
+
+    def judge(self, interrupted: Any = None) -> Metrics:
+        """Return what is told of the validation split: valid/loss and, if there are labels, valid/accuracy.
+
+        Raises Stopped as soon as `interrupted` is true.
+        """
