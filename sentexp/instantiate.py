@@ -70,7 +70,7 @@ def build_pipeline(config: Config | Mapping[str, Any], vocabulary: Vocabulary | 
 
 
 def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
-    """Return the recipe of the sections optimizer, schedule and trainer, and of the seed.
+    """Return the recipe of the sections optimizer, schedule, objective and trainer, and of the seed.
 
     `machine` is where to train; None takes what trainer.device, precision, processes and threads choose, and one
     process where processes is auto. Raises SentexpError for a device that is not there.
@@ -86,7 +86,15 @@ def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
         machine = build_machine(config.trainer)
     schedule = plain(config.schedule)
     interval = schedule.pop("interval", "step")
-    return Recipe(factory(config.optimizer), factory(schedule), machine, config.trainer, config.seed, interval)
+    return Recipe(
+        factory(config.optimizer),
+        factory(schedule),
+        machine,
+        config.trainer,
+        config.seed,
+        build(config.objective),
+        interval,
+    )
 
 
 def build_machine(

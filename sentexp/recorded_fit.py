@@ -63,7 +63,9 @@ def fit_recorded(
     on_epoch: EpochCallback | None,
     command: str,
 ) -> FitResult | None:
-    """Train as `fit` does, on the splits train and valid, and record each epoch and the losses of steps as they come.
+    """Train as `fit` does, on the splits train, valid and, if there is one, unlabelled, and record how it goes.
+
+    Recorded are each epoch and the losses of steps, as they come.
 
     With `before` the training goes on from its checkpoint; `on_epoch` is told of the epochs before as well, and a store
     that does not have them gets them. Returns None if `on_epoch` raised Pruned. What else stops the training is raised,
@@ -82,6 +84,7 @@ def fit_recorded(
             corpora["train"],
             corpora["valid"],
             recipe,
+            unlabelled=corpora.get("unlabelled"),
             on_epoch=telling.epoch,
             on_steps=telling.step,
             progress=TrainingProgress(log.info, terminal.console()) if rank() == 0 else None,

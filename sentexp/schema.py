@@ -516,6 +516,50 @@ class PlateauConfig:
 
 
 @dataclass
+class SupervisedConfig:
+    _target_: str = "sentexp.training.objective.supervised"
+
+
+@dataclass
+class AdversarialConfig:
+    _target_: str = "sentexp.training.objective.adversarial"
+    weight: float = key(above=0)
+    """Weight of the loss at moved word vectors, beside 1 of the plain loss."""
+    epsilon: float = key(above=0)
+    """How far the vectors of a review are moved: L2 norm over its tokens, by the root mean square of their numbers."""
+
+
+@dataclass
+class VirtualAdversarialConfig(AdversarialConfig):
+    _target_: str = "sentexp.training.objective.virtual_adversarial"
+    xi: float = key(above=0)
+    """The same for the trial step that finds the direction, with three classes or more."""
+    unlabelled_batch_size: Optional[int] = key(at_least=1)
+    """Unlabelled reviews per step, over all processes; null reads none."""
+
+
+@dataclass
+class MixedConfig:
+    _target_: str = "sentexp.training.objective.Objective"
+    adversarial: float = key(at_least=0)
+    """Weight of the loss at moved word vectors, beside 1 of the plain loss."""
+    virtual_adversarial: float = key(at_least=0)
+    """Weight of the change of the answers at moved word vectors."""
+    entropy: float = key(at_least=0)
+    """Weight of the entropy of the answers."""
+    epsilon: float = key(above=0)
+    """How far the vectors of a review are moved: L2 norm over its tokens, by the root mean square of their numbers."""
+    xi: float = key(above=0)
+    """The same for the trial step that finds the direction, with three classes or more."""
+    unlabelled_batch_size: Optional[int] = key(at_least=1)
+    """Unlabelled reviews per step, over all processes; null reads none."""
+
+    def problems(self) -> Iterator[str]:
+        if not self.adversarial and not self.virtual_adversarial and not self.entropy:
+            yield "objective.entropy=0.0: no term has a weight; expected objective=supervised"
+
+
+@dataclass
 class TrainerConfig:
     epochs: int = key(at_least=1)
     """Passes over the training reviews, or as many times epoch_steps."""
@@ -565,6 +609,8 @@ class TrainerConfig:
     def problems(self) -> Iterator[str]:
         if self.batch_size is None and self.max_tokens is None:
             yield "trainer.batch_size=null: expected a number of reviews, or trainer.max_tokens"
+        if self.keep == "last" and self.early_stopping is not None:
+            yield f"trainer.keep=last: expected trainer.early_stopping=null beside it, not {self.early_stopping}"
         if self.class_weight == self.sampling == "balanced":
             yield "trainer.sampling=balanced: balances already; expected trainer.class_weight=none beside it"
 
@@ -777,6 +823,8 @@ class Config:
     """How gradients become steps."""
     schedule: Any = key()
     """The learning rate over time."""
+    objective: Any = key()
+    """What the training lowers beside the loss of the labelled reviews."""
     trainer: TrainerConfig = key()
     """How the model is trained."""
     evaluation: EvaluationConfig = key()
@@ -793,6 +841,10 @@ class Config:
     def problems(self) -> Iterator[str]:
         if isinstance(self.model, NbNgramsConfig) and self.trainer.sampling == "balanced":
             yield NO_SAMPLING
+        if self.objective and not isinstance(self.objective, SupervisedConfig):
+            for name, node in (("model=nb_ngrams", self.model), ("embedding=one_hot", self.embedding)):
+                if isinstance(node, (NbNgramsConfig, OneHotConfig)):
+                    yield f"objective: moves word vectors, and {name} has none; expected objective=supervised"
         known = (*METRICS, *(f"test/{name}" for name in self.evaluation.metrics))
         for metric in self.sweep.metrics:
             if metric not in known:
@@ -807,6 +859,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "model": (RecurrentConfig, BagOfWordsConfig, NbNgramsConfig),
     "optimizer": (SGDConfig, AdamConfig, AdamWConfig, RMSpropConfig, AdagradConfig),
     "schedule": (ConstantConfig, OneCycleConfig, CosineConfig, PlateauConfig),
+    "objective": (SupervisedConfig, AdversarialConfig, VirtualAdversarialConfig, MixedConfig),
     "tracking": (MlflowConfig, NoTrackingConfig),
 }
 

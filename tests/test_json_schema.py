@@ -75,4 +75,4 @@ def test_what_it_cannot_know_is_accepted(content) -> None:
 def test_keys_carry_their_meaning() -> None:
     trainer = json_schema()["properties"]["trainer"]
     assert trainer["description"] == "How the model is trained."
-    assert trainer["properties"]["epochs"]["description"] == "Passes over the training reviews."
+    assert trainer["properties"]["epochs"]["description"].startswith("Passes over the training reviews")

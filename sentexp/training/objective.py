@@ -68,6 +68,21 @@ class Objective:
             )
 
 
+def supervised() -> Objective:
+    """Return the objective without further terms."""
+    return Objective()
+
+
+def adversarial(weight: float, epsilon: float) -> Objective:
+    """Return the objective with the loss at moved vectors."""
+    return Objective(adversarial=weight, epsilon=epsilon)
+
+
+def virtual_adversarial(weight: float, epsilon: float, xi: float, unlabelled_batch_size: int | None) -> Objective:
+    """Return the objective with the change of the answers at moved vectors."""
+    return Objective(virtual_adversarial=weight, epsilon=epsilon, xi=xi, unlabelled_batch_size=unlabelled_batch_size)
+
+
 class Movable(Protocol):
     """A model whose word vectors can be moved: `model(ids, lengths)` is `classify(embed(ids), lengths)`."""
 

@@ -17,6 +17,7 @@ from tiny import NeedsMemory, TinyModel, corpus, recipe
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError
 from sentexp.training import Checkpoints, FitResult, choose_machine, fit, read_state, schedules
+from sentexp.training.objective import Objective
 
 TIMES = ("seconds", "reviews_per_second", "tokens_per_second")
 STEPS = 7  # of an epoch
@@ -44,7 +45,7 @@ def trained(
     settings = {"log_every": 1} | changes
     return fit(
         fresh(), corpus(16 * STEPS - 3), corpus(40, seed=1), recipe(**settings),
-        on_steps=tell, on_epoch=on_epoch, checkpoints=checkpoints, saved=saved,
+        unlabelled=corpus(13, seed=2), on_steps=tell, on_epoch=on_epoch, checkpoints=checkpoints, saved=saved,
     ), points  # fmt: skip
 
 
@@ -78,6 +79,13 @@ RECIPES = {
         "interval": "epoch",
     },
     "balanced": {"sampling": "balanced", "log_every": 3},
+    "mixed objective, averaged weights, epochs by steps": {
+        "objective": Objective(1.0, 1.0, 0.5, unlabelled_batch_size=5),
+        "optimizer": partial(torch.optim.Adam, lr=0.05),
+        "ema": 0.9,
+        "epoch_steps": STEPS,
+        "batch_size": 24,
+    },
 }
 
 

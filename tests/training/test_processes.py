@@ -18,6 +18,7 @@ from tiny import FailsElsewhere, FailsToArrive, TinyModel, corpus, recipe
 from sentexp.errors import TrainingDiverged
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.training import ProcessDied, choose_machine, fit
+from sentexp.training.objective import Objective
 from sentexp.training.processes import TALL
 
 
@@ -34,7 +35,8 @@ def nothing_stays(tmp_path_factory, monkeypatch):
 def trained(model: torch.nn.Module, processes: int, on_epoch=None, **changes):
     machine = choose_machine(device="cpu", precision="fp32", processes=processes)
     settings = {"machine": machine, "epochs": 2} | changes
-    return fit(model, corpus(97), corpus(60, seed=1), recipe(**settings), on_epoch=on_epoch)  # last batch: one review
+    train, valid, unlabelled = corpus(97), corpus(60, seed=1), corpus(30, seed=2)  # last batch: one review
+    return fit(model, train, valid, recipe(**settings), unlabelled=unlabelled, on_epoch=on_epoch)
 
 
 def fresh(**arguments) -> TinyModel:
@@ -68,6 +70,17 @@ def test_two_processes_take_the_steps_of_one_through_the_recurrent_classifier():
     trained(two, 2)
     for ours, theirs in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_two_processes_take_the_steps_of_one_with_an_objective_over_unlabelled_reviews():
+    objective = Objective(adversarial=1.0, entropy=0.5, unlabelled_batch_size=7)
+    one, two = fresh(), fresh()
+    alone, shared = (trained(model, count, objective=objective, ema=0.9) for model, count in ((one, 1), (two, 2)))
+    for ours, theirs in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(alone.history, shared.history, strict=True):
+        for name in ("train/loss", "train/adversarial", "train/entropy", "valid/loss"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-5)
 
 
 def recurrent() -> RecurrentClassifier:

@@ -80,9 +80,14 @@ class TinyModel(nn.Module):
         self.head = nn.Linear(4, 1 if classes == 2 else classes)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        inside = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        vectors = self.dropout(self.embedding(ids)) * inside[..., None]
-        return self.head(vectors.sum(1) / lengths[:, None]).squeeze(1)
+        return self.classify(self.embed(ids), lengths)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        return self.dropout(self.embedding(ids))
+
+    def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        inside = torch.arange(vectors.shape[1], device=vectors.device) < lengths[:, None]
+        return self.head((vectors * inside[..., None]).sum(1) / lengths[:, None]).squeeze(1)
 
 
 class NeedsMemory(TinyModel):
