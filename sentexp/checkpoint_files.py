@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from sentexp import locks
 from sentexp.atomic import whole_file
 from sentexp.checksums import digest_of
 from sentexp.errors import SentexpError, one_line
@@ -93,16 +92,9 @@ def there(output: Path) -> bool:
 def held(output: Path) -> Iterator[None]:
     """Hold a run's output folder inside the block. Raises SentexpError if another process holds it."""
     output.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(output / ".run.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SentexpError(f"{output}: the run in it goes on; expected one that has ended, or another folder") from None
-    try:
+    refused = f"{output}: the run in it goes on; expected one that has ended, or another folder"
+    with locks.held(output / ".run.lock", refused=refused):
         yield
-    finally:
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def remove(output: Path) -> None:

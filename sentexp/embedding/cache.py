@@ -12,17 +12,17 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from sentexp.atomic import whole_file
 from sentexp.checksums import is_sealed, seal
 from sentexp.embedding import vectors
 from sentexp.embedding.vectors import Vectors
 from sentexp.errors import SentexpError
+from sentexp.locks import held
 from sentexp.terminal import ProgressCallback
 
 log = logging.getLogger(__name__)
@@ -42,24 +42,21 @@ def vectors_of(
     """
     words = set(wanted)
     entry = _entry(path, dim, cache_dir)
-    known, held = _load(entry)
+    known, found = _load(entry)
     if words <= known:
-        return held
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{entry}.lock")
-        lock.acquire()
-    except OSError as error:
-        raise SentexpError(f"cache_dir={cache_dir}: cannot be written ({error.strerror})") from error
-    try:
-        known, held = _load(entry)
+        return found
+    with ExitStack() as stack:
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(Path(f"{entry}.lock")))
+        except OSError as error:
+            raise SentexpError(f"cache_dir={cache_dir}: cannot be written ({error.strerror})") from error
+        known, found = _load(entry)
         if not words <= known:
             known |= words
-            held = vectors.read(path, known, dim, progress)
-            _save(entry, known, held)
-        return held
-    finally:
-        lock.release()
+            found = vectors.read(path, known, dim, progress)
+            _save(entry, known, found)
+        return found
 
 
 def _entry(path: Path, dim: int, cache_dir: Path) -> Path:
@@ -91,7 +88,7 @@ def _load(entry: Path) -> tuple[set[str], Vectors]:
         return nothing
 
 
-def _save(entry: Path, known: set[str], held: Vectors) -> None:
+def _save(entry: Path, known: set[str], found: Vectors) -> None:
     words = sorted(known)
     number = {word: position for position, word in enumerate(words)}
     try:
@@ -99,8 +96,8 @@ def _save(entry: Path, known: set[str], held: Vectors) -> None:
             np.savez(
                 unfinished,
                 asked=np.frombuffer(json.dumps(words).encode(), np.uint8),
-                found=np.array([number[word] for word in held.index], np.int64),
-                rows=held.rows,
+                found=np.array([number[word] for word in found.index], np.int64),
+                rows=found.rows,
             )
             seal(unfinished)
     except OSError as error:

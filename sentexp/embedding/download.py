@@ -18,11 +18,11 @@ from typing import Any
 
 import huggingface_hub
 import pooch
-from filelock import FileLock, Timeout
 from huggingface_hub.utils import tqdm
 
 from sentexp.embedding.catalogue import Published
 from sentexp.errors import SentexpError, one_line
+from sentexp.locks import held
 from sentexp.terminal import ProgressCallback
 
 log = logging.getLogger(__name__)
@@ -49,20 +49,13 @@ def archive(
         kept = huggingface_hub.try_to_load_from_cache(published.source, published.file)
         if isinstance(kept, str):
             return Path(kept)
-    lock = FileLock(f"{path}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            log.info("waiting for another process that is downloading %s", path.name)
-            lock.acquire()
-        if not path.exists():
-            _download(published, path, progress, endpoint)
+        with held(Path(f"{path}.lock"), waiting=f"waiting for another process that is downloading {path.name}"):
+            if not path.exists():
+                _download(published, path, progress, endpoint)
     except OSError as error:
         raise SentexpError(f"cache_dir={cache_dir}: cannot be written ({error.strerror})") from error
-    finally:
-        lock.release()
     return path
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from filelock import FileLock, Timeout
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -17,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sentexp.atomic import whole_file
 from sentexp.errors import CannotStart, SentexpError, SweepFailed, one_line
+from sentexp.locks import held
 from sentexp.redact import without_passwords
 from sentexp.sweep import orphans, search
 from sentexp.sweep.dispatcher import Dispatcher
@@ -191,8 +191,5 @@ def _only_driver(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise SentexpError(f"hydra.sweep.dir={folder}: no folder can be made there ({one_line(error)})") from error
-    try:
-        with FileLock(folder / "driver.lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise SentexpError(f"sweep.resume={folder}: another driver is at work on this sweep") from error
+    with held(folder / "driver.lock", refused=f"sweep.resume={folder}: another driver is at work on this sweep"):
+        yield

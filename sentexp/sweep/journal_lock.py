@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from filelock import FileLock
+from contextlib import ExitStack
+from pathlib import Path
+
 from optuna.storages.journal import JournalFileOpenLock
+
+from sentexp.locks import held
 
 
 class JournalLock(JournalFileOpenLock):
@@ -15,10 +19,10 @@ class JournalLock(JournalFileOpenLock):
     def __init__(self, journal: str) -> None:
         super().__init__(journal)
         self._journal = journal
-        self._lock = FileLock(f"{journal}.lock", thread_local=False)
+        self._held = ExitStack()
 
     def acquire(self) -> bool:
-        self._lock.acquire()
+        self._held.enter_context(held(Path(f"{self._journal}.lock")))
         with open(self._journal, "ab+") as file:
             size = file.tell()
             if size:
@@ -29,4 +33,4 @@ class JournalLock(JournalFileOpenLock):
         return True
 
     def release(self) -> None:
-        self._lock.release()
+        self._held.close()

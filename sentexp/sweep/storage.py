@@ -14,7 +14,6 @@ from statistics import fmean
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -24,6 +23,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from sentexp.errors import SentexpError
+from sentexp.locks import held
 from sentexp.private_interfaces import trial_in_progress
 from sentexp.redact import without_passwords
 from sentexp.sweep.job_record import JobRecord
@@ -224,7 +224,7 @@ def _opened(address: str, _process: int) -> BaseStorage:
     """Open a storage once per process: to open a long journal means to read it."""
     if address.startswith(SQLITE):
         # locked, for drivers that fill a fresh file at the same moment break it
-        with FileLock(f"{address.removeprefix(SQLITE)}.lock"):
+        with held(Path(f"{address.removeprefix(SQLITE)}.lock")):
             return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 60}})
     if "://" in address:
         url, password = make_url(address), os.environ.get(PASSWORD_VARIABLE)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from sentexp.checksums import quick_checksum, quick_checksum_of
 from sentexp.errors import SentexpError
+from sentexp.locks import held
 
 log = logging.getLogger(__name__)
 
@@ -71,17 +71,11 @@ class Cache:
         """Let one process at a time build these entries; others wait, and should look for them again afterwards."""
         with ExitStack() as stack:
             for key in sorted(set(keys)):  # always in the same order, so that no two wait for each other
-                with self._writing():
+                # a file system without locks: both processes build, one entry stays
+                with self._writing(), suppress(NotImplementedError):
                     self.folder.mkdir(parents=True, exist_ok=True)
-                    lock = FileLock(self.folder / f"{key}.lock")
-                    try:
-                        lock.acquire(timeout=0)
-                    except Timeout:
-                        log.info("waiting for another process that tokenizes the same reviews")
-                        lock.acquire()
-                    except NotImplementedError:  # a file system without locks: both processes build, one entry stays
-                        continue
-                stack.callback(lock.release)
+                    waiting = "waiting for another process that tokenizes the same reviews"
+                    stack.enter_context(held(self.folder / f"{key}.lock", waiting=waiting))
             yield
 
     @contextmanager

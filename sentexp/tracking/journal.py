@@ -12,14 +12,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
-
 from sentexp.errors import SentexpError, one_line
 from sentexp.foreign import refuse_foreign
+from sentexp.locks import held
 from sentexp.redact import lacks_password, without_passwords
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.store import brief_patience
@@ -190,7 +189,7 @@ def send_waiting(run: StoredRun, folder: Path) -> None:
     path = folder / FILE
     if not path.exists():
         return
-    with _locked(folder):
+    with _held(folder / FILE):
         records = _read(path)
         next(records, None)
         # the end is still to come, and with it the model, which may name code of the user's own
@@ -203,14 +202,14 @@ class _Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = lock_of(path)
+        self._held = ExitStack()
         self._told = False
 
     def begin(self, begun: Record) -> None:
         """Write how the run begins."""
         self.append(begun)
-        with suppress(OSError, Timeout):
-            self._lock.acquire(timeout=0)
+        with suppress(OSError, SentexpError):
+            self._held.enter_context(_held(self._path))
 
     def append(self, record: Record) -> None:
         try:
@@ -229,14 +228,13 @@ class _Journal:
 
     def release(self) -> None:
         """Let `sentexp record` take the journal."""
-        self._lock.release()
-        with suppress(OSError):
-            Path(self._lock.lock_file).unlink()
+        self._held.close()
 
 
-def lock_of(path: Path) -> FileLock:
-    """Return the lock that the run holds as long as it writes the journal at `path`."""
-    return FileLock(path.with_name(f".{path.name}.lock"))
+def _held(path: Path) -> AbstractContextManager[None]:
+    """Hold the journal at `path` inside the block, as its run does while it writes it. Raises SentexpError then."""
+    refused = f"{path.parent}: the run goes on; expected one that has ended"
+    return held(path.with_name(f".{path.name}.lock"), refused=refused)
 
 
 def record_folder(
@@ -251,24 +249,10 @@ def record_folder(
     path = folder / FILE
     if not path.is_file():
         raise SentexpError(f"{path}: no such file; expected the output folder of a run that its store did not take")
-    with _locked(folder):
+    with _held(folder / FILE):
         location = _record(path, tracker, uri, trust)
         path.unlink()
     return location
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = lock_of(folder / FILE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SentexpError(f"{folder}: the run goes on; expected one that has ended") from None
-    try:
-        yield
-    finally:
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, trust: bool) -> Location | None:

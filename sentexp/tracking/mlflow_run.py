@@ -113,7 +113,7 @@ class MlflowRun:
         )
         context = InputTag("mlflow.data.context", CONTEXTS.get(split, split))
         # why the lock: two runs that record the same new dataset at the same time collide in the database
-        with writing(self._store.uri), self._store.lock:
+        with writing(self._store.uri), self._store.alone():
             self._client.log_inputs(self.run_id, [DatasetInput(dataset, [context])])
 
     def log_environment(self, environment: Mapping[str, Any]) -> None:

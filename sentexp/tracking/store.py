@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from filelock import FileLock
-
 from sentexp.atomic import whole_file
 from sentexp.errors import LONGEST_REASON, SentexpError
+from sentexp.locks import held
 from sentexp.redact import without_passwords
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Store:
     """Absolute, so that it means the same in every folder and process."""
     client: MlflowClient
     experiment_id: str
-    lock: AbstractContextManager[object]
-    """To be held where MLflow is not safe with several processes on one sqlite file."""
+    alone: Callable[[], AbstractContextManager[object]]
+    """What it returns is to be held where MLflow is not safe with several processes on one sqlite file."""
 
 
 def absolute_uri(uri: str | None) -> str:
@@ -87,20 +87,20 @@ def open_store(uri: str | None, experiment: str) -> Store:
 
     database = _sqlite_file(uri)
     with explained(uri), brief_patience():
-        lock: AbstractContextManager[object] = nullcontext()
+        alone: Callable[[], AbstractContextManager[object]] = nullcontext
         artifacts: Path | None = None if uri.startswith(("http", "databricks")) else Path.cwd() / "mlartifacts"
         if database is not None:
             artifacts = database.parent / "mlartifacts"
             database.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{database}.lock")
+            alone = functools.partial(held, Path(f"{database}.lock"))
         elif artifacts is not None:
             _reach_database(uri)
-        with lock:
+        with alone():
             if database is not None:
                 _create_sqlite(database, artifacts=database.parent / "mlartifacts")
             client = MlflowClient(uri)
             experiment_id = _experiment(client, experiment, artifacts)
-        return Store(uri, client, experiment_id, lock)
+        return Store(uri, client, experiment_id, alone)
 
 
 def existing_client(uri: str | None) -> tuple[MlflowClient, str]:
