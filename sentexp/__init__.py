@@ -3,7 +3,7 @@
     config    = compose("model=gru", "trainer.epochs=3")   the configuration, checked
     prepared  = prepare(config)                            reviews, text pipeline, corpora of token ids
     model     = build_model(config, prepared)              torch.nn.Module: ids [B, T], lengths [B] -> logits
-    recipe    = build_recipe(config)                       optimizer, schedule, objective, machine, trainer, seed: a Recipe
+    recipe    = build_recipe(config)                       a Recipe: optimizer, schedule, objective, trainer, machine
     result    = fit(model, prepared.corpora["train"], prepared.corpora["valid"], recipe)
     metrics   = evaluate(model, prepared.corpora["test"])  loss, accuracy, f1, roc_auc
 

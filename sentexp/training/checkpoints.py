@@ -15,7 +15,7 @@ from torch import Tensor
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, one_line
 from sentexp.tensors import write_tensors
-from sentexp.training.state import Best, EpochSums, TrainState
+from sentexp.training.state import Best, Clock, EpochSums, TrainState
 
 log = logging.getLogger(__name__)
 
@@ -95,14 +95,14 @@ def read_state(path: Path) -> Saved:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # its digest was right, so only another program can have written it
         raise SentexpError(f"{path}: not a checkpoint ({one_line(error)})") from error
-    expected = {field.name for field in dataclasses.fields(TrainState)} - NOT_SAVED
+    expected = {field.name for field in dataclasses.fields(TrainState)} - NOT_SAVED | {"seconds"}
     if not isinstance(saved, dict) or set(saved) != expected:
         raise SentexpError(f"{path}: not a checkpoint of this version; expected {', '.join(sorted(expected))}")
     return saved
 
 
-NOT_SAVED = {"steps", "began"}
-"""Fields of TrainState that are known anew: of the whole training, and of this process."""
+NOT_SAVED = {"steps", "clock"}
+"""Fields of TrainState that are known anew, and the clock, of which the seconds are saved."""
 
 
 def saved_of(state: TrainState) -> Saved:
@@ -117,8 +117,8 @@ def saved_of(state: TrainState) -> Saved:
             raise SentexpError(f"the state of the {name} holds a {kind}; expected tensors, numbers and texts")
     sums = None
     if state.sums is not None:
-        sums = dataclasses.asdict(dataclasses.replace(state.sums, seconds=state.sums.spent()))
-        del sums["began"]
+        sums = dict(vars(state.sums))
+        sums["seconds"] = sums.pop("clock").spent()
     return {
         **saved,
         "epoch": state.epoch,
@@ -130,7 +130,7 @@ def saved_of(state: TrainState) -> Saved:
         "history": state.history,
         "told": state.told,
         "parts": state.parts,
-        "seconds": state.spent(),
+        "seconds": state.clock.spent(),
     }
 
 
@@ -140,15 +140,17 @@ def restore(state: TrainState, saved: Saved) -> None:
         state.model.load_state_dict(saved["model"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
-        state.sums = None if saved["sums"] is None else EpochSums(**saved["sums"])
         for name, average in saved["averages"].items():
             state.averages[name].copy_(average)
+        if saved["sums"] is not None:
+            sums = dict(saved["sums"])
+            state.sums = EpochSums(clock=Clock(sums.pop("seconds")), **sums)
         state.best = None if saved["best"] is None else Best(**saved["best"])
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SentexpError(f"the checkpoint is of another model or optimizer ({one_line(error)})") from error
     state.epoch, state.step, state.last_rate = saved["epoch"], saved["step"], saved["last_rate"]
     state.history, state.told = list(saved["history"]), saved["told"]
-    state.parts, state.seconds = saved["parts"], saved["seconds"]
+    state.parts, state.clock = saved["parts"], Clock(saved["seconds"])
 
 
 def _foreign(value: Any) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from sentexp.training.processes import Group, PeerLost, device_of, together
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.schedules import build_schedule
-from sentexp.training.state import EpochSums, TrainState
+from sentexp.training.state import Clock, EpochSums, TrainState
 from sentexp.training.step import gradients
 from sentexp.training.told import FetchedSums, Told, diverged
 from sentexp.training.work import Metrics, Stopped, Work
@@ -162,7 +161,7 @@ def _fit(
         best_loss=best.loss,
         best_state=best.weights,
         stopped_early=state.epoch < epochs,
-        seconds=state.spent(),
+        seconds=state.clock.spent(),
     )
 
 
@@ -187,10 +186,10 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
     """Let the model find its weights by itself, then judge them."""
     if recipe.trainer.sampling == "balanced":
         raise SentexpError(NO_SAMPLING)
-    began = time.perf_counter()
+    clock = Clock()
     of_classes = class_weights(recipe.trainer.class_weight, train.labels)
     model.to(recipe.machine.device).solve(train, class_weights=of_classes)  # type: ignore[operator]
-    solved = time.perf_counter() - began
+    solved = clock.spent()
     group = Group()
     judged: Metrics = {}
     with limited_threads(recipe.machine.threads):
@@ -201,7 +200,7 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
         "epoch": 1,
         **judged,
         "lr": 0.0,
-        "seconds": time.perf_counter() - began,
+        "seconds": clock.spent(),
         "reviews_per_second": len(train) / solved,
         "tokens_per_second": int(train.lengths.sum()) / solved,
     }
@@ -211,9 +210,7 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
     if told.on_epoch is not None:
         told.on_epoch(metrics, 1)
     weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-    return FitResult(
-        [metrics], 1, judged["valid/accuracy"], judged["valid/loss"], weights, False, time.perf_counter() - began
-    )
+    return FitResult([metrics], 1, judged["valid/accuracy"], judged["valid/loss"], weights, False, clock.spent())
 
 
 def _begin(work: Work, recipe: Recipe, saved: Saved | None) -> TrainState:
@@ -250,7 +247,7 @@ def _one_epoch(state: TrainState, work: Work, group: Group, recipe: Recipe, told
         state.sums = EpochSums()
     sums = state.sums
     _train(state, sums, work, group, recipe, told, interrupts)
-    trained = sums.spent()
+    trained = sums.clock.spent()
     rate = state.last_rate
     with state.averaged():
         judged = work.judge(interrupts)
@@ -267,7 +264,7 @@ def _one_epoch(state: TrainState, work: Work, group: Group, recipe: Recipe, told
         **work.trained(sums),
         **judged,
         "lr": rate,
-        "seconds": sums.spent(),
+        "seconds": sums.clock.spent(),
         **{f"{unit}_per_second": count / trained for unit, count in work.read(sums).items()},
     }
     state.history.append(metrics)

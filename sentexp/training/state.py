@@ -18,6 +18,19 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 
 @dataclass
+class Clock:
+    """Counts the seconds of what may stop in one process and go on in another."""
+
+    seconds: float = 0.0
+    """Those that were spent before `began`."""
+    began: float = field(default_factory=time.perf_counter)
+
+    def spent(self) -> float:
+        """Return the seconds spent until now."""
+        return self.seconds + time.perf_counter() - self.began
+
+
+@dataclass
 class Best:
     """The weights that are kept: of the epoch with the highest validation accuracy, among equals the lowest loss."""
 
@@ -50,13 +63,7 @@ class EpochSums:
     untold_loss: float = 0.0
     """Sum of the losses since the last point was told."""
     untold_size: int = 0
-    seconds: float = 0.0
-    """Time spent on this epoch before `began`."""
-    began: float = field(default_factory=time.perf_counter)
-
-    def spent(self) -> float:
-        """Return the seconds spent on this epoch until now."""
-        return self.seconds + time.perf_counter() - self.began
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass
@@ -83,13 +90,7 @@ class TrainState:
     """Parts in which a batch is computed, one after the other; see trainer.on_oom."""
     told: int = 0
     """Entries of the history of which the caller has been told."""
-    seconds: float = 0.0
-    """Time spent on the training before `began`."""
-    began: float = field(default_factory=time.perf_counter)
-
-    def spent(self) -> float:
-        """Return the seconds spent on the training until now."""
-        return self.seconds + time.perf_counter() - self.began
+    clock: Clock = field(default_factory=Clock)
 
     def keep_best(self, accuracy: float | None, loss: float, *, last: bool = False) -> None:
         """Remember the present weights if they are the best so far; with `last`, in any case."""
