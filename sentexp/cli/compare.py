@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 from sentexp import terminal
 from sentexp.cli.run_options import data_options, find_and_load, run_options
 from sentexp.errors import SentexpError
+from sentexp.machine.temporary import temporary_folder
 
 
 @click.command()
@@ -52,14 +52,14 @@ def command(runs: tuple[str, ...], record: bool, output: Path | None, config_dir
     first = found[0][1]
     config = composed_over(first.config, overrides, config_dir, trust=first.trusted)
     tracking = run_about([one for one, _ in found], **found_by) if record else NoTracking().run()
-    with tracking as recorded, messages.shown(), tempfile.TemporaryDirectory() as passing:
+    with tracking as recorded, messages.shown(), temporary_folder() as passing:
         reviews = load_reviews(config, ["test"])
         log_data(recorded, config, overrides, reviews, name="data")
         models = [(one.name, one.recorded.run_id if one.recorded else None, trained) for one, trained in found]
         with terminal.status("comparing"):
             compared = compare(models, reviews, config)
         print_comparison(compared, terminal.console())
-        folder = output or Path(passing)
+        folder = output or passing
         if output is not None or record:
             write_comparison(compared, folder)
             recorded.log_folder(folder, "comparison")

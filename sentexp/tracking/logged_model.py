@@ -15,7 +15,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 import sentexp
+from sentexp.machine.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,8 +74,8 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
         experiment_id, name=NAME, source_run_id=run_id, params=dict(params), model_type=TYPE
     )
     try:
-        with tempfile.TemporaryDirectory() as scratch, _quiet():
-            path = Path(scratch) / NAME
+        with temporary_folder() as scratch, _quiet():
+            path = scratch / NAME
             mlflow.pyfunc.save_model(
                 path=str(path),
                 mlflow_model=Model(

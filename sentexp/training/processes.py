@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from torch.multiprocessing import ProcessContext, ProcessExitedException, Proces
 from torch.nn import Parameter
 
 from sentexp.machine.children import UNGUARDED, end_with_parent, how_it_ended, is_a_script, refuse_second_start
-from sentexp.machine.identity import has_ended, process_name
 from sentexp.machine.signals import interrupts_ignored
+from sentexp.machine.temporary import temporary_folder
 from sentexp.machine.torchrun import under_torchrun
 
 TIMEOUT = timedelta(minutes=30)
@@ -45,9 +43,8 @@ LAST_SECONDS = 10.0
 GRACE_SECONDS = 2.0
 """Time that a process gets to end by itself, and to end after SIGTERM, once another has failed."""
 
-
-PREFIX, OWNER, WORK = "sentexp-", "owner", "work"
-"""Temporary folder of a training with several processes: what its name begins with, and the files in it."""
+WORK = "work"
+"""File of what the other processes are to do."""
 
 
 class ProcessDied(RuntimeError):
@@ -142,39 +139,28 @@ def together(processes: int, device: torch.device, work: Callable[..., object], 
 def _started(
     processes: int, device: torch.device, work: Callable[..., object], arguments: tuple[Any, ...]
 ) -> Iterator[Group]:
-    folder = _folder_of_ours()
     children: ProcessContext | None = None
     patience = 0.0
-    try:
-        # why a file: what is passed to a process waits in a pipe until it is read, and one that dies before lets us
-        # wait for ever; torch would also move our own weights to shared memory, and all would train one model at once
-        (folder / WORK).write_bytes(pickle.dumps((work, arguments)))
-        with interrupts_ignored():
-            given = (processes, str(device), folder)
-            children = start_processes(_child, given, processes - 1, join=False, daemon=True, start_method="spawn")
-        store = _store(folder, processes)
-        _await_ready(children, store)
-        with _joined(device, store, 0, processes) as group:
-            yield group
-        patience = LAST_SECONDS
-    except PeerLost as error:
-        assert children is not None
-        raise ProcessDied(_failure(children, CAUSE_SECONDS) or f"the other processes do not answer: {error}") from error
-    finally:
-        if children is not None:
-            _end(children, patience)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _folder_of_ours() -> Path:
-    """Make a folder for temporary files, and remove those whose process was killed before it could."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError, ValueError):
-            if (left / OWNER).is_file() and has_ended((left / OWNER).read_text()):
-                shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    (folder / OWNER).write_text(process_name())
-    return folder
+    with temporary_folder() as folder:
+        try:
+            # why a file: what is passed to a process waits in a pipe until it is read, and one that dies before lets us
+            # wait for ever; torch would also move our own weights to shared memory, and all would train one model
+            (folder / WORK).write_bytes(pickle.dumps((work, arguments)))
+            with interrupts_ignored():
+                given = (processes, str(device), folder)
+                children = start_processes(_child, given, processes - 1, join=False, daemon=True, start_method="spawn")
+            store = _store(folder, processes)
+            _await_ready(children, store)
+            with _joined(device, store, 0, processes) as group:
+                yield group
+            patience = LAST_SECONDS
+        except PeerLost as error:
+            assert children is not None
+            failure = _failure(children, CAUSE_SECONDS) or f"the other processes do not answer: {error}"
+            raise ProcessDied(failure) from error
+        finally:
+            if children is not None:
+                _end(children, patience)
 
 
 def _child(number: int, processes: int, device: str, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sentexp.config_files import conf_dir, literal_yaml
 from sentexp.errors import SentexpError
 from sentexp.explain import mistakes_explained
 from sentexp.foreign import foreign, refuse, refuse_foreign
+from sentexp.machine.temporary import temporary_folder
 from sentexp.schema import OPTIONS, Config
 
 OF_JUDGING = r"data([.@]|$)|evaluation(\.|$)|trainer\.(device|precision)$"
@@ -55,14 +55,14 @@ def composed_over(
         refuse_foreign(recorded, sections)
     words = [] if folder is None else ["--config-dir", str(folder)]
     with (
-        tempfile.TemporaryDirectory() as place,
+        temporary_folder() as place,
         mistakes_explained([*words, *overrides]),
         initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"),
     ):
-        given = [] if chosen else [_write(Path(place), "data", _data(recorded))]
+        given = [] if chosen else [_write(place, "data", _data(recorded))]
         settings = {section: recorded[section] for section in ("seed", "trainer", "evaluation") if section in recorded}
-        given.append(_write(Path(place), "experiment", settings))
-        searched = ",".join(f"'file://{one.absolute()}'" for one in (folder, Path(place)) if one is not None)
+        given.append(_write(place, "experiment", settings))
+        searched = ",".join(f"'file://{one.absolute()}'" for one in (folder, place) if one is not None)
         composed = compose("config", overrides=[f"hydra.searchpath=[{searched}]", *given, *overrides])
         if not trust:
             _refuse_what_nobody_asked_for(composed, sections, overrides)

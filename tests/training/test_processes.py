@@ -253,16 +253,3 @@ def test_a_script_needs_its_main_guard_and_is_told_so(guarded: bool, tmp_path: P
         last = done.stderr.splitlines()[-1]
         assert "process 1 of the training ended with status 1, before it had begun; in a script, what calls" in last
         assert len(list((tmp_path / "outputs").glob("*/*"))) <= 1
-
-
-def test_what_a_killed_training_left_in_the_folder_for_temporary_files_is_removed(tmp_path: Path) -> None:
-    program = (
-        "import os, signal; from sentexp.training import processes as p\n"
-        "print(p._folder_of_ours(), flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    environment = os.environ | {"TMPDIR": tempfile.gettempdir()}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-    left = Path(done.stdout.strip())
-    assert left.is_dir()
-    trained(fresh(), 2)
-    assert not left.exists()
