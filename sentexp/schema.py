@@ -96,11 +96,15 @@ class TextConfig:
 class DemoConfig:
     _target_: str = "sentexp.data.demo.load"
     size: int = key(at_least=20)
-    """Reviews in all."""
+    """Reviews in all, but for the unlabelled ones."""
+    unlabelled: int = key(at_least=0)
+    """Further reviews, without labels."""
     test_fraction: float = key(above=0, below=1)
     """Share of the reviews kept for the test."""
     valid_fraction: float = key(above=0, below=1)
     """Share of the remaining reviews kept for validation."""
+    labels: Optional[int] = key(at_least=2)
+    """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
     """Largest number of reviews per split."""
     seed: int = key(at_least=0)
@@ -159,8 +163,12 @@ class HubConfig(ColumnsAndLabels):
     """Split to validate on; auto is the dataset's own if it has one. Without one, part of the training split."""
     test_split: str = key()
     """Split to test on."""
+    unlabelled_split: Optional[str] = key()
+    """Split whose texts are taken without their labels, if it has any."""
     valid_fraction: float = key(above=0, below=1)
     """Share of the training split kept for validation where valid_split is null."""
+    labels: Optional[int] = key(at_least=2)
+    """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
     """Largest number of reviews per split."""
     seed: int = key(at_least=0)
@@ -169,6 +177,9 @@ class HubConfig(ColumnsAndLabels):
     def problems(self) -> Iterator[str]:
         if self.name is None and self.path is None:
             yield "data.name=null: expected OWNER/NAME of a dataset on the Hub, or data.path=FOLDER"
+        for name in ("train_split", "valid_split"):
+            if self.unlabelled_split is not None and self.unlabelled_split == getattr(self, name):
+                yield f"data.unlabelled_split={self.unlabelled_split}: expected another split than data.{name}"
         yield from _absent(path=self.path)
         yield from super().problems()
 
@@ -184,6 +195,9 @@ class FilesConfig(ColumnsAndLabels):
     """File or folder to validate on."""
     test: Optional[str] = key(path=True)
     """File or folder to test on."""
+    unlabelled: Optional[str] = key(path=True)
+    """File or folder of texts without labels: of the formats below, with one text per line (*.txt), or a folder of
+    files *.txt."""
     format: str = key(choices=("auto", "csv", "tsv", "json", "jsonl", "parquet", "excel", "folder"))
     """Format of the files; auto goes by the ending of their names."""
     header: bool = key()
@@ -200,6 +214,8 @@ class FilesConfig(ColumnsAndLabels):
     """Share kept for the test where there is no test file."""
     valid_fraction: float = key(above=0, below=1)
     """Share of the rest kept for validation where there is no validation file."""
+    labels: Optional[int] = key(at_least=2)
+    """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
     """Largest number of reviews per split."""
     seed: int = key(at_least=0)
@@ -211,7 +227,10 @@ class FilesConfig(ColumnsAndLabels):
         splits = {"train": self.train, "valid": self.valid, "test": self.test}
         if self.path is not None and any(split is not None for split in splits.values()):
             yield f"data.path={self.path}: expected alone, without data.train, data.valid and data.test"
-        yield from _absent(path=self.path, **splits)
+        for name in ("path", "train", "valid"):
+            if self.unlabelled is not None and self.unlabelled == getattr(self, name):
+                yield f"data.unlabelled={self.unlabelled}: expected another file or folder than data.{name}"
+        yield from _absent(path=self.path, unlabelled=self.unlabelled, **splits)
         yield from super().problems()
 
 

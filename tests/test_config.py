@@ -221,7 +221,9 @@ def test_the_result_is_made_of_the_schemas_dataclasses() -> None:
     assert isinstance(config.evaluation, EvaluationConfig)
     assert isinstance(config.model, RecurrentConfig)
     assert isinstance(config.tokenizer, SpacyTokenizerConfig)
-    assert config.data == DemoConfig(size=200, test_fraction=0.2, valid_fraction=0.1, limit=None, seed=0)
+    assert config.data == DemoConfig(
+        size=200, unlabelled=0, test_fraction=0.2, valid_fraction=0.1, labels=None, limit=None, seed=0
+    )
     assert type(config.optimizer.betas) is list
     assert type(config.vocab.specials) is list
     assert type(config.sweep.space) is dict
@@ -275,6 +277,25 @@ def test_columns_and_labels_are_checked_before_anything_is_read(
         message = r"data\.delimiter=ab: no such key"
     with pytest.raises(SentexpError, match=message):
         compose(f"data={source}", f"data.path='{tmp_path}'", override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data=imdb", "data.unlabelled_split=train"], r"=train: expected another split than data\.train_split"),
+        (["data=hub", "data.name=a/b", "data.valid_split=dev", "data.unlabelled_split=dev"], "than data.valid_split"),
+        (
+            ["data=files", "data.path={here}", "data.unlabelled={here}"],
+            r"expected another file or folder than data\.pa",
+        ),
+        (["data=files", "data.path={here}", "data.unlabelled={here}/none"], r"none: no such file or folder"),
+        (["data.unlabelled=-1"], r"data\.unlabelled=-1: expected"),
+        (["data.labels=1"], r"data\.labels=1: expected"),
+    ],
+)
+def test_unlabelled_texts_are_checked_before_anything_is_read(overrides: list[str], message: str, tmp_path) -> None:
+    with pytest.raises(SentexpError, match=message):
+        compose(*(override.format(here=tmp_path) for override in overrides))
 
 
 def test_a_map_and_cuts_contradict_each_other(tmp_path: Path) -> None:

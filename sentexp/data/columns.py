@@ -22,8 +22,8 @@ class Columns:
     texts: tuple[str, ...] = ("text",)
     """Columns that hold the text; several are joined with a space. `review.text` is the field text of the column
     review; without a header, columns are numbers from 1."""
-    label: str = "label"
-    """Column that holds the label."""
+    label: str | None = "label"
+    """Column that holds the label; None where none is read."""
     encoding: str = "utf-8"
     """Encoding of text files."""
     delimiter: str = "auto"
@@ -36,17 +36,20 @@ class Columns:
     @property
     def wanted(self) -> set[str]:
         """All columns that are read."""
-        return {*self.texts, self.label}
+        return {column for _, column in keyed(self.texts, self.label)}
 
-    def find(self, names: Sequence[str], where: str) -> tuple[list[int], int]:
-        """Return the places of the text columns and of the label column. Raises SentexpError if one is missing."""
+    def find(self, names: Sequence[str], where: str) -> tuple[list[int], int | None]:
+        """Return the places of the text columns and of the label column, None where none is read.
+
+        Raises SentexpError if one is missing.
+        """
         for key, column in keyed(self.texts, self.label):
             if column not in names:
                 error = no_column(key, column, names, where)
                 if self.header and not self.wanted & set(names):
                     raise SentexpError(f"{error}; data.header=false where the first row is a review, not names")
                 raise error
-        return [names.index(text) for text in self.texts], names.index(self.label)
+        return [names.index(text) for text in self.texts], None if self.label is None else names.index(self.label)
 
     @staticmethod
     def join(texts: Iterable[str | None]) -> str:
@@ -59,9 +62,9 @@ def text_columns(value: str | int | Sequence[str | int]) -> tuple[str, ...]:
     return (str(value),) if isinstance(value, (str, int)) else tuple(map(str, value))
 
 
-def keyed(texts: Sequence[str], label: str) -> list[tuple[str, str]]:
+def keyed(texts: Sequence[str], label: str | None) -> list[tuple[str, str]]:
     """Return each column beside the key that names it."""
-    return [*(("text_column", text) for text in texts), ("label_column", label)]
+    return [*(("text_column", text) for text in texts), *([] if label is None else [("label_column", label)])]
 
 
 def no_column(key: str, column: str, names: Sequence[str], where: str) -> SentexpError:
@@ -81,7 +84,7 @@ def at_path(row: dict[str, Any], path: str) -> Any:
     return at_path(inner, rest) if isinstance(inner, dict) else None
 
 
-def check_columns(features: datasets.Features, name: str, texts: Sequence[str], label: str) -> None:
+def check_columns(features: datasets.Features, name: str, texts: Sequence[str], label: str | None) -> None:
     """Raise SentexpError unless `features`, the columns of `name`, has all columns and the texts are texts."""
     for key, column in keyed(texts, label):
         if column not in features:

@@ -37,7 +37,7 @@ def delimited_rows(path: Path, columns: Columns, default: str | None = None) -> 
     names, rows = open_delimited(path, columns, default)
     texts, label = columns.find(names, f"{path} ({'first line' if columns.header else 'without a header'})")
     for fields, line in rows:
-        yield columns.join(fields[place] for place in texts), name_of(fields[label]), line
+        yield columns.join(fields[place] for place in texts), None if label is None else name_of(fields[label]), line
 
 
 def open_delimited(

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import datasets
 
 from sentexp.data import demo_phrases as phrases
-from sentexp.data.reviews import RawSplit, Reviews, to_reviews
+from sentexp.data.raw_split import UNLABELLED_SPLIT, RawSplit
+from sentexp.data.reviews import Reviews, to_reviews
 
 LABELS = ("negative", "positive")
 
@@ -28,40 +29,65 @@ _SLOT = re.compile(r"\{(?:(good|bad) )?(a )?(\w+?)(\d?)\}")
 _A_BEFORE_VOWEL = re.compile(r"\b([Aa])(?= [aeiou])")
 
 
-def load(size: int, test_fraction: float, valid_fraction: float, limit: int | None, seed: int) -> Reviews:
+def load(
+    size: int,
+    test_fraction: float,
+    valid_fraction: float,
+    limit: int | None,
+    seed: int,
+    unlabelled: int = 0,
+    labels: int | None = None,
+) -> Reviews:
     """Generate `size` different reviews, half of them with each label, and split them by the two fractions.
 
     The same arguments give the same reviews on every platform and Python version. The splits keep the proportions of
-    the labels. Raises ValueError for a size below 2 and a fraction that is not between 0 and 1, SentexpError for
+    the labels. `unlabelled` further reviews, different from these, become the split unlabelled; see `to_reviews` for
+    `labels`. Raises ValueError for a size below 2 and a fraction that is not between 0 and 1, SentexpError for
     fractions that leave a split too few reviews.
     """
     if size < len(LABELS):
         raise ValueError(f"size={size}: expected at least one review of each label, {len(LABELS)}")
-    texts, labels = write_reviews(size, seed)
+    writer = _Writer(seed)
+    texts, numbers = writer.write(size)
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=list(LABELS))})
-    rows = datasets.Dataset.from_dict({"text": texts, "label": labels}, features=features)
+    rows = datasets.Dataset.from_dict({"text": texts, "label": numbers}, features=features)
+    raw = {"train": RawSplit(rows, "the demo corpus")}
+    if unlabelled:
+        rows = datasets.Dataset.from_dict({"text": writer.write(unlabelled)[0]})
+        raw[UNLABELLED_SPLIT] = RawSplit(rows, "further reviews of the demo corpus", label_column=None)
     return to_reviews(
-        {"train": RawSplit(rows, "the demo corpus")},
+        raw,
         source=f"demo corpus, {size} reviews, seed {seed}",
         test_fraction=test_fraction,
         valid_fraction=valid_fraction,
         limit=limit,
         seed=seed,
+        labels=labels,
     )
 
 
 def write_reviews(size: int, seed: int) -> tuple[list[str], list[int]]:
     """Return `size` different reviews and their labels, shuffled: 0 negative, 1 positive, half of each."""
-    rng = random.Random(seed)
-    texts: list[str] = []
-    seen: set[str] = set()
-    while len(texts) < size:
-        text = _Review(rng, positive=len(texts) % 2 == 1).text()
-        if text not in seen:
-            seen.add(text)
-            texts.append(text)
-    order = sorted((rng.random(), row) for row in range(size))
-    return [texts[row] for _, row in order], [row % 2 for _, row in order]
+    return _Writer(seed).write(size)
+
+
+class _Writer:
+    """Writes reviews, none of them twice."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.seen: set[str] = set()
+
+    def write(self, count: int) -> tuple[list[str], list[int]]:
+        """Return the next `count` reviews and their labels, shuffled."""
+        texts: list[str] = []
+        while len(texts) < count:
+            text = _Review(self.rng, positive=len(texts) % 2 == 1).text()
+            if text not in self.seen:
+                self.seen.add(text)
+                texts.append(text)
+        order = sorted((self.rng.random(), row) for row in range(count))
+        return [texts[row] for _, row in order], [row % 2 for _, row in order]
 
 
 class _Review:

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from sentexp.data.raw_split import UNLABELLED_SPLIT
+
 
 def chosen_chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[pa.Array]:
     """Yield the chosen rows (sorted) of each chunk."""
@@ -38,13 +40,14 @@ def without_duplicates(
     names: Mapping[str, str],
     dropped: dict[str, int],
 ) -> dict[str, np.ndarray]:
-    """Return the usable rows without those whose text occurs before: in the same split, or in test, or in valid.
+    """Return the usable rows without those whose text occurs before: in the same split, or in one that comes earlier
+    among test, valid, train and unlabelled.
 
     Counts them in `dropped`.
     """
     kept = dict(usable)
     taken = np.empty(0, dtype=np.uint64)
-    for split in ("test", "valid", "train"):
+    for split in ("test", "valid", "train", UNLABELLED_SPLIT):
         if split not in usable:
             continue
         hashed = hashes(chosen_chunks(texts[split], usable[split]), len(usable[split]))
@@ -52,9 +55,10 @@ def without_duplicates(
         keep = np.zeros(len(hashed), dtype=bool)
         keep[first] = True
         elsewhere = np.isin(hashed, taken)
+        where = "another split" if split == UNLABELLED_SPLIT else "a split that is not for training"
         for reason, count in (
             ("the same text as an earlier row", (~keep & ~elsewhere).sum()),
-            ("the same text as in a split that is not for training", elsewhere.sum()),
+            (f"the same text as in {where}", elsewhere.sum()),
         ):
             if count:
                 dropped[f"{names[split]}: {reason}"] = int(count)

@@ -21,11 +21,12 @@ from sentexp.atomic import whole_file
 from sentexp.checksums import is_sealed, seal
 from sentexp.data.columns import Columns, text_columns
 from sentexp.data.copies import CACHE_DIR, COPIES, copies_folder
-from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
+from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of, text_files
 from sentexp.data.labels import LabelRules
 from sentexp.data.opened import ending_of
-from sentexp.data.reviews import RawSplit, Reviews, to_reviews
-from sentexp.data.tables import ENDINGS, PARSERS
+from sentexp.data.raw_split import UNLABELLED_SPLIT, RawSplit
+from sentexp.data.reviews import Reviews, to_reviews
+from sentexp.data.tables import ENDINGS, PARSERS, read_txt
 from sentexp.errors import SentexpError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def load(
     train: str | None = None,
     valid: str | None = None,
     test: str | None = None,
+    unlabelled: str | None = None,
     format: str = "auto",
     text_column: str | Sequence[str] = "text",
     label_column: str = "label",
@@ -51,6 +53,7 @@ def load(
     label_cuts: Sequence[float] | None = None,
     ignore_label_case: bool = False,
     drop_duplicates: bool = False,
+    labels: int | None = None,
     test_fraction: float = 0.2,
     valid_fraction: float = 0.1,
     limit: int | None = None,
@@ -65,6 +68,10 @@ def load(
 
     What comes from `path` is split by the fractions, unless it is a folder with train and test inside. The splits keep
     the proportions of the labels. `Columns` and `LabelRules` say what the keys about columns and labels mean.
+
+    `unlabelled` is a further file or folder whose texts become the split unlabelled: of a format that its ending tells,
+    else of `format`; a file *.txt with one text per line; or all files *.txt below a folder. See `to_reviews` for
+    `labels`.
 
     Raises ValueError for arguments that contradict each other, and SentexpError, with the file and the line if there is
     one, for anything that cannot be read.
@@ -87,18 +94,27 @@ def load(
                 log.info("data: %s: not read: %s", whole, ", ".join(unread))
     if len(set(sources.values())) < len(sources):
         raise SentexpError("data.train, data.valid and data.test: expected different files")
+    called = path or ", ".join(given.values())
+    if unlabelled is not None:
+        sources[UNLABELLED_SPLIT] = _existing("data.unlabelled", unlabelled)
+        called += f", {unlabelled}"
     rules = LabelRules(label_map, label_cuts, ignore_label_case)
     columns = Columns(text_columns(text_column), label_column, encoding, delimiter, quoting, header)
-    raw = {role: _read(source, format, columns, Path(cache_dir)) for role, source in sources.items()}
+    texts_alone = dataclasses.replace(columns, label=None)
+    raw = {
+        role: _read(source, format, texts_alone if role == UNLABELLED_SPLIT else columns, Path(cache_dir))
+        for role, source in sources.items()
+    }
     return to_reviews(
         raw,
-        source=path or ", ".join(given.values()),
+        source=called,
         test_fraction=test_fraction,
         valid_fraction=valid_fraction,
         limit=limit,
         seed=seed,
         label_rules=rules,
         drop_duplicates=drop_duplicates,
+        labels=labels,
     )
 
 
@@ -111,15 +127,16 @@ def _existing(key: str, value: str) -> Path:
 
 
 def _read(path: Path, format: str, columns: Columns, cache_dir: Path) -> RawSplit:
-    """Read one file or folder, or take its copy under `cache_dir`."""
-    kind = _format(path, format)
+    """Read one file or folder, or take its copy under `cache_dir`; without labels if `columns` names none."""
+    labelled = columns.label is not None
+    kind = _format(path, format, labelled)
     try:
         if kind == "folder":
-            files = review_files(path)
-            batches = read_folder(path, files, columns.encoding)
+            files = review_files(path) if labelled else text_files(path)
+            batches = read_folder(path, files, columns.encoding, labelled)
         else:
             files = [path]
-            batches = PARSERS[kind](path, columns)
+            batches = (read_txt if kind == "txt" else PARSERS[kind])(path, columns)
         rows = _cached(cache_dir, _key(path, kind, columns), _state(files), batches, path)
     except OSError as error:
         raise SentexpError(f"{error.filename or path}: {error.strerror or one_line(error)}") from error
@@ -130,15 +147,18 @@ def _read(path: Path, format: str, columns: Columns, cache_dir: Path) -> RawSpli
         return RawSplit(
             rows,
             str(path),
-            "the folder's name",
+            "the folder's name" if labelled else None,
             lambda row: str(path / names[row].as_py()),
-            files_left_out(path, files),
+            files_left_out(path, files, labelled),
         )
     lines = rows.data.column("line")
     return RawSplit(rows, str(path), columns.label, place=lambda row: f"{path}:{lines[row].as_py()}")
 
 
-def _format(path: Path, format: str) -> str:
+def _format(path: Path, format: str, labelled: bool) -> str:
+    if not labelled:  # the format is that of the other files where this one's name does not tell
+        ending = "" if path.is_dir() else ending_of(path)
+        format = "auto" if path.is_dir() or ending in ENDINGS else "txt" if ending == ".txt" else format
     if path.is_dir() or format == "folder":
         if not path.is_dir():
             raise SentexpError(f"data.format=folder: {path} is a file")

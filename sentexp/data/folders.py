@@ -62,34 +62,58 @@ def review_files(folder: Path) -> list[Path]:
     return files
 
 
-def files_left_out(folder: Path, files: list[Path]) -> dict[str, int]:
-    """Count the files below `folder` that are not among `files`, by the reason; hidden ones do not count."""
-    taken, counts = set(files), Counter[str]()
+def text_files(folder: Path) -> list[Path]:
+    """List all files *.txt below `folder`, in the order of their paths. Raises SentexpError without any."""
+    found = (Path(place, name) for place, names in _walked(folder) for name in names)
+    files = sorted(file for file in found if file.suffix.lower() == ".txt")
+    if not files:
+        raise SentexpError(f"{folder}: no rows; expected files *.txt, one per text")
+    return files
+
+
+def _walked(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder from `folder` downwards with the names of its files; hidden folders and files do not count."""
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        yield place, [name for name in names if not name.startswith(".")]
+
+
+def files_left_out(folder: Path, files: list[Path], labelled: bool = True) -> dict[str, int]:
+    """Count the files below `folder` that are not among `files`, by the reason; hidden ones do not count.
+
+    If `labelled`, folders without a text count as well, each a label.
+    """
+    taken, counts = set(files), Counter[str]()
+    for place, names in _walked(folder):
         for name in names:
             file = Path(place, name)
-            if file in taken or name.startswith("."):
+            if file in taken:
                 continue
             if file.suffix.lower() != ".txt":
                 counts["files that are not *.txt"] += 1
             else:
                 counts["texts that are not directly in the folder of a label"] += 1
     read = {file.parent for file in files}
-    for label in folder.iterdir():
+    for label in folder.iterdir() if labelled else ():
         if label.is_dir() and not label.name.startswith(".") and label not in read:
             counts[f"no text in the folder {label.name}"] += 1
     return {f"{folder}: {reason}": count for reason, count in sorted(counts.items())}
 
 
-def read_folder(folder: Path, files: list[Path], encoding: str) -> Iterator[pa.RecordBatch]:
-    """Read the files as batches of text, label (the folder's name) and file (its path inside `folder`)."""
+def read_folder(folder: Path, files: list[Path], encoding: str, labelled: bool = True) -> Iterator[pa.RecordBatch]:
+    """Read the files as batches of text, label (the folder's name) and file (its path inside `folder`).
+
+    If `labelled`, those of a folder for reviews without a label have no text either; otherwise no text has a label.
+    """
     for start in range(0, len(files), ROWS_PER_BATCH):
         chunk = files[start : start + ROWS_PER_BATCH]
-        unlabelled = [file.parent.name.lower() in UNLABELLED for file in chunk]
+        skipped = [labelled and file.parent.name.lower() in UNLABELLED for file in chunk]
         texts = [
-            None if skip else "".join(text_lines(file, encoding)) for file, skip in zip(chunk, unlabelled, strict=True)
+            None if skip else "".join(text_lines(file, encoding)) for file, skip in zip(chunk, skipped, strict=True)
         ]
-        labels = [None if skip else name_of(file.parent.name) for file, skip in zip(chunk, unlabelled, strict=True)]
+        labels = [
+            None if skip or not labelled else name_of(file.parent.name)
+            for file, skip in zip(chunk, skipped, strict=True)
+        ]
         names = [file.relative_to(folder).as_posix() for file in chunk]
         yield pa.record_batch([pa.array(column, pa.string()) for column in (texts, labels, names)], schema=SCHEMA)

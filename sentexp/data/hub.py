@@ -25,7 +25,8 @@ from sentexp.checksums import quick_checksum_of
 from sentexp.data.columns import text_columns
 from sentexp.data.copies import CACHE_DIR, copies_folder
 from sentexp.data.labels import LabelRules
-from sentexp.data.reviews import Reviews, take_columns, to_reviews
+from sentexp.data.raw_split import UNLABELLED_SPLIT, take_columns
+from sentexp.data.reviews import Reviews, to_reviews
 from sentexp.errors import SentexpError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def load(
     train_split: str = "train",
     valid_split: str | None = "auto",
     test_split: str = "test",
+    unlabelled_split: str | None = None,
+    labels: int | None = None,
     valid_fraction: float = 0.1,
     limit: int | None = None,
     seed: int = 0,
@@ -64,7 +67,8 @@ def load(
     >>> from sentexp.data.hub import load
     >>> reviews = load("stanfordnlp/imdb", valid_fraction=0.3)  # doctest: +SKIP
 
-    Only the named splits are downloaded and read. `valid_split=auto` takes the dataset's own validation split; if it
+    Only the named splits are downloaded and read; of `unlabelled_split` the texts alone, which become the split
+    unlabelled. See `to_reviews` for `labels`. `valid_split=auto` takes the dataset's own validation split; if it
     has none, or with None, part of the training split is used. The copy that `datasets` makes of a local folder is
     under `cache_dir`; what comes from the Hub is where HF_HOME says, for all programs. Without a network, an earlier
     download is used, with a warning.
@@ -79,6 +83,8 @@ def load(
     if len(set(splits.values())) < len(splits):
         listed = ", ".join(splits.values())
         raise SentexpError(f"data.test_split={test_split}: expected different splits, got {listed}")
+    if unlabelled_split is not None:
+        splits[UNLABELLED_SPLIT] = unlabelled_split
     rules = LabelRules(label_map, label_cuts, ignore_label_case)
     with _quiet():
         if path is not None:
@@ -88,7 +94,12 @@ def load(
             assert name is not None
             tables, source = _from_hub(name, config, revision, splits)
         raw = {
-            role: take_columns(table, f"{source}, split {table.split or role}", text_columns(text_column), label_column)
+            role: take_columns(
+                table,
+                f"{source}, split {table.split or role}",
+                text_columns(text_column),
+                None if role == UNLABELLED_SPLIT else label_column,
+            )
             for role, table in tables.items()
         }
     return to_reviews(
@@ -99,6 +110,7 @@ def load(
         seed=seed,
         label_rules=rules,
         drop_duplicates=drop_duplicates,
+        labels=labels,
     )
 
 

@@ -7,22 +7,21 @@ review.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
-from sentexp.data.columns import check_columns, is_text, joined_texts
-from sentexp.data.duplicates import chosen_chunks, without_duplicates
+from sentexp.data.duplicates import without_duplicates
 from sentexp.data.labels import MISSING, LabelColumn, LabelRules, as_number, encode_labels, shortened, sort_names
+from sentexp.data.parts import Part, digest_of, place_of, table_of
+from sentexp.data.raw_split import LABELLED, UNLABELLED_SPLIT, RawSplit
 from sentexp.data.splits import holdout, stratified
 from sentexp.errors import SentexpError, did_you_mean
 
-SPLITS = ("train", "valid", "test")
 MOST_SCORES = 20
 """Different numbers with fractions that still count as classes, such as half stars."""
 LEAST_PER_LABEL = 2
@@ -34,7 +33,8 @@ class Reviews:
     """What a `data=` option returns. `to_reviews` makes it."""
 
     splits: datasets.DatasetDict
-    """train, valid and test, each with the columns text (string) and label (int64, 0 to C-1)."""
+    """train, valid, test and, where asked for, unlabelled, each with the columns text (string) and label (int64, 0 to
+    C-1; -1 throughout unlabelled)."""
     labels: list[str]
     """The name of each label number; only labels of the training reviews."""
     digests: dict[str, str]
@@ -59,64 +59,6 @@ class Reviews:
         return [self.where(split, row) for row in range(len(self.splits[split]))] if split in self.places else None
 
 
-@dataclass(frozen=True)
-class RawSplit:
-    """One split as it comes from its source, before rows without text or label are left out.
-
-    Raises ValueError if `rows` lacks one of the two columns or if its texts are not strings.
-    """
-
-    rows: datasets.Dataset
-    """Has a column `text` of strings and a column `label` of strings, integers, booleans or a ClassLabel."""
-    name: str
-    """What messages call the split: a file, or the split of a dataset."""
-    label_column: str = "label"
-    """What messages call the label column: its name in the source."""
-    place: Callable[[int], str] | None = None
-    """Returns what messages call row i, counted from 0; None: `name, row i+1`."""
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    """How much of the source is not among `rows`, by place and reason."""
-
-    def __post_init__(self) -> None:
-        features = self.rows.features
-        if "label" not in features or not is_text(features.get("text")):
-            raise ValueError(f"{self.name}: expected columns text (strings) and label, found {dict(features)}")
-
-    def where(self, row: int) -> str:
-        return self.place(row) if self.place else f"{self.name}, row {row + 1}"
-
-
-def take_columns(
-    rows: datasets.Dataset,
-    name: str,
-    text_columns: Sequence[str],
-    label_column: str,
-    place: Callable[[int], str] | None = None,
-) -> RawSplit:
-    """Return a split of columns of `rows`: the texts, joined, as `text`, and the label as `label`.
-
-    Raises SentexpError if a column is missing or a text column does not hold text.
-    """
-    if not {*text_columns, label_column} <= set(rows.column_names):
-        rows = rows.flatten()  # a field inside a column, such as review.text
-    check_columns(rows.features, name, text_columns, label_column)
-    rows = rows.select_columns([*text_columns, label_column])
-    # In two steps, since the label column may be called text.
-    rows = rows.rename_columns({label_column: "__label"})
-    if len(text_columns) == 1:
-        rows = rows.rename_columns({text_columns[0]: "__text"})
-    else:
-
-        def joined(batch: pa.Table) -> pa.Table:
-            texts = [batch[column].combine_chunks() for column in text_columns]
-            return pa.table({"__text": joined_texts(texts), "__label": batch["__label"]})
-
-        labels = rows.features["__label"]
-        rows = rows.with_format("arrow").map(joined, batched=True, remove_columns=rows.column_names)
-        rows = rows.with_format(None).cast_column("__label", labels)  # what `map` returns has lost the class names
-    return RawSplit(rows.rename_columns({"__text": "text", "__label": "label"}), name, label_column, place)
-
-
 def to_reviews(
     raw: Mapping[str, RawSplit],
     *,
@@ -127,8 +69,9 @@ def to_reviews(
     seed: int = 0,
     label_rules: LabelRules | None = None,
     drop_duplicates: bool = False,
+    labels: int | None = None,
 ) -> Reviews:
-    """Make `Reviews` of raw splits: `train` and, if the source has them, `valid` and `test`.
+    """Make `Reviews` of raw splits: `train` and, if the source has them, `valid`, `test` and `unlabelled`.
 
     >>> import datasets
     >>> from sentexp.data import RawSplit, to_reviews
@@ -145,81 +88,105 @@ def to_reviews(
     {'my reviews: no text': 1}
 
     Rows without text or label are left out and counted in `skipped`, those that `label_rules` or `drop_duplicates` take
-    in `dropped`. Labels, as `label_rules` makes them, are numbered from 0 by
-    their names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one:
-    the first, and rather that of `test` than that of `valid` or `train`. Where there is no `test`, a `test_fraction` of
-    `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains. Of each split, at
-    most `limit` reviews are kept. All choices are drawn with `seed` and keep the proportions of the labels.
+    in `dropped`; those of `unlabelled` need no label. Labels, as `label_rules` makes them, are numbered from 0 by their
+    names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one: the
+    first, and rather that of `test` than that of `valid`, `train` or, last, `unlabelled`. Where there is no `test`, a
+    `test_fraction` of `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains.
+    Of each split, at most `limit` reviews are kept. Of `train`, only `labels` reviews then keep their labels; the
+    others become reviews of `unlabelled`, behind those that are there. All choices are drawn with `seed` and keep the
+    proportions of the labels.
 
-    Raises ValueError for other splits than these and for a fraction that is missing or not between 0 and 1. Raises
-    SentexpError, with the place, for a split that is empty or has fewer reviews than there are labels, for fewer than
-    two labels, and for a label that `train` does not have.
+    Raises ValueError for other splits than these, for one of the others than `unlabelled` without a label column, and
+    for a fraction that is missing or not between 0 and 1. Raises SentexpError, with the place, for a split that is
+    empty or has fewer reviews than there are labels, for fewer than two labels, for a label that `train` does not have,
+    and for fewer `labels` than there are or more than there are training reviews.
     """
-    if "train" not in raw or not set(raw) <= set(SPLITS):
-        raise ValueError(f"splits {', '.join(raw)}: expected train and, if there are any, valid and test")
+    given = {split: one for split, one in raw.items() if split != UNLABELLED_SPLIT}
+    if "train" not in given or not set(given) <= set(LABELLED):
+        raise ValueError(f"splits {', '.join(raw)}: expected train and, if there are any, valid, test and unlabelled")
+    for one in given.values():
+        if one.label_column is None:
+            raise ValueError(f"{one.name}: expected a column label")
     skipped = {reason: count for one in raw.values() for reason, count in one.skipped.items()}
     dropped: dict[str, int] = {}
-    columns, unlabelled, notes = _labels(raw, label_rules or LabelRules(), dropped)
+    columns, unnamed, notes = _labels(given, label_rules or LabelRules(), dropped)
     usable = {
-        split: _usable(one, columns[split], columns["train"], unlabelled[split], skipped) for split, one in raw.items()
+        split: _usable(one, columns[split], columns["train"], unnamed[split], skipped) for split, one in given.items()
     }
-    texts = {split: one.rows.data.column("text") for split, one in raw.items()}
+    if UNLABELLED_SPLIT in raw:
+        usable[UNLABELLED_SPLIT] = _with_text(raw[UNLABELLED_SPLIT], skipped)
     if drop_duplicates:
+        texts = {split: one.rows.data.column("text") for split, one in raw.items()}
         usable = without_duplicates(texts, usable, {split: one.name for split, one in raw.items()}, dropped)
     for split, rows in usable.items():
         if not len(rows):
             raise SentexpError(f"{raw[split].name}: no review is left; data.drop_duplicates=true took all of them")
     names = _names(columns["train"], usable["train"], raw["train"])
     notes += _declared(columns["train"], names)
-    numbers = {split: _numbers(one, columns[split], usable[split], names) for split, one in raw.items()}
 
-    parts = {split: (split, rows) for split, rows in usable.items()}  # split -> (raw split it is taken from, its rows)
+    parts = {
+        split: Part(one, _numbers(one, columns[split], usable[split], names), usable[split])
+        for split, one in given.items()
+    }
     for split, fraction in (("test", test_fraction), ("valid", valid_fraction)):
         if split not in parts:
             if fraction is None:
                 raise ValueError(f"{split}_fraction=None: expected a fraction, since there is no split {split}")
-            _, rows = parts["train"]
-            key = f"data.{split}_fraction"
-            kept, held = holdout(numbers["train"][rows], fraction, seed, key, raw["train"].name)
-            parts["train"], parts[split] = ("train", rows[kept]), ("train", rows[held])
-
-    labelled = {split: _with_numbers(one.rows, numbers[split]) for split, one in raw.items()}
-    splits, digests = datasets.DatasetDict(), {}
-    places: dict[str, Callable[[int], str]] = {}
-    for split in SPLITS:
-        origin, rows = parts[split]
-        if len(rows) < len(names):
-            raise SentexpError(
-                f"{raw[origin].name}: {len(rows)} reviews for {split} are fewer than the {len(names)} labels "
-                f"(data.label_column={raw[origin].label_column})"
-            )
-        if limit is not None and limit < len(rows):
-            if limit < len(names):
-                raise SentexpError(f"data.limit={limit}: expected null or at least {len(names)}, the number of labels")
-            rows = rows[stratified(numbers[origin][rows], limit, seed)]
-        splits[split] = labelled[origin] if len(rows) == len(labelled[origin]) else labelled[origin].select(rows)
-        parts[split] = (origin, rows)
-        digests[split] = digest(texts[origin], numbers[origin], rows)
-        places[split] = functools.partial(_place, raw[origin], rows)
-    return Reviews(splits, names, digests, source, skipped, dropped, notes, places)
+            parts["train"], parts[split] = _held_out(parts["train"], fraction, seed, f"data.{split}_fraction")
+    parts = {split: _limited(parts[split], split, len(names), limit, seed) for split in LABELLED}
+    unlabelled = []
+    if UNLABELLED_SPLIT in raw:
+        texts_alone = _without_labels(raw[UNLABELLED_SPLIT], usable[UNLABELLED_SPLIT])
+        unlabelled.append(_limited(texts_alone, UNLABELLED_SPLIT, 0, limit, seed))
+    if labels is not None:
+        parts["train"], handed_over = _few_labels(parts["train"], labels, len(names), seed)
+        unlabelled += handed_over
+    whole = {split: [part] for split, part in parts.items()} | ({UNLABELLED_SPLIT: unlabelled} if unlabelled else {})
+    return Reviews(
+        datasets.DatasetDict({split: table_of(of) for split, of in whole.items()}),
+        names,
+        {split: digest_of(of) for split, of in whole.items()},
+        source,
+        skipped,
+        dropped,
+        notes,
+        {split: functools.partial(place_of, of) for split, of in whole.items()},
+    )
 
 
-def _place(one: RawSplit, rows: np.ndarray, row: int) -> str:
-    return one.where(int(rows[row]))
+def _held_out(train: Part, fraction: float, seed: int, key: str) -> tuple[Part, Part]:
+    kept, held = holdout(train.numbers[train.rows], fraction, seed, key, train.raw.name)
+    return train.chosen(kept), train.chosen(held)
 
 
-def digest(texts: pa.ChunkedArray, numbers: np.ndarray, rows: np.ndarray) -> str:
-    """Hash the texts and label numbers of `rows` (sorted) to 32 hexadecimal digits, however the column is chunked."""
-    lengths, content = xxhash.xxh3_128(), xxhash.xxh3_128()
-    for chunk in chosen_chunks(texts, rows):
-        chunk = chunk.cast(pa.large_string())
-        # A slice shares its parent's buffers: only what lies between its own offsets counts.
-        offsets = np.frombuffer(chunk.buffers()[1], dtype="<i8")[chunk.offset : chunk.offset + len(chunk) + 1]
-        lengths.update(np.diff(offsets).tobytes())
-        if offsets[-1] > offsets[0]:
-            content.update(memoryview(chunk.buffers()[2])[offsets[0] : offsets[-1]])
-    labels = np.ascontiguousarray(numbers[rows], dtype="<i8").tobytes()
-    return xxhash.xxh3_128(lengths.digest() + content.digest() + labels).hexdigest()
+def _limited(part: Part, split: str, least: int, limit: int | None, seed: int) -> Part:
+    """Return at most `limit` rows of a split, which needs `least`: one per label."""
+    if len(part.rows) < least:
+        raise SentexpError(
+            f"{part.raw.name}: {len(part.rows)} reviews for {split} are fewer than the {least} labels "
+            f"(data.label_column={part.raw.label_column})"
+        )
+    if limit is None or limit >= len(part.rows):
+        return part
+    if limit < least:
+        raise SentexpError(f"data.limit={limit}: expected null or at least {least}, the number of labels")
+    return part.chosen(stratified(part.numbers[part.rows], limit, seed))
+
+
+def _without_labels(one: RawSplit, rows: np.ndarray) -> Part:
+    return Part(one, np.full(len(one.rows), MISSING, dtype=np.int64), rows)
+
+
+def _few_labels(train: Part, labels: int, least: int, seed: int) -> tuple[Part, list[Part]]:
+    """Return the part of the training reviews that keeps its labels, and what is handed over without them."""
+    if not least <= labels <= len(train.rows):
+        raise SentexpError(
+            f"data.labels={labels}: expected null, or at least {least}, the number of labels, and at most "
+            f"{len(train.rows):,}, the number of training reviews"
+        )
+    kept = stratified(train.numbers[train.rows], labels, seed)
+    rest = np.setdiff1d(train.rows, train.rows[kept], assume_unique=True)
+    return train.chosen(kept), [_without_labels(train.raw, rest)] if len(rest) else []
 
 
 def _labels(
@@ -229,8 +196,7 @@ def _labels(
 
     Counts these by their reason in `dropped`.
     """
-    encoded = {split: encode_labels(one.rows, one.label_column, one.where) for split, one in raw.items()}
-
+    encoded = {split: encode_labels(one.rows, str(one.label_column), one.where) for split, one in raw.items()}
     columns, by_reason, notes = rules.apply(encoded, lambda split, row: raw[split].where(row))
     for split, reasons in by_reason.items():
         dropped.update({f"{raw[split].name}: {reason}": count for reason, count in reasons.items() if count})
@@ -244,14 +210,11 @@ def _usable(
 
     `unlabelled` rows are without a label by the label rules, and counted already.
     """
-    if not len(one.rows):
-        raise SentexpError(f"{one.name}: no rows")
+    written = _written(one)
     labelled = column.codes != MISSING
     if column.minus_one is not None and "-1" not in train.names:
         # A plain -1 is a class like any other if training has it; if not, it stands for `no label`, as is common.
         labelled &= column.codes != column.minus_one
-    blank = [_blank(chunk) for chunk in one.rows.data.column("text").chunks]
-    written = ~np.concatenate(blank)
     for reason, count in (("no label", (~labelled).sum() - unlabelled), ("no text", (labelled & ~written).sum())):
         if count:
             skipped[f"{one.name}: {reason}"] = int(count)
@@ -259,6 +222,23 @@ def _usable(
     if not len(usable):
         raise SentexpError(f"{one.name}: none of its {len(one.rows)} rows has both a text and a label")
     return usable
+
+
+def _with_text(one: RawSplit, skipped: dict[str, int]) -> np.ndarray:
+    """Return the rows of `one` that have a text, and count the others in `skipped`."""
+    written = _written(one)
+    if not written.any():
+        raise SentexpError(f"{one.name}: none of its {len(one.rows)} rows has a text")
+    if not written.all():
+        skipped[f"{one.name}: no text"] = int((~written).sum())
+    return np.flatnonzero(written)
+
+
+def _written(one: RawSplit) -> np.ndarray:
+    """Return True for each row that has a text, bool [N]."""
+    if not len(one.rows):
+        raise SentexpError(f"{one.name}: no rows")
+    return ~np.concatenate([_blank(chunk) for chunk in one.rows.data.column("text").chunks])
 
 
 def _blank(texts: pa.Array) -> np.ndarray:
@@ -315,9 +295,3 @@ def _numbers(one: RawSplit, column: LabelColumn, usable: np.ndarray, names: list
             f"{did_you_mean(name, names)}"
         )
     return numbers
-
-
-def _with_numbers(rows: datasets.Dataset, numbers: np.ndarray) -> datasets.Dataset:
-    """Return `rows` with numbers in place of labels; the texts stay where they are."""
-    labels = datasets.Dataset(pa.table({"label": pa.array(numbers)}))
-    return datasets.concatenate_datasets([rows.select_columns(["text"]), labels], axis=1)

@@ -54,6 +54,12 @@ def read_json(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     yield from batches(path, _json_rows(path, columns))
 
 
+def read_txt(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
+    """Read one text per line, without labels."""
+    lines = text_lines(path, columns.encoding)
+    yield from batches(path, ((line.rstrip("\r\n"), None, number) for number, line in enumerate(lines, 1)))
+
+
 def read_parquet(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     """Read the text and label columns of a parquet file; labels keep their type, and the names that `datasets` gave."""
     try:
@@ -67,17 +73,20 @@ def read_parquet(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in schema]
     features = _features(path, pa.schema(fields, metadata=schema.metadata))
     check_columns(features, str(path), columns.texts, columns.label)
-    kept = datasets.Features({"text": datasets.Value("string"), "label": features[columns.label]})
+    kept = datasets.Features({"text": datasets.Value("string")})
+    if columns.label is not None:
+        kept["label"] = features[columns.label]
     row = 0
     try:
         for batch in file.iter_batches(ROWS_PER_BATCH, columns=sorted(columns.wanted)):
             texts = [_field(batch, column).cast(pa.string()) for column in columns.texts]
             for text in texts:
                 _check_utf8(text, path, row)
-            labels = _field(batch, columns.label)
-            if pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type):
-                _check_utf8(labels, path, row)
-            yield pa.record_batch([joined_texts(texts), labels], schema=kept.arrow_schema)
+            labels = [] if columns.label is None else [_field(batch, columns.label)]
+            for column in labels:
+                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                    _check_utf8(column, path, row)
+            yield pa.record_batch([joined_texts(texts), *labels], schema=kept.arrow_schema)
             row += len(batch)
     except (pa.ArrowException, OSError) as error:
         raise SentexpError(f"{path}: cannot be read after row {row} ({one_line(error)})") from error
@@ -136,9 +145,9 @@ def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
         texts = [_text(at_path(value, column), column, f"{path}:{line}") for column in columns.texts]
         met.update(column for column, text in zip(columns.texts, texts, strict=True) if text is not None)
         met.update(column for column in columns.wanted if column in value)
-        label = at_path(value, columns.label)
+        label = None if columns.label is None else at_path(value, columns.label)
         if label is not None:
-            met.add(columns.label)
+            met.add(str(columns.label))
         try:
             yield columns.join(texts), name_of(label), line
         except ValueError as error:
@@ -236,7 +245,7 @@ def _excel_rows(path: Path, columns: Columns) -> Iterator[Row]:
             continue
         cells = (*cells, *[None] * (len(header) - len(cells)))  # a row may end with its last cell that is not empty
         try:
-            name = name_of(cells[label])
+            name = None if label is None else name_of(cells[label])
         except ValueError as error:
             raise SentexpError(f"{path}:{number}: label {error} (data.label_column={columns.label})") from None
         # A text that looks like a number is a number to Excel.

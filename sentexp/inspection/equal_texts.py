@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentexp.data.duplicates import hashes
+from sentexp.text.corpus import UNLABELLED
 from sentexp.text.encoded_reviews import labels_of
 
 # Shapes: R reviews of all splits together, split after split
@@ -27,10 +28,10 @@ class EqualTexts:
     repeated: dict[str, int]
     """Per split, the reviews that repeat an earlier one of it."""
     shared: dict[tuple[str, str], int]
-    """For two splits, the reviews of the first whose text is also in the second; the first is the one less trained on.
-    """
+    """For two splits, the reviews of the first whose text is also in the second; the first is the one less trained on:
+    of the unlabelled reviews the text alone is learnt from, of the training reviews the label, too."""
     conflicting: int
-    """Texts that have two labels or more."""
+    """Texts that have two labels or more; that of an unlabelled review is none."""
     groups: list[np.ndarray]
     """The reviews of each text that occurs more than once: their places among all R, int64, ascending. Texts with two
     labels come first, then those in two splits."""
@@ -44,15 +45,16 @@ class EqualTexts:
         every = np.concatenate(list(hashed.values()))  # [R]
         split_of = np.repeat(np.arange(len(hashed)), [len(of_split) for of_split in hashed.values()])  # [R]
         groups = list(_groups(every))
-        conflicting = [len(np.unique(labels[group])) > 1 for group in groups]
+        conflicting = [len(np.unique(labels[group][labels[group] != UNLABELLED])) > 1 for group in groups]
         crossing = [split_of[group[0]] != split_of[group[-1]] for group in groups]
+        by_training = sorted(hashed, key=lambda split: (split != "train", split != "unlabelled"))  # the others stay
         order = sorted(range(len(groups)), key=lambda place: (not conflicting[place], not crossing[place]))
         return EqualTexts(
             sizes={split: len(of_split) for split, of_split in hashed.items()},
             repeated={split: len(of_split) - len(np.unique(of_split)) for split, of_split in hashed.items()},
             shared={
                 (held, train): int(np.isin(hashed[held], hashed[train]).sum())
-                for train, held in combinations(hashed, 2)
+                for train, held in combinations(by_training, 2)
             },
             conflicting=sum(conflicting),
             groups=[groups[place] for place in order],

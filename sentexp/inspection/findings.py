@@ -18,6 +18,7 @@ from sentexp.inspection.equal_texts import EqualTexts
 from sentexp.inspection.splits import SplitFacts, percent
 from sentexp.inspection.text_column import looks_wrong
 from sentexp.schema import Config
+from sentexp.text.corpus import UNLABELLED
 from sentexp.text.encoded_reviews import labels_of
 from sentexp.text.scripts import foreign_script
 from sentexp.text.spacy_tokenizer import SpacyTokenizer
@@ -81,9 +82,11 @@ def judge_corpora(splits: Mapping[str, SplitFacts], bound: int | None, config: C
 
 
 def label_counts(reviews: Reviews) -> dict[str, np.ndarray]:
-    """Count the reviews of each label in each split, int64 [C]."""
+    """Count the reviews of each label in each split, int64 [C]; those without a label do not count."""
+    found = {split: labels_of(rows) for split, rows in reviews.splits.items()}
     return {
-        split: np.bincount(labels_of(rows), minlength=len(reviews.labels)) for split, rows in reviews.splits.items()
+        split: np.bincount(labels[labels != UNLABELLED], minlength=len(reviews.labels))
+        for split, labels in found.items()
     }
 
 
@@ -116,7 +119,7 @@ def _equal(equal: EqualTexts, config: Config) -> Iterator[Finding]:
     shared = [
         f"{count:,} of {equal.sizes[held]:,} {held} reviews are also in {train}"
         for (held, train), count in equal.shared.items()
-        if count
+        if count and held != "unlabelled"  # nothing is measured on these
     ]
     if shared:
         yield Finding("in two splits", f"equal texts: {', '.join(shared)}{way_out}", grave=True)
@@ -145,7 +148,7 @@ def _script(sample: Sequence[str], tokenizer: Tokenizer) -> Iterator[Finding]:
 def _counts(counts: Mapping[str, np.ndarray], names: Sequence[str], config: Config) -> Iterator[Finding]:
     for split, of_split in counts.items():
         empty = [name for name, count in zip(names, of_split, strict=True) if not count]
-        if empty:
+        if empty and of_split.any():
             told = f"no {split} review has the label {shortened(empty, most=5)}"
             yield Finding("empty class", f"{told}: how well it is found stays unknown", grave=True)
     few = few_reviews(counts["test"], names)

@@ -14,13 +14,18 @@ class SplitFacts:
     """The reviews of one split in numbers."""
 
     counts: np.ndarray
-    """Reviews of each label, int64 [C]."""
+    """Reviews of each label, int64 [C]; zeros for unlabelled reviews."""
     lengths: np.ndarray
     """Tokens of each review after cleaning, before it is cut, int64 [N]; text.init_token and eos_token count."""
     unknown_share: float
     """Share of the tokens that are not in the vocabulary."""
     wordless: int
     """Reviews without a token after cleaning."""
+
+    @property
+    def labelled(self) -> bool:
+        """True if its reviews have labels."""
+        return bool(self.counts.any())
 
     def quantile(self, share: float) -> int:
         """Return the length that a `share` of the reviews have at most."""

@@ -13,6 +13,7 @@ from torch import Tensor
 # Shapes: N reviews, N_tokens tokens in all of them together
 
 UNLABELLED = -1
+"""Label of a review whose label is not known."""
 
 
 class Corpus:

@@ -18,7 +18,8 @@ from sentexp import evaluation, messages, terminal
 from sentexp.batches import plan
 from sentexp.config import plain
 from sentexp.data.labels import shortened
-from sentexp.data.reviews import Reviews, digest
+from sentexp.data.parts import digest
+from sentexp.data.reviews import Reviews
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
 from sentexp.machine.choose import Machine, choose_machine
@@ -76,7 +77,7 @@ def reviews_in_hand(table: pd.DataFrame, labels: Sequence[str]) -> Reviews:
         features=datasets.Features({"text": datasets.Value("string"), "label": datasets.Value("int64")}),
     )
     numbers = np.array(rows["label"])
-    found = digest(rows.data.column("text"), numbers, np.arange(len(rows)))
+    found = digest(rows.data.column("text").chunks, numbers)
     return Reviews(datasets.DatasetDict({"test": rows}), list(labels), {"test": found}, "a table")
 
 

@@ -58,7 +58,7 @@ def read_rows(path: Path, columns: Columns, on_bad: OnBad) -> Iterator[Rows]:
     encoding, has None for it. `on_bad` is told of both. Raises SentexpError for a file that cannot be read at all, and
     for a column that is not there.
     """
-    columns = replace(columns, label=columns.texts[0])  # no label is read
+    columns = replace(columns, label=None)
     kind = format_of(path, "--input", READ)
     parsers = {"jsonl": _json_lines, "json": _json_array, "parquet": _parquet, "txt": _text_lines}
     found = parsers.get(kind, _delimited)(path, columns, on_bad)

@@ -41,6 +41,20 @@ def test_no_review_comes_twice_so_none_of_the_test_is_in_training(corpus):
     assert not set(splits["test"]["text"]) & (set(splits["train"]["text"]) | set(splits["valid"]["text"]))
 
 
+def test_further_reviews_are_new_and_change_none_of_the_others():
+    plain, more = load(), load(unlabelled=50)
+    assert {split: more.digests[split] for split in plain.digests} == plain.digests
+    further = set(more.splits["unlabelled"]["text"])
+    assert len(further) == 50
+    assert not further & {text for rows in plain.splits.values() for text in rows["text"]}
+    assert set(more.splits["unlabelled"]["label"]) == {-1}
+
+
+def test_few_labels_of_the_demo():
+    sizes = {split: len(rows) for split, rows in load(unlabelled=50, labels=16).splits.items()}
+    assert sizes == {"train": 16, "valid": 24, "test": 60, "unlabelled": 250}
+
+
 def test_labels_are_balanced_and_shuffled(corpus):
     _, labels = corpus
     assert sum(labels) == SIZE // 2

@@ -194,6 +194,68 @@ def test_texts_stay_on_disk_when_sent_to_another_process(tmp_path):
         assert pool.apply(len, (train,)) == len(train)
 
 
+MORE = ["one more", "two more", "three more"]
+
+
+def write_more(path):
+    if path.suffix == ".csv":
+        path.write_text("text\n" + "".join(f"{text}\n" for text in MORE), encoding="utf-8")
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(f'{{"text": "{text}", "label": [1]}}\n' for text in MORE), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.table({"text": MORE}), path)
+    elif path.suffix == ".txt":
+        path.write_bytes("\r\n".join([MORE[0], "", *MORE[1:]]).encode())
+    else:
+        for number, text in enumerate(MORE):
+            folder = path / "below" if number > 1 else path
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+        (path / "notes.md").write_text("x", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "skipped", "place"),
+    [
+        ("more.csv", {}, "{path}:4"),
+        ("more.jsonl", {}, "{path}:3"),
+        ("more.parquet", {}, "{path}, row 3"),
+        ("more.txt", {"{path}: no text": 1}, "{path}:4"),
+        ("more", {"{path}: files that are not *.txt": 1}, "{path}/below/2.txt"),
+    ],
+)
+def test_unlabelled_texts_of_every_format(tmp_path, name, skipped, place):
+    path = write_more(tmp_path / name)
+    reviews = load(path=write_csv(tmp_path / "a.csv"), unlabelled=path)
+    assert reviews.splits["unlabelled"]["text"][:] == MORE
+    assert reviews.skipped == {key.format(path=path): count for key, count in skipped.items()}
+    assert reviews.where("unlabelled", 2) == place.format(path=path)
+    assert reviews.source == f"{tmp_path}/a.csv, {path}"
+    assert reviews.digests["train"] == load(path=tmp_path / "a.csv").digests["train"]
+
+
+def test_the_name_of_the_unlabelled_file_tells_its_format_and_else_the_key(tmp_path):
+    labelled = write_csv(tmp_path / "labelled.data")
+    for name in ("more.jsonl", "more.txt"):
+        reviews = load(path=labelled, format="csv", unlabelled=write_more(tmp_path / name))
+        assert reviews.splits["unlabelled"]["text"][:] == MORE
+    write_more(tmp_path / "more.csv").rename(tmp_path / "more.data")
+    reviews = load(path=labelled, format="csv", unlabelled=tmp_path / "more.data")
+    assert reviews.splits["unlabelled"]["text"][:] == MORE
+    with pytest.raises(SentexpError, match=r"more\.data: cannot tell its format by its ending"):
+        load(path=write_csv(tmp_path / "a.csv"), unlabelled=tmp_path / "more.data")
+
+
+def test_few_labels_of_a_file(tmp_path):
+    reviews = load(path=write_csv(tmp_path / "a.csv"), labels=4)
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {
+        "train": 4, "valid": 4, "test": 4, "unlabelled": 8,
+    }  # fmt: skip
+    text = reviews.splits["unlabelled"][7]["text"]
+    assert reviews.where("unlabelled", 7) == f"{tmp_path}/a.csv:{[one for one, _ in ROWS].index(text) + 2}"
+
+
 @pytest.mark.parametrize("kind", ["csv", "folder"])
 def test_a_label_unseen_in_training_is_found(tmp_path, kind):
     write = write_csv if kind == "csv" else write_folder
@@ -226,6 +288,8 @@ def test_class_names_beside_parquet_are_kept(tmp_path):
         ({"path": "empty", "format": "csv"}, "is a folder"),
         ({"path": "empty"}, "no rows; expected a folder for each label"),
         ({"path": "a.txt"}, "cannot tell its format"),
+        ({"path": "a.csv", "unlabelled": "b.csv"}, r"data\.unlabelled=.*b\.csv: no such file or folder; did you mean"),
+        ({"path": "a.csv", "unlabelled": "empty"}, r"empty: no rows; expected files \*\.txt, one per text"),
         ({"path": "header.csv"}, r"header\.csv: no rows"),
     ],
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of
+from sentexp.data.folders import files_left_out, read_folder, review_files, splits_of, text_files
 from sentexp.errors import SentexpError
 
 
@@ -38,6 +38,22 @@ def test_the_ending_may_be_in_upper_case_and_other_files_are_counted(folder):
         f"{folder}: texts that are not directly in the folder of a label": 1,
         f"{folder}: no text in the folder neutral": 1,
     }
+
+
+def test_all_texts_below_a_folder_may_be_unlabelled_ones(folder):
+    (folder / "pos/more").mkdir()
+    (folder / "pos/more/.hidden.txt").write_text("text", encoding="utf-8")
+    (folder / "pos/more/4.TXT").write_text("text of 4", encoding="utf-8")
+    files = text_files(folder)
+    table = pa.Table.from_batches(read_folder(folder, files, "utf-8", labelled=False))
+    assert [tuple(row.values()) for row in table.to_pylist()] == [
+        ("text of neg/1.txt", None, "neg/1.txt"),
+        ("text of pos/1.txt", None, "pos/1.txt"),
+        ("text of pos/2.txt", None, "pos/2.txt"),
+        ("text of 4", None, "pos/more/4.TXT"),
+        ("text of unsup/1.txt", None, "unsup/1.txt"),
+    ]
+    assert files_left_out(folder, files, labelled=False) == {f"{folder}: files that are not *.txt": 1}
 
 
 def test_files_may_be_the_splits(tmp_path):

@@ -83,6 +83,23 @@ def test_a_folder_in_the_layout_of_the_hub_gives_the_splits_asked_for_alone(fold
     assert reviews.source == str(folder)
 
 
+def test_a_split_of_unlabelled_texts_and_few_labels(folder):
+    rows = datasets.Dataset.from_dict({"text": ["one", "", "two"], "label": [-1] * 3})
+    rows.to_parquet(folder / "plain/unsupervised.parquet")
+    reviews = load(path=str(folder), unlabelled_split="unsupervised", labels=8)
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {
+        "train": 8, "valid": 10, "test": 10, "unlabelled": 24,
+    }  # fmt: skip
+    assert reviews.splits["unlabelled"]["text"][:2] == ["one", "two"]
+    assert set(reviews.splits["unlabelled"]["label"]) == {-1}
+    assert reviews.skipped == {f"{folder}, split unsupervised: no text": 1}
+    assert reviews.where("unlabelled", 1) == f"{folder}, split unsupervised, row 3"
+    without = load(path=str(folder))
+    assert [reviews.digests[split] for split in ("valid", "test")] == [
+        without.digests[split] for split in ("valid", "test")
+    ]
+
+
 def test_its_own_validation_split_is_used_and_what_is_not_read_is_said(folder, caplog):
     readme = README.replace(
         "- {split: test, path", "- {split: dev, path: plain/dev.parquet}\n      - {split: test, path"

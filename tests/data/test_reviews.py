@@ -4,7 +4,6 @@ import dataclasses
 import doctest
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -12,8 +11,10 @@ from hypothesis import strategies as st
 
 from sentexp.data import reviews as module
 from sentexp.data.labels import LabelRules
-from sentexp.data.reviews import RawSplit, digest, take_columns, to_reviews
+from sentexp.data.raw_split import RawSplit
+from sentexp.data.reviews import to_reviews
 from sentexp.errors import SentexpError
+from sentexp.text import corpus
 
 GOOD = [f"good {i}" for i in range(10)]
 BAD = [f"bad {i}" for i in range(10)]
@@ -25,9 +26,10 @@ def raw(texts, labels, name="reviews.csv"):
 
 
 def finished(train=None, limit=None, seed=0, valid_fraction=0.2, test_fraction=None, **others):
-    rules = {key: others.pop(key) for key in ("label_rules", "drop_duplicates") if key in others}
+    rules = {key: others.pop(key) for key in ("label_rules", "drop_duplicates", "labels") if key in others}
     train = raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10) if train is None else train
-    others = others if others or test_fraction else {"test": raw(["x", "y"], ["neg", "pos"], "test.csv")}
+    if not {"test", "valid"} & set(others) and not test_fraction:
+        others["test"] = raw(["x", "y"], ["neg", "pos"], "test.csv")
     return to_reviews(
         {"train": train, **others},
         source="here",
@@ -121,6 +123,11 @@ def test_limit_is_stratified_and_seeded():
         ({"test": raw(["x", "y"], ["pos", "negg"], "t.csv")}, r"t\.csv, row 2: label 'negg' .* did you mean neg\?"),
         ({"limit": 1}, r"data\.limit=1: expected null or at least 2"),
         ({"valid_fraction": 0.01}, r"data\.valid_fraction=0\.01: 0 of 20 reviews"),
+        ({"unlabelled": raw([" ", None], [0, 0])}, r"reviews\.csv: none of its 2 rows has a text"),
+        ({"unlabelled": raw([], [])}, r"reviews\.csv: no rows"),
+        ({"labels": 1}, r"data\.labels=1: expected null, or at least 2, the number of labels, and at most 16, the num"),
+        ({"labels": 17}, r"data\.labels=17: expected null, or at least 2, .* at most 16, the number of training rev"),
+        ({"labels": 9, "limit": 8}, r"data\.labels=9: .* at most 8, the number of training reviews"),
     ],
 )
 def test_refusals_name_the_place(changes, message):
@@ -135,7 +142,8 @@ def test_refusals_name_the_place(changes, message):
         ({"valid_fraction": 0.0}, r"data\.valid_fraction=0\.0"),
         ({"test_fraction": 1.5}, r"data\.test_fraction=1\.5"),
         ({"valid_fraction": None}, "valid_fraction=None: expected a fraction, since there is no split valid"),
-        ({"unsupervised": raw(["x"], [None])}, "splits train, unsupervised: expected train and"),
+        ({"unsupervised": raw(["x"], [None])}, "splits train, unsupervised, test: expected train and"),
+        ({"test": RawSplit(datasets.Dataset.from_dict({"text": ["x"]}), "t", None)}, "t: expected a column label"),
     ],
 )
 def test_wrong_arguments_of_a_caller(changes, message):
@@ -143,41 +151,10 @@ def test_wrong_arguments_of_a_caller(changes, message):
         finished(**changes)
 
 
-@pytest.mark.parametrize("columns", [{"text": ["a"]}, {"label": [1]}, {"text": [1], "label": [1]}])
-def test_a_raw_split_has_texts_and_labels(columns):
-    with pytest.raises(ValueError, match=r"mine: expected columns text \(strings\) and label, found \{"):
-        RawSplit(datasets.Dataset.from_dict(columns), "mine")
-
-
 def test_the_example_of_the_documentation():
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "label", "message"),
-    [
-        ("txt", "label", r"data\.text_column=txt: no such column in f; .* text, label, stars; did you mean text\?"),
-        ("text", "labels", r"data\.label_column=labels: .* did you mean label\?"),
-        ("stars", "label", r"data\.text_column=stars: expected text, found int64 in f; columns of text: text, label"),
-        ("text", "text", "expected another column"),
-    ],
-)
-def test_refuses_wrong_columns(text, label, message):
-    rows = datasets.Dataset.from_dict({"text": ["a"], "label": ["b"], "stars": [3]})
-    with pytest.raises(SentexpError, match=message):
-        take_columns(rows, "f", [text], label)
-
-
-def test_the_label_column_may_be_called_text():
-    rows = datasets.Dataset.from_dict({"review": ["a"], "text": ["b"]})
-    assert take_columns(rows, "f", ["review"], "text").rows[0] == {"text": "a", "label": "b"}
-
-
-def test_columns_are_joined_and_found_inside_others():
-    rows = datasets.Dataset.from_list([{"title": "Well", "review": {"text": "done"}, "label": 1}])
-    assert take_columns(rows, "f", ["title", "review.text"], "label").rows[0] == {"text": "Well done", "label": 1}
 
 
 def test_numbers_as_labels_are_ordered_by_value_whatever_wrote_them():
@@ -242,31 +219,65 @@ def test_a_test_that_is_a_copy_of_the_training_leaves_nothing_to_train_on():
         finished(train, test=raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10, "test.csv"), drop_duplicates=True)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(max_size=5), max_size=20), st.data())
-def test_a_digest_depends_on_content_alone(texts, data):
-    rows = np.array(sorted(data.draw(st.sets(st.integers(0, len(texts) - 1)))) if texts else [], dtype=np.int64)
-    numbers = np.arange(len(texts))
-    cut = data.draw(st.integers(0, len(texts)))
-    whole = pa.chunked_array([pa.array(["before", *texts, "after"]).slice(1, len(texts))])
-    parts = pa.chunked_array([texts[:cut], texts[cut:]], pa.large_string())
-    chosen = pa.chunked_array([[texts[row] for row in rows]], pa.string())
-    expected = digest(chosen, rows, np.arange(len(rows)))
-    assert digest(whole, numbers, rows) == digest(parts, numbers, rows) == expected
+def texts_alone(texts, name="more.txt"):
+    return RawSplit(datasets.Dataset(pa.table({"text": pa.array(texts, pa.large_string())})), name, label_column=None)
 
 
-@pytest.mark.parametrize(
-    ("texts", "numbers"),
-    [
-        (["ab", "c"], [0, 1]),
-        (["a", "b", "c"], [0, 1, 1]),
-        (["a", "bc"], [1, 1]),
-        (["bc", "a"], [0, 1]),
-        (["a", "bd"], [0, 1]),
-    ],
-)
-def test_other_content_has_another_digest(texts, numbers):
-    def of(texts, numbers):
-        return digest(pa.chunked_array([texts]), np.array(numbers), np.arange(len(texts)))
+def test_unlabelled_texts_are_a_split_of_their_own_only_where_asked_for():
+    assert list(finished().splits) == ["train", "valid", "test"]
+    reviews = finished(unlabelled=texts_alone(["one", " ", "two", None, "three"]))
+    assert list(reviews.splits) == ["train", "valid", "test", "unlabelled"]
+    assert reviews.splits["unlabelled"]["text"][:] == ["one", "two", "three"]
+    assert reviews.splits["unlabelled"]["label"][:] == [corpus.UNLABELLED] * 3
+    assert reviews.skipped == {"more.txt: no text": 2}
+    assert reviews.where("unlabelled", 2) == "more.txt, row 5"
+    assert {**reviews.digests, "unlabelled": None} == {**finished().digests, "unlabelled": None}
 
-    assert of(texts, numbers) != of(["a", "bc"], [0, 1])
+
+def test_the_labels_of_unlabelled_texts_are_not_looked_at():
+    reviews = finished(unlabelled=raw(["one", "two"], [["a list"], None]))
+    assert reviews.splits["unlabelled"]["label"][:] == [corpus.UNLABELLED] * 2
+    assert finished(unlabelled=raw(["one", "two"], ["neg", "unheard"])).digests == reviews.digests
+
+
+def test_a_limit_holds_for_unlabelled_texts_and_smaller_ones_are_part_of_larger_ones():
+    given_texts = texts_alone([f"text {i}" for i in range(50)])
+    kept = [set(finished(unlabelled=given_texts, limit=limit).splits["unlabelled"]["text"]) for limit in (4, 16, 60)]
+    assert [len(texts) for texts in kept] == [4, 16, 50]
+    assert kept[0] < kept[1] < kept[2]
+
+
+def test_of_equal_texts_the_unlabelled_one_is_the_first_to_go():
+    more = texts_alone(["new", "x ", "good 1", "new", "bad 0"])
+    reviews = finished(unlabelled=more, drop_duplicates=True)
+    assert reviews.splits["unlabelled"]["text"][:] == ["new"]
+    assert reviews.dropped == {
+        "more.txt: the same text as an earlier row": 1,
+        "more.txt: the same text as in another split": 3,
+    }
+    assert reviews.digests["train"] == finished().digests["train"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(labels=st.integers(2, 16), seed=st.integers(0, 5), more=st.integers(0, 3))
+def test_labels_are_kept_for_few_training_reviews_and_nothing_else_changes(labels, seed, more):
+    further = {"unlabelled": texts_alone([f"text {i}" for i in range(more)])} if more else {}
+    whole, few = finished(seed=seed, **further), finished(seed=seed, labels=labels, **further)
+    assert {split: few.digests[split] for split in ("valid", "test")} == {
+        split: whole.digests[split] for split in ("valid", "test")
+    }
+    rows = list(few.splits["train"])
+    assert len(rows) == labels
+    assert abs(sum(row["label"] for row in rows) - labels / 2) < 1
+    assert all(row in list(whole.splits["train"]) for row in rows)
+    handed_over = few.splits["unlabelled"]["text"][:] if "unlabelled" in few.splits else []
+    assert handed_over[:more] == [f"text {i}" for i in range(more)]
+    assert sorted([*handed_over[more:], *(row["text"] for row in rows)]) == sorted(whole.splits["train"]["text"])
+    for row, text in enumerate(handed_over[more:], more):
+        assert few.splits["unlabelled"][row]["label"] == corpus.UNLABELLED
+        assert few.where("unlabelled", row) == f"reviews.csv, row {(GOOD + BAD).index(text) + 1}"
+
+
+def test_fewer_labels_with_the_same_seed_are_part_of_more():
+    kept = [set(finished(labels=labels).splits["train"]["text"]) for labels in (2, 6, 12)]
+    assert kept[0] < kept[1] < kept[2]

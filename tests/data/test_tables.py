@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sentexp.data.columns import Columns, text_columns
 from sentexp.data.opened import ending_of
-from sentexp.data.tables import PARSERS
+from sentexp.data.tables import PARSERS, read_txt
 from sentexp.errors import SentexpError
 
 
@@ -39,6 +39,25 @@ def write(tmp_path):
 def test_csv_knows_the_line_at_which_a_row_begins(write):
     path = write('id,text,label\r\n1,"two\r\nlines, ""quoted""",pos\r\n\r\n2,one, neg \r\n')
     assert rows(path, "csv") == [('two\r\nlines, "quoted"', "pos", 2), ("one", "neg", 5)]
+
+
+def test_a_text_file_has_one_text_per_line(write):
+    batches = read_txt(write("\ufeffone, two\r\n\r\n \nlabel\tthree"), Columns(label=None))
+    assert [tuple(row.values()) for row in pa.Table.from_batches(batches).to_pylist()] == [
+        ("one, two", None, 1), ("", None, 2), (" ", None, 3), ("label\tthree", None, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("csv", "text\na\nb\n"),
+        ("tsv", "label\ttext\n\ta\nx\tb\n"),
+        ("jsonl", '{"text": "a"}\n{"text": "b", "label": []}'),
+    ],
+)
+def test_a_table_of_unlabelled_texts_needs_no_label(write, kind, content):
+    assert [row[:2] for row in rows(write(content), kind, label=None)] == [("a", None), ("b", None)]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(write):

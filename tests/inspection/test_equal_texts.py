@@ -34,6 +34,13 @@ def test_equal_texts_are_counted_by_hand() -> None:
         found.place(8)
 
 
+def test_unlabelled_reviews_conflict_with_none_and_are_trained_on_less_than_the_training_reviews() -> None:
+    found = of(train=[("a", 0), ("b", 1)], test=[("a", 0), ("c", 1)], unlabelled=[("a", -1), ("c", -1), ("d", -1)])
+    assert found.conflicting == 0
+    assert found.shared == {("unlabelled", "train"): 1, ("test", "train"): 1, ("test", "unlabelled"): 2}
+    assert found.place(5) == ("unlabelled", 1)
+
+
 @settings(max_examples=40, deadline=None)
 @given(ROWS, ROWS, ROWS)
 def test_they_are_what_comparing_each_with_each_finds(train, valid, test) -> None:

@@ -44,6 +44,7 @@ def _tables(inspection: Inspection) -> dict[str, pd.DataFrame]:
     counts = [
         (split, name, count)
         for split, facts in splits.items()
+        if facts.labelled
         for name, count in zip(names, facts.counts.tolist(), strict=True)
     ]
     rows = [(name.strip(), *cells) for name, cells in rows_of(inspection)]

@@ -35,13 +35,14 @@ def lengths(inspection: Inspection) -> Figure:
 
 @styled
 def labels(inspection: Inspection) -> Figure:
-    """Draw the share of each label in each split, the most frequent label first."""
+    """Draw the share of each label in each split with labels, the most frequent label first."""
     names = inspection.reviews.labels
-    order = np.argsort(-inspection.splits["train"].counts, kind="stable")[:MOST_LABELS]
+    splits = {split: facts for split, facts in inspection.splits.items() if facts.labelled}
+    order = np.argsort(-splits["train"].counts, kind="stable")[:MOST_LABELS]
     figure, (axes,) = new_figure(8.4, 1.6 + 0.45 * len(order))
-    height = 0.8 / len(inspection.splits)
-    for place, (split, facts) in enumerate(inspection.splits.items()):
-        shares = 100 * facts.counts[order] / max(1, facts.counts.sum())
+    height = 0.8 / len(splits)
+    for place, (split, facts) in enumerate(splits.items()):
+        shares = 100 * facts.counts[order] / facts.counts.sum()
         axes.barh(np.arange(len(order)) + place * height, shares, height, color=COLOURS[place], label=split)
     axes.set_yticks(np.arange(len(order)) + height, [picture_text(names[label]) for label in order])
     axes.invert_yaxis()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from sentexp.inspection.inspect import Inspection
-from sentexp.inspection.splits import percent
+from sentexp.inspection.splits import SplitFacts, percent
+from sentexp.text.corpus import UNLABELLED
 
 MOST_GROUPS = 1000
 """Equal texts that are written out."""
@@ -17,7 +17,7 @@ def rows_of(inspection: Inspection) -> list[tuple[str, list[str]]]:
     splits, equal = inspection.splits, inspection.equal
     table = [("reviews", [f"{len(facts.lengths):,}" for facts in splits.values()])]
     for number, name in enumerate(inspection.reviews.labels):
-        table.append((f"  {name}", [_count_of(facts.counts, number) for facts in splits.values()]))
+        table.append((f"  {name}", [_count_of(facts, number) for facts in splits.values()]))
     table.append(("tokens: median", [f"{facts.quantile(0.5):,}" for facts in splits.values()]))
     table.append(("  95 % have at most", [f"{facts.quantile(0.95):,}" for facts in splits.values()]))
     table.append(("  longest", [f"{int(facts.lengths.max()):,}" for facts in splits.values()]))
@@ -27,7 +27,7 @@ def rows_of(inspection: Inspection) -> list[tuple[str, list[str]]]:
     table.append(("not in the vocabulary", [percent(facts.unknown_share) for facts in splits.values()]))
     table.append(("no word after cleaning", [f"{facts.wordless:,}" for facts in splits.values()]))
     table.append(("repeated in the split", [f"{equal.repeated[split]:,}" for split in splits]))
-    for train in ("train", "valid"):
+    for train in (split for split in ("train", "unlabelled", "valid") if split in splits):
         shared = [equal.shared.get((split, train)) for split in splits]
         table.append((f"text also in {train}", ["" if count is None else f"{count:,}" for count in shared]))
     return table
@@ -53,7 +53,7 @@ def equal_table(inspection: Inspection) -> pd.DataFrame:
         for review in group.tolist():
             split, row = inspection.equal.place(review)
             found = reviews.splits[split][row]
-            label = reviews.labels[found["label"]]
+            label = "" if found["label"] == UNLABELLED else reviews.labels[found["label"]]
             rows.append((number, split, reviews.where(split, row), label, found["text"]))
     return pd.DataFrame(rows, columns=["text", "split", "place", "label", "review"])
 
@@ -63,5 +63,7 @@ def left_out(inspection: Inspection) -> list[tuple[str, int]]:
     return [*inspection.reviews.skipped.items(), *inspection.reviews.dropped.items()]
 
 
-def _count_of(counts: np.ndarray, number: int) -> str:
-    return f"{counts[number]:,} ({percent(counts[number] / max(1, counts.sum()))})"
+def _count_of(facts: SplitFacts, number: int) -> str:
+    if not facts.labelled:
+        return ""
+    return f"{facts.counts[number]:,} ({percent(facts.counts[number] / facts.counts.sum())})"
