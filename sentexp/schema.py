@@ -271,7 +271,9 @@ class VocabConfig:
     max_size: Optional[int] = key(at_least=1)
     """Words kept, the most frequent first; specials are not counted."""
     min_freq: int = key(at_least=1)
-    """Words that occur less often in the training reviews are left out."""
+    """Words that occur less often are left out."""
+    unlabelled: bool = key()
+    """Count the words of unlabelled reviews as well, not those of training reviews only."""
     specials: list[str] = key()
     """First entries of the vocabulary; <unk> and <pad> must be among them."""
 

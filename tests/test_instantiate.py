@@ -45,19 +45,20 @@ def test_the_pipeline_is_that_of_the_configuration() -> None:
 
 
 def test_the_pipeline_of_a_composed_configuration_is_that_of_its_plain_values() -> None:
-    config = compose("text.max_length=7", "text.clean.numbers=true", "tokenizer=whitespace", "vocab.max_size=9")
+    words = ("text.max_length=7", "text.clean.numbers=true", "tokenizer=whitespace", "vocab.max_size=9")
+    config = compose(*words, "vocab.unlabelled=false")
     assert isinstance(config.tokenizer, WhitespaceTokenizerConfig)
     pipeline = build_pipeline(config)
     assert pipeline.clean == Cleaning(numbers=True)
     assert isinstance(pipeline.tokenizer, WhitespaceTokenizer)
-    assert (pipeline.max_length, pipeline.max_size) == (7, 9)
+    assert (pipeline.max_length, pipeline.max_size, pipeline.unlabelled) == (7, 9, False)
 
 
 def test_a_key_that_an_older_configuration_lacks_has_its_default() -> None:
     older = {**CONFIG, "text": {"clean": {"html": False}, "max_length": 5}, "vocab": {}}
     pipeline = build_pipeline(older, Vocabulary(["<unk>", "<pad>"]))
     assert pipeline.clean == Cleaning(html=False)
-    assert pipeline.truncate == "head"
+    assert (pipeline.truncate, pipeline.unlabelled) == ("head", True)
 
 
 @pytest.mark.parametrize("node", [CONFIG["model"], RecurrentConfig(**CONFIG["model"])], ids=["mapping", "dataclass"])

@@ -55,6 +55,7 @@ class TextPipeline:
         pipeline.encode(["A good film."])
 
     max_size, min_freq, specials: see `Vocabulary.build`; init_token and eos_token become further specials.
+    unlabelled: whether words of the split unlabelled, if there is one, are counted for the vocabulary as well.
     max_length: most tokens of a review, init_token and eos_token included, as in torchtext; None: no bound.
     truncate: which part of a longer review is kept: `head` its beginning, `tail` its end, `head_tail` both, with
         `head_fraction` of the tokens from the beginning.
@@ -77,6 +78,7 @@ class TextPipeline:
         head_fraction: float = 0.25,
         fix_length: int | None = None,
         vocabulary: Vocabulary | None = None,
+        unlabelled: bool = True,
     ) -> None:
         Vocabulary(specials)  # refuses specials that cannot work: before tokenizing, not after it
         if truncate not in TRUNCATIONS:
@@ -100,6 +102,7 @@ class TextPipeline:
         self.tokenizer = tokenizer
         self.max_size = max_size
         self.min_freq = min_freq
+        self.unlabelled = unlabelled
         self.specials = list(dict.fromkeys([*specials, *around]))
         self.init_token = init_token
         self.eos_token = eos_token
@@ -110,7 +113,8 @@ class TextPipeline:
         self.report: dict[str, int | float | str] = {}
         """What the last `prepare` counted. For each split: SPLIT/reviews, SPLIT/raw_tokens (before cleaning),
         SPLIT/tokens (kept), SPLIT/unknown_share (of those kept, not in the vocabulary), SPLIT/truncated and SPLIT/empty
-        (reviews). In all: words (distinct tokens in training), vocabulary, seconds, from_cache (0 or 1)."""
+        (reviews). In all: words (distinct tokens in the splits that were counted), vocabulary, seconds, from_cache (0
+        or 1)."""
         self._room = None if bound is None else bound - len(around)
         self._given = vocabulary
         self._built: Vocabulary | None = None
@@ -131,9 +135,9 @@ class TextPipeline:
     ) -> dict[str, Corpus]:
         """Encode each split of the reviews as a corpus, mapped from files under `cache_dir`.
 
-        The vocabulary is built from the split `train` unless the constructor was given one. `processes` tokenize what
-        is not in the cache; `progress` is called with the number of reviews done and in all. Sets `report`. Raises
-        SentexpError if the cache cannot be written or the tokenizer fails.
+        The vocabulary is built from the splits that `counted` names unless the constructor was given one. `processes`
+        tokenize what is not in the cache; `progress` is called with the number of reviews done and in all. Sets
+        `report`. Raises SentexpError if the cache cannot be written or the tokenizer fails.
         """
         started = time.perf_counter()
         cache = Cache(Path(cache_dir), "encoded")
@@ -228,14 +232,17 @@ class TextPipeline:
             lines.append(line)
         words = f"{len(self.vocabulary):,} words in the vocabulary"
         if "words" in report:
-            words += f", of {report['words']:,} different ones in training"
+            also = " and unlabelled" if self.unlabelled and "unlabelled/reviews" in report else ""
+            words += f", of {report['words']:,} different ones in training{also} reviews"
         source = "from the cache" if report.get("from_cache") else "tokenized and encoded"
         return [*lines, words, f"{source} in {report.get('seconds', 0):.1f} s"]
 
     def _key(self, reviews: Reviews) -> str:
         versions = encoded_reviews.VERSION, raw_tokens.VERSION
         digests = {split: reviews.digests[split] for split in reviews.splits}
-        vocabulary = self._given.digest if self._given else [self.max_size, self.min_freq, self.specials]
+        # without unlabelled reviews, the key is the one that it always was
+        further = [split for split in self.counted(digests) if split != "train"]
+        vocabulary = self._given.digest if self._given else [self.max_size, self.min_freq, self.specials, *further]
         layout = [self.init_token, self.eos_token, self._room, self.truncate, self.head_fraction]
         clean = self.clean.key(language(self.tokenizer))
         return key_of(*versions, digests, self.tokenizer.key, clean, vocabulary, layout)
@@ -253,7 +260,8 @@ class TextPipeline:
             processes=processes,
             progress=progress,
         )
-        vocabulary = self._given or self._build_vocabulary(raw["train"])
+        counted = [raw[split] for split in self.counted(raw)]
+        vocabulary = self._given or self._build_vocabulary(counted)
         layout = self._layout(vocabulary)
         with cache.new(key) as draft:
             for split, tokens in raw.items():
@@ -261,14 +269,20 @@ class TextPipeline:
                 table = self._table(tokens.tokens, vocabulary)
                 encoded_reviews.write_split(draft, split, tokens, labels, layout, table)
             if self._given is None:
-                draft.facts["words"] = len(set(self._cleaned(raw["train"].tokens)) - {None})
+                draft.facts["words"] = len({word for one in counted for word in self._cleaned(one.tokens)} - {None})
             encoded_reviews.write_vocabulary(draft, vocabulary)
 
-    def _build_vocabulary(self, raw: RawTokens) -> Vocabulary:
+    def counted(self, splits: Iterable[str]) -> list[str]:
+        """Return those of `splits` whose words are counted when a vocabulary is built."""
+        counted = ("train", "unlabelled") if self.unlabelled else ("train",)
+        return [split for split in splits if split in counted]
+
+    def _build_vocabulary(self, raw: Sequence[RawTokens]) -> Vocabulary:
         counts: Counter[str] = Counter()
-        for token, count in zip(self._cleaned(raw.tokens), raw.counts().tolist(), strict=True):
-            if token is not None:
-                counts[token] += count
+        for one in raw:
+            for token, count in zip(self._cleaned(one.tokens), one.counts().tolist(), strict=True):
+                if token is not None:
+                    counts[token] += count
         return Vocabulary.build(counts, self.max_size, self.min_freq, self.specials)
 
     def _tokenize(self, texts: Sequence[str]) -> TokenizedChunk:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import shutil
@@ -61,6 +62,32 @@ def test_the_vocabulary_is_of_the_training_reviews_alone(tmp_path: Path) -> None
     corpora = text.prepare(reviews_of(TEXTS), tmp_path)
     assert "unheard" not in text.vocabulary.stoi
     assert tokens_of(text, corpora["valid"]) == [["<unk>", "<unk>", "good", "film"]]
+
+
+UNLABELLED = {**TEXTS, "unlabelled": ["heard of nobody", "nobody cheap", "unheard"]}
+
+
+def test_unlabelled_reviews_are_encoded_and_their_words_are_counted_unless_told_otherwise(tmp_path: Path) -> None:
+    counted, left_out = pipeline(min_freq=2), pipeline(min_freq=2, unlabelled=False)
+    corpora = counted.prepare(reviews_of(UNLABELLED), tmp_path)
+    assert tokens_of(counted, corpora["unlabelled"])[1] == ["nobody", "cheap"]
+    assert {"nobody", "cheap"} <= set(counted.vocabulary.itos)
+    left_out.prepare(reviews_of(UNLABELLED), tmp_path)
+    alone = pipeline(min_freq=2)
+    alone.prepare(reviews_of(TEXTS), tmp_path)
+    assert left_out.vocabulary == alone.vocabulary != counted.vocabulary
+    assert counted.report["words"] == alone.report["words"] + 4
+    told = [text.report_lines()[-2].rpartition(", of ")[2] for text in (counted, left_out, alone)]
+    assert told == [
+        "14 different ones in training and unlabelled reviews", *["10 different ones in training reviews"] * 2,
+    ]  # fmt: skip
+
+
+def test_without_unlabelled_reviews_the_cache_has_the_key_that_it_always_had(tmp_path: Path) -> None:
+    reviews = dataclasses.replace(reviews_of(TEXTS), digests={"train": "a", "valid": "b", "test": "c"})
+    for unlabelled in (True, False):
+        pipeline(unlabelled=unlabelled).prepare(reviews, tmp_path)
+    assert [entry.name for entry in (tmp_path / "encoded").iterdir()] == ["31335369d660b9b0de91c181740219ac"]
 
 
 def test_a_review_without_a_token_left_is_one_unknown_token_and_counted(tmp_path: Path) -> None:
