@@ -14,6 +14,11 @@ def is_solved(model: nn.Module) -> bool:
     return callable(getattr(model, "solve", None))
 
 
+def has_movable_vectors(model: nn.Module) -> bool:
+    """Return True for a model whose word vectors an objective can move: one with the methods of `Movable`."""
+    return callable(getattr(model, "embed", None)) and callable(getattr(model, "classify", None))
+
+
 def count_parameters(model: nn.Module) -> int:
     """Count the parameters; a model that is solved keeps its own as buffers."""
     solved = (tensor for tensor in model.buffers() if tensor.is_floating_point())
@@ -50,3 +55,16 @@ class Classifier(Protocol):
         `ids` are token ids, int64 [B, T], right-padded; `lengths`, int64 [B], the tokens of each review, 1 to T.
         Padding never changes a review's logits: neither the ids in it nor its width.
         """
+
+
+class Movable(Classifier, Protocol):
+    """A classifier in two halves, so that an objective can move the word vectors between them.
+
+    `forward(ids, lengths)` is `classify(embed(ids), lengths)`. Every objective but `supervised` needs it.
+    """
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the vectors [B, T, E] of ids [B, T], with whatever dropout acts on words and vectors."""
+
+    def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the logits for vectors [B, T, E]; those past a review's length do not matter."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from sentexp.batches import Batch
 from sentexp.errors import SentexpError
 from sentexp.machine.choose import Machine
+from sentexp.model.contract import has_movable_vectors
 from sentexp.model.pooling import own_tokens
 from sentexp.training.losses import correct, divergence_sum, entropy_sum
 
@@ -61,7 +61,7 @@ class Objective:
 
     def check(self, model: nn.Module) -> None:
         """Raise SentexpError if there are terms for which the vectors of `model` cannot be moved."""
-        if self.terms and not (hasattr(model, "embed") and hasattr(model, "classify")):
+        if self.terms and not has_movable_vectors(model):
             raise SentexpError(
                 f"objective: {', '.join(self.terms)} works on word vectors, and {type(model).__name__} does not show "
                 "its own (methods embed and classify); expected objective=supervised, or another model"
@@ -81,16 +81,6 @@ def adversarial(weight: float, epsilon: float) -> Objective:
 def virtual_adversarial(weight: float, epsilon: float, xi: float, unlabelled_batch_size: int | None) -> Objective:
     """Return the objective with the change of the answers at moved vectors."""
     return Objective(virtual_adversarial=weight, epsilon=epsilon, xi=xi, unlabelled_batch_size=unlabelled_batch_size)
-
-
-class Movable(Protocol):
-    """A model whose word vectors can be moved: `model(ids, lengths)` is `classify(embed(ids), lengths)`."""
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """Return the vectors [B, T, E] of ids [B, T], with whatever dropout acts on words and vectors."""
-
-    def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits, [B] or [B, C], for vectors [B, T, E]."""
 
 
 @dataclass(frozen=True)
