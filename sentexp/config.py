@@ -6,7 +6,7 @@ import dataclasses
 import math
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
@@ -72,6 +72,26 @@ def check(composed: DictConfig, hydra: Any = None) -> Config:
         sources = hydra.runtime.config_sources
         own = next((source.path for source in sources if source.provider == "command-line"), None)
         config.composition = Composition(tuple(overrides), choices_of(hydra), plain(config), own)
+    return config
+
+
+def check_job(composed: DictConfig) -> Config:
+    """Check the configuration of a job of a sweep as `check` does, and that it will have what the sweep compares.
+
+    Raises SentexpError, one line, as `check` does.
+    """
+    config = check(composed)
+    validates = any(getattr(config.data, key, None) for key in ("valid_fraction", "valid_split", "valid"))
+    if isinstance(config.data, Mapping):  # a source of the user's own may hold out what it likes
+        return config
+    wanted = [name for name in config.sweep.metrics if name.startswith("best/")]
+    if config.sweep.pruner != "none":
+        wanted.append(f"pruner {config.sweep.pruner}")
+    if wanted and not validates:
+        raise SentexpError(
+            f"data.valid_fraction={config.data.valid_fraction:g}: leaves no validation reviews for {wanted[0]}, by "
+            "which the sweep goes; expected some, or sweep.metric=test/accuracy once everything is chosen"
+        )
     return config
 
 

@@ -66,9 +66,15 @@ def about_findings(findings: Sequence[Finding]) -> None:
 
 
 def about_training(fitted: FitResult) -> None:
-    """Say which epoch was the best."""
+    """Say which epoch is kept, and why."""
     log.info("")
-    log.info("best epoch %d, validation accuracy %.4f", fitted.best_epoch, fitted.best_accuracy)
+    log.info(_kept(fitted))
+
+
+def _kept(fitted: FitResult) -> str:
+    if fitted.best_accuracy is None:
+        return f"kept epoch {fitted.best_epoch}, without validation"
+    return f"best epoch {fitted.best_epoch}, validation accuracy {fitted.best_accuracy:.4f}"
 
 
 def about_going_on(saved: Saved, output: Path) -> None:
@@ -102,8 +108,8 @@ def described(
     """Return what stands at the head of the run's page in MLflow, in Markdown; `sizes` are those of the model."""
     rows = ", ".join(f"{len(split):,} {name}" for name, split in reviews.splits.items())
     lines = [
-        f"**test accuracy {metrics['test/accuracy']:.4f}**, f1 {metrics['test/f1']:.4f} ({f1_of}), validation accuracy "
-        f"{fitted.best_accuracy:.4f} in epoch {fitted.best_epoch} of {len(fitted.history)}",
+        f"**test accuracy {metrics['test/accuracy']:.4f}**, f1 {metrics['test/f1']:.4f} ({f1_of}), "
+        f"{_kept(fitted)}, of {len(fitted.history)} epochs",
         f"{reviews.source}: {rows} reviews",
         f"{sizes['model/parameters']:,.0f} parameters, {sizes['model/vocabulary']:,.0f} words in the vocabulary",
     ]

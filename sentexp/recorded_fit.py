@@ -63,7 +63,7 @@ def fit_recorded(
     on_epoch: EpochCallback | None,
     command: str,
 ) -> FitResult | None:
-    """Train as `fit` does, on the splits train, valid and, if there is one, unlabelled, and record how it goes.
+    """Train as `fit` does, on the split train and, where they are, valid and unlabelled, and record how it goes.
 
     Recorded are each epoch and the losses of steps, as they come.
 
@@ -82,7 +82,7 @@ def fit_recorded(
         return fit(
             model,
             corpora["train"],
-            corpora["valid"],
+            corpora.get("valid"),
             recipe,
             unlabelled=corpora.get("unlabelled"),
             on_epoch=telling.epoch,

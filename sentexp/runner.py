@@ -291,11 +291,9 @@ def _encoded(reviews: Reviews, pipeline: TextPipeline, config: Config) -> dict[s
 
 def _digests(prepared: Prepared) -> dict[str, str]:
     """Return the digest of each thing that the training learns from."""
-    corpora = prepared.corpora
+    names = {"train": "training", "valid": "validation", "test": "test", "unlabelled": "unlabelled"}
     return {
-        "training split": corpora["train"].digest(),
-        "validation split": corpora["valid"].digest(),
-        "test split": corpora["test"].digest(),
+        **{f"{names[split]} split": corpus.digest() for split, corpus in prepared.corpora.items()},
         "list of labels": hashlib.sha256(json.dumps(prepared.reviews.labels).encode()).hexdigest(),
         "vocabulary": prepared.pipeline.vocabulary.digest,
     }
@@ -404,8 +402,8 @@ def _kept(model_folder: Path) -> Iterator[None]:
 
 
 def _best(fitted: FitResult) -> dict[str, float]:
-    accuracy = {} if fitted.best_accuracy is None else {"best/valid_accuracy": fitted.best_accuracy}
-    return {**accuracy, "best/valid_loss": fitted.best_loss, "best/epoch": fitted.best_epoch}
+    best = {"best/valid_accuracy": fitted.best_accuracy, "best/valid_loss": fitted.best_loss}
+    return {name: value for name, value in best.items() if value is not None} | {"best/epoch": fitted.best_epoch}
 
 
 def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -> None:

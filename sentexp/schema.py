@@ -101,8 +101,8 @@ class DemoConfig:
     """Further reviews, without labels."""
     test_fraction: float = key(above=0, below=1)
     """Share of the reviews kept for the test."""
-    valid_fraction: float = key(above=0, below=1)
-    """Share of the remaining reviews kept for validation."""
+    valid_fraction: float = key(at_least=0, below=1)
+    """Share of the remaining reviews kept for validation; 0 trains on all."""
     labels: Optional[int] = key(at_least=2)
     """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
@@ -165,8 +165,8 @@ class HubConfig(ColumnsAndLabels):
     """Split to test on."""
     unlabelled_split: Optional[str] = key()
     """Split whose texts are taken without their labels, if it has any."""
-    valid_fraction: float = key(above=0, below=1)
-    """Share of the training split kept for validation where valid_split is null."""
+    valid_fraction: float = key(at_least=0, below=1)
+    """Share of the training split kept for validation where valid_split is null; 0 trains on all."""
     labels: Optional[int] = key(at_least=2)
     """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
@@ -212,8 +212,8 @@ class FilesConfig(ColumnsAndLabels):
     """Encoding of text files, by Python's name for it."""
     test_fraction: float = key(above=0, below=1)
     """Share kept for the test where there is no test file."""
-    valid_fraction: float = key(above=0, below=1)
-    """Share of the rest kept for validation where there is no validation file."""
+    valid_fraction: float = key(at_least=0, below=1)
+    """Share of the rest kept for validation where there is no validation file; 0 trains on all."""
     labels: Optional[int] = key(at_least=2)
     """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)

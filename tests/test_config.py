@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sentexp.config import check, compose, composition_of, conf_dir, plain, typed_section
+from sentexp.config import check, check_job, compose, composition_of, conf_dir, plain, typed_section
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
 from sentexp.schema import (
@@ -182,6 +182,13 @@ def test_one_wrong_value_is_refused_with_key_value_and_expectation(override: str
         (["embedding=word2vec"], ["embedding.path", "needs a value"]),
         (["embedding=glove", "embedding.path=nowhere.txt"], ["embedding.path=nowhere.txt", "no such file"]),
         (["optimizer=sgd", "optimizer.nesterov=true"], ["optimizer.nesterov=true", "optimizer.momentum"]),
+        (["objective=mixed", "model=nb_ngrams"], ["objective: moves word vectors", "model=nb_ngrams has none"]),
+        (["objective=adversarial", "embedding=one_hot"], ["embedding=one_hot has none", "objective=supervised"]),
+        (
+            ["objective=mixed", "objective.adversarial=0", "objective.virtual_adversarial=0", "objective.entropy=0"],
+            ["no term has a weight", "objective=supervised"],
+        ),
+        (["trainer.keep=last", "trainer.early_stopping=2"], ["trainer.keep=last", "trainer.early_stopping=null"]),
         (["data=hub"], ["data.name=null", "data.path"]),
         (["data=files"], ["data.path=null", "data.train"]),
         (["data=files", "data.path=nowhere"], ["data.path=nowhere", "no such file"]),
@@ -207,6 +214,25 @@ def test_what_cannot_work_together_is_refused(overrides: list[str], words: list[
         check(composed(*overrides))
     for word in words:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["data.valid_fraction=0"], ["data.valid_fraction=0", "best/valid_accuracy", "sweep.metric=test/accuracy"]),
+        (
+            ["data.valid_fraction=0", "sweep.metric=test/accuracy", "sweep.pruner=median"],
+            ["data.valid_fraction=0", "pruner median"],
+        ),
+    ],
+)
+def test_a_sweep_needs_the_validation_reviews_that_it_goes_by(overrides: list[str], words: list[str]) -> None:
+    check(composed(*overrides))
+    with pytest.raises(SentexpError) as refused:
+        check_job(composed(*overrides))
+    for word in words:
+        assert word in str(refused.value)
+    check_job(composed("data.valid_fraction=0", "sweep.metric=test/accuracy"))
 
 
 def test_an_embedding_file_of_another_dimension_is_refused(vectors: Path) -> None:

@@ -125,7 +125,7 @@ def _main(composed: DictConfig) -> float | None:
             )
             if reporter is not None and result is not None:
                 reporter.finish(result.metrics)
-            return result.metrics["best/valid_accuracy"] if result is not None else None
+            return result.metrics.get("best/valid_accuracy") if result is not None else None
 
 
 class CheckBeforeRun(Callback):

@@ -91,10 +91,10 @@ def to_reviews(
     in `dropped`; those of `unlabelled` need no label. Labels, as `label_rules` makes them, are numbered from 0 by their
     names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one: the
     first, and rather that of `test` than that of `valid`, `train` or, last, `unlabelled`. Where there is no `test`, a
-    `test_fraction` of `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains.
-    Of each split, at most `limit` reviews are kept. Of `train`, only `labels` reviews then keep their labels; the
-    others become reviews of `unlabelled`, behind those that are there. All choices are drawn with `seed` and keep the
-    proportions of the labels.
+    `test_fraction` of `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains:
+    with 0 there is none. Of each split, at most `limit` reviews are kept. Of `train`, only `labels` reviews then keep
+    their labels; the others become reviews of `unlabelled`, behind those that are there. All choices are drawn with
+    `seed` and keep the proportions of the labels.
 
     Raises ValueError for other splits than these, for one of the others than `unlabelled` without a label column, and
     for a fraction that is missing or not between 0 and 1. Raises SentexpError, with the place, for a split that is
@@ -132,8 +132,9 @@ def to_reviews(
         if split not in parts:
             if fraction is None:
                 raise ValueError(f"{split}_fraction=None: expected a fraction, since there is no split {split}")
-            parts["train"], parts[split] = _held_out(parts["train"], fraction, seed, f"data.{split}_fraction")
-    parts = {split: _limited(parts[split], split, len(names), limit, seed) for split in LABELLED}
+            if fraction or split == "test":
+                parts["train"], parts[split] = _held_out(parts["train"], fraction, seed, f"data.{split}_fraction")
+    parts = {split: _limited(parts[split], split, len(names), limit, seed) for split in LABELLED if split in parts}
     unlabelled = []
     if UNLABELLED_SPLIT in raw:
         texts_alone = _without_labels(raw[UNLABELLED_SPLIT], usable[UNLABELLED_SPLIT])

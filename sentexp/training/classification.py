@@ -32,7 +32,7 @@ class Classification:
         self,
         model: nn.Module,
         train: Corpus,
-        valid: Corpus,
+        valid: Corpus | None,
         unlabelled: Corpus | None,
         recipe: Recipe,
         group: Group,
@@ -40,7 +40,7 @@ class Classification:
     ) -> None:
         self.model = model
         self._train = Batches(train, device=device)
-        self._valid = Batches(valid, device=device)
+        self._valid = None if valid is None else Batches(valid, device=device)
         reads = unlabelled is not None and len(unlabelled) > 0 and recipe.objective.reads_unlabelled
         self._unlabelled = Batches(unlabelled, device=device) if reads and unlabelled is not None else None
         self._recipe = recipe
@@ -112,6 +112,8 @@ class Classification:
         return {"reviews": sums.size + sums.unlabelled, "tokens": tokens}
 
     def judge(self, interrupted: Any = None) -> Metrics:
+        if self._valid is None:
+            return {}
         loss, right = judge(self.model, self._valid, self._group, self._recipe, interrupted)
         return {"valid/loss": loss, "valid/accuracy": right}
 

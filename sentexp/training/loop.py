@@ -49,9 +49,9 @@ class FitResult:
     best_epoch: int
     """Epoch of the highest validation accuracy, among equals of the lowest validation loss; counted from 1."""
     best_accuracy: float | None
-    """Validation accuracy after the best epoch; None where there are no labels."""
-    best_loss: float
-    """Validation loss after the best epoch."""
+    """Validation accuracy after the best epoch; None where there are no labels, or no validation split."""
+    best_loss: float | None
+    """Validation loss after the best epoch; None where there is no validation split."""
     best_state: dict[str, Tensor]
     """The model's state_dict after the best epoch, on the CPU; the model itself holds it as well."""
     stopped_early: bool
@@ -63,7 +63,7 @@ class FitResult:
 def fit(
     model: nn.Module,
     train: Corpus,
-    valid: Corpus,
+    valid: Corpus | None,
     recipe: Recipe,
     *,
     unlabelled: Corpus | None = None,
@@ -106,9 +106,11 @@ def fit(
     [1, 2]
     """
     for name, corpus in (("train", train), ("valid", valid)):
-        if len(corpus) == 0:
+        if corpus is not None and len(corpus) == 0:
             raise SentexpError(f"data: the {name} split holds no review; expected at least one")
     recipe.objective.check(model)
+    if valid is None and not is_solved(model):
+        _check_without_validation(recipe)
     if is_solved(model):
         return _solve(model, train, valid, recipe, Told(on_epoch, progress=progress))
     machine = recipe.machine
@@ -119,8 +121,19 @@ def fit(
         return _fit(group, model, corpora, recipe, saved, told)
 
 
-Corpora = tuple[Corpus, Corpus, Corpus | None]
+Corpora = tuple[Corpus, Corpus | None, Corpus | None]
 """The splits train, valid and unlabelled."""
+
+
+def _check_without_validation(recipe: Recipe) -> None:
+    """Raise SentexpError for what needs validation reviews."""
+    for key, value, way_out in (
+        ("trainer.keep", recipe.trainer.keep, "last"),
+        ("trainer.early_stopping", recipe.trainer.early_stopping, None),
+    ):
+        if value != way_out:
+            shown = "null" if way_out is None else way_out
+            raise SentexpError(f"{key}={value}: there are no validation reviews to choose by; expected {key}={shown}")
 
 
 def _follow(group: Group, model: nn.Module, corpora: Corpora, recipe: Recipe, saved: Saved | None) -> None:
@@ -140,6 +153,8 @@ def _fit(
     try:
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
             state = _begin(work, recipe, saved)
+            if corpora[1] is None and isinstance(state.schedule, ReduceLROnPlateau):
+                raise SentexpError("schedule=plateau: there is no validation loss to go by; expected another schedule")
             with _stopped_between_steps(state, told) as interrupts:
                 if state.told < len(state.history):
                     told.epoch(state, interrupts)
@@ -182,7 +197,7 @@ def _stopped_between_steps(state: TrainState, told: Told) -> Iterator[Delayed]:
             raise
 
 
-def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told: Told) -> FitResult:
+def _solve(model: nn.Module, train: Corpus, valid: Corpus | None, recipe: Recipe, told: Told) -> FitResult:
     """Let the model find its weights by itself, then judge them."""
     if recipe.trainer.sampling == "balanced":
         raise SentexpError(NO_SAMPLING)
@@ -193,9 +208,11 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
     group = Group()
     judged: Metrics = {}
     with limited_threads(recipe.machine.threads):
-        for split, corpus in (("train", train), ("valid", valid)):
-            loss, right = judge(model, Batches(corpus, device=recipe.machine.device), group, recipe)
-            judged |= {f"{split}/loss": loss, f"{split}/accuracy": right}
+        for split, corpus in {"train": train, "valid": valid}.items():
+            if corpus is None:
+                continue
+            mean, right = judge(model, Batches(corpus, device=recipe.machine.device), group, recipe)
+            judged |= {f"{split}/loss": mean, f"{split}/accuracy": right}
     metrics = {
         "epoch": 1,
         **judged,
@@ -210,7 +227,8 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus, recipe: Recipe, told:
     if told.on_epoch is not None:
         told.on_epoch(metrics, 1)
     weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-    return FitResult([metrics], 1, judged["valid/accuracy"], judged["valid/loss"], weights, False, clock.spent())
+    accuracy, loss = judged.get("valid/accuracy"), judged.get("valid/loss")
+    return FitResult([metrics], 1, accuracy, loss, weights, False, clock.spent())
 
 
 def _begin(work: Work, recipe: Recipe, saved: Saved | None) -> TrainState:
@@ -251,11 +269,12 @@ def _one_epoch(state: TrainState, work: Work, group: Group, recipe: Recipe, told
     rate = state.last_rate
     with state.averaged():
         judged = work.judge(interrupts)
-        loss, accuracy = judged["valid/loss"], judged.get("valid/accuracy")
-        if not math.isfinite(loss):
+        loss, accuracy = judged.get("valid/loss"), judged.get("valid/accuracy")
+        if loss is not None and not math.isfinite(loss):
             raise diverged("validation loss", loss, state, recipe)
         state.keep_best(accuracy, loss, last=recipe.trainer.keep == "last")
     if isinstance(state.schedule, ReduceLROnPlateau):
+        assert loss is not None
         state.schedule.step(loss)
     elif recipe.interval == "epoch" and state.epoch < recipe.trainer.epochs:
         state.schedule.step()

@@ -46,14 +46,12 @@ class TrainingProgress:
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
     """Return `epoch 1/3  train loss 0.6931 acc 0.5035  valid loss 0.6933 acc 0.4931  42 s`: it fits 80 columns."""
-    return "  ".join(
-        [
-            f"epoch {epoch}/{epochs}",
-            f"train loss {metrics['train/loss']:.4f} acc {metrics['train/accuracy']:.4f}",
-            f"valid loss {metrics['valid/loss']:.4f} acc {metrics['valid/accuracy']:.4f}",
-            f"{metrics['seconds']:.0f} s" if metrics["seconds"] >= 10 else f"{metrics['seconds']:.1f} s",
-        ]
-    )
+    parts = [f"epoch {epoch}/{epochs}"]
+    for split in ("train", "valid"):
+        if f"{split}/loss" in metrics:
+            parts.append(f"{split} loss {metrics[f'{split}/loss']:.4f} acc {metrics[f'{split}/accuracy']:.4f}")
+    parts.append(f"{metrics['seconds']:.0f} s" if metrics["seconds"] >= 10 else f"{metrics['seconds']:.1f} s")
+    return "  ".join(parts)
 
 
 class _Bar:

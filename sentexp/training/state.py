@@ -37,9 +37,9 @@ class Best:
     epoch: int
     """Counted from 1."""
     accuracy: float | None
-    """Validation accuracy; None where there are no labels."""
-    loss: float
-    """Validation loss."""
+    """Validation accuracy; None where there are no labels, or no validation split."""
+    loss: float | None
+    """Validation loss; None where there is no validation split."""
     weights: dict[str, Tensor]
     """The model's state_dict, copied to the CPU."""
 
@@ -92,10 +92,10 @@ class TrainState:
     """Entries of the history of which the caller has been told."""
     clock: Clock = field(default_factory=Clock)
 
-    def keep_best(self, accuracy: float | None, loss: float, *, last: bool = False) -> None:
+    def keep_best(self, accuracy: float | None, loss: float | None, *, last: bool = False) -> None:
         """Remember the present weights if they are the best so far; with `last`, in any case."""
         best = self.best
-        if last or best is None or (accuracy or 0.0, -loss) > (best.accuracy or 0.0, -best.loss):
+        if last or best is None or (accuracy or 0.0, -(loss or 0.0)) > (best.accuracy or 0.0, -(best.loss or 0.0)):
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
             self.best = Best(self.epoch, accuracy, loss, weights)
 

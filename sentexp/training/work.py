@@ -62,5 +62,7 @@ class Work(Protocol):
     def judge(self, interrupted: Any = None) -> Metrics:
         """Return what is told of the validation split: valid/loss and, if there are labels, valid/accuracy.
 
+        Returns nothing if there is no such split.
+
         Raises Stopped as soon as `interrupted` is true.
         """

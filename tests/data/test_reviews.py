@@ -74,6 +74,11 @@ def test_a_validation_split_of_the_data_is_used():
     assert len(reviews.splits["train"]) == 20
 
 
+def test_with_a_share_of_0_there_is_no_validation_split():
+    reviews = finished(test=raw(["x", "y"], ["neg", "pos"]), valid_fraction=0.0)
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {"train": 20, "test": 2}
+
+
 def test_rows_without_text_or_label_are_counted():
     texts = ["", " \t\n", "\u00a0", None, "kept", *GOOD, *BAD]
     labels = ["pos", "pos", "pos", "pos", None, *["pos"] * 10, *["neg"] * 10]
@@ -139,7 +144,7 @@ def test_refusals_name_the_place(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"valid_fraction": 0.0}, r"data\.valid_fraction=0\.0"),
+        ({"valid_fraction": -0.1}, r"data\.valid_fraction=-0\.1"),
         ({"test_fraction": 1.5}, r"data\.test_fraction=1\.5"),
         ({"valid_fraction": None}, "valid_fraction=None: expected a fraction, since there is no split valid"),
         ({"unsupervised": raw(["x"], [None])}, "splits train, unsupervised, test: expected train and"),

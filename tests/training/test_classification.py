@@ -8,7 +8,8 @@ import pytest
 import torch
 from tiny import TinyModel, corpus, recipe
 
-from sentexp.training import fit
+from sentexp.errors import SentexpError
+from sentexp.training import fit, schedules
 from sentexp.training.objective import Objective
 
 
@@ -82,3 +83,24 @@ def test_the_last_weights_are_kept_if_asked_for() -> None:
     assert last.best_epoch == 3
     assert best.best_epoch < 3
     assert last.best_loss == last.history[-1]["valid/loss"] > best.best_loss
+
+
+def test_without_validation_reviews_the_last_weights_are_kept() -> None:
+    result = fit(fresh(), corpus(60), None, recipe(keep="last"))
+    assert (result.best_epoch, result.best_accuracy, result.best_loss) == (3, None, None)
+    assert not [name for name in result.history[0] if name.startswith("valid/")]
+    judged = fit(fresh(), corpus(60), corpus(30, seed=1), recipe(keep="last"))
+    assert all(torch.equal(result.best_state[name], judged.best_state[name]) for name in judged.best_state)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "trainer.keep=best: there are no validation reviews to choose by; expected trainer.keep=last"),
+        ({"keep": "last", "early_stopping": 2}, "trainer.early_stopping=2: .* expected trainer.early_stopping=null"),
+        ({"keep": "last", "schedule": partial(schedules.plateau, patience=0)}, "schedule=plateau: there is no .* loss"),
+    ],
+)
+def test_what_needs_validation_reviews_is_refused_without_them(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SentexpError, match=message):
+        fit(fresh(), corpus(60), None, recipe(**changes))

@@ -22,10 +22,12 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int | No
     for axes, metric, label in ((loss, "loss", "loss (nats per review)"), (accuracy, "accuracy", "accuracy (%)")):
         scale = 100 if metric == "accuracy" else 1
         for split, colour, marker in (("train", BLUE, "o"), ("valid", VERMILION, "s")):
+            if f"{split}/{metric}" not in history[0]:
+                continue  # trained without validation reviews
             values = [scale * entry[f"{split}/{metric}"] for entry in history]
             name = {"train": "training", "valid": "validation"}[split]
             axes.plot(epochs, values, marker=marker, markersize=5, color=colour, label=name)
-        if best_epoch in epochs:
+        if best_epoch in epochs and f"valid/{metric}" in history[0]:
             best = scale * history[epochs.index(best_epoch)][f"valid/{metric}"]
             axes.axvline(best_epoch, color=GREY, linestyle=":", linewidth=1.4, zorder=0)
             unit = " %" if metric == "accuracy" else ""
