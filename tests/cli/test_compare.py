@@ -53,8 +53,7 @@ def test_the_report_goes_to_a_folder_and_if_asked_to_mlflow(sentexp, models, tmp
         (["./a", "./b"], "data: the run has recorded none; expected data=..."),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, models, arguments: list[str], words: str) -> None:
-    program = sentexp("compare", *arguments)
-    _, errors = program.communicate(timeout=120)
-    assert (program.returncode, len(errors.splitlines())) == (2, 1), errors
-    assert words in errors
+def test_a_mistake_is_one_line_and_status_2(sentexp_here, models, arguments: list[str], words: str) -> None:
+    ended = sentexp_here("compare", *arguments)
+    assert (ended.status, len(ended.errors.splitlines())) == (2, 1), ended.errors
+    assert words in ended.errors

@@ -14,21 +14,19 @@ def test_the_demo_has_no_warning_even_with_strict(sentexp) -> None:
     assert output.splitlines()[-1] == "no warnings"
 
 
-def test_warnings_are_named_with_their_keys_and_a_report_is_written(sentexp, tmp_path: Path) -> None:
+def test_warnings_are_named_with_their_keys_and_a_report_is_written(sentexp_here, tmp_path: Path) -> None:
     rows = [f"a film number {row % 90},{'pos' if row % 2 else 'neg'}" for row in range(200)]
     (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]))
     for strict, status in ((["--strict"], 1), ([], 0)):
         folder = f"deep/report{status}"
         arguments = ["data", "data=files", "data.path=a.csv", "--output", folder, *strict]
-        program = sentexp(*arguments)
-        output, errors = program.communicate(timeout=120)
-        assert (program.returncode, errors) == (status, "")
-        assert "test reviews are also in train" in output
-        assert "data.drop_duplicates=true" in output
-        assert output.splitlines()[-1] == f"report: {folder}/data.html"
+        ended = sentexp_here(*arguments)
+        assert (ended.status, ended.errors) == (status, "")
+        assert "test reviews are also in train" in ended.output
+        assert "data.drop_duplicates=true" in ended.output
+        assert ended.output.splitlines()[-1] == f"report: {folder}/data.html"
         assert (tmp_path / folder / "data.html").is_file()
-    again, _ = sentexp(*arguments).communicate(timeout=120)
-    assert again == ""  # a folder that holds files is refused
+    assert sentexp_here(*arguments).output == ""  # a folder that holds files is refused
 
 
 @pytest.mark.parametrize(
@@ -43,23 +41,23 @@ def test_warnings_are_named_with_their_keys_and_a_report_is_written(sentexp, tmp
         (["--outptu", "b"], ["No such option", "sentexp data --help"]),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+def test_a_mistake_is_one_line_and_status_2(
+    sentexp_here, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
     (tmp_path / "a.txt").touch()
-    program = sentexp("data", *arguments)
-    output, errors = program.communicate(timeout=120)
-    assert (program.returncode, output, len(errors.splitlines())) == (2, "", 1)
+    ended = sentexp_here("data", *arguments)
+    assert (ended.status, ended.output, len(ended.errors.splitlines())) == (2, "", 1), ended.errors
     for word in words:
-        assert word in errors
+        assert word in ended.errors
 
 
-def test_yaml_files_of_the_users_own_are_found(sentexp, tmp_path: Path) -> None:
+def test_yaml_files_of_the_users_own_are_found(sentexp_here, tmp_path: Path) -> None:
     folder = tmp_path / "my own, files"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "small.yaml").write_text("defaults: [demo]\nsize: 1000\n")
-    program = sentexp("data", "data=small", "--config-dir", "my own, files")
-    output, errors = program.communicate(timeout=120)
-    assert (program.returncode, errors) == (0, "")
-    assert output.startswith("data: demo corpus, 1000 reviews")
+    ended = sentexp_here("data", "data=small", "--config-dir", "my own, files")
+    assert (ended.status, ended.errors) == (0, "")
+    assert ended.output.startswith("data: demo corpus, 1000 reviews")
 
 
 def test_the_help_imports_nothing_heavy() -> None:

@@ -33,13 +33,12 @@ def test_a_model_of_a_folder_is_judged_on_data_that_are_named(sentexp, model, tm
     assert not (tmp_path / "mlflow.db").exists()
 
 
-def test_without_output_the_report_goes_to_a_folder_named_by_the_time(sentexp, model, tmp_path: Path) -> None:
-    program = sentexp("evaluate", model, *DATA, "--no-record")
-    output, errors = program.communicate(timeout=120)
-    assert program.returncode == 0, errors
+def test_without_output_the_report_goes_to_a_folder_named_by_the_time(sentexp_here, model, tmp_path: Path) -> None:
+    ended = sentexp_here("evaluate", model, *DATA, "--no-record")
+    assert ended.status == 0, ended.errors
     (page,) = (tmp_path / "outputs").glob("*/*-evaluate/evaluation.html")
-    assert f"report: {page.parent.relative_to(tmp_path)} (" in output
-    assert "not recorded" not in output
+    assert f"report: {page.parent.relative_to(tmp_path)} (" in ended.output
+    assert "not recorded" not in ended.output
 
 
 @pytest.mark.parametrize(
@@ -62,12 +61,11 @@ def test_without_output_the_report_goes_to_a_folder_named_by_the_time(sentexp, m
         ([*DATA, "--output", "reviews.csv/report"], ["--output reviews.csv/report: expected a folder"]),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, model, arguments: list[str], words: list[str]) -> None:
-    program = sentexp("evaluate", model, *arguments)
-    _, errors = program.communicate(timeout=120)
-    assert (program.returncode, len(errors.splitlines())) == (2, 1), errors
+def test_a_mistake_is_one_line_and_status_2(sentexp_here, model, arguments: list[str], words: list[str]) -> None:
+    ended = sentexp_here("evaluate", model, *arguments)
+    assert (ended.status, len(ended.errors.splitlines())) == (2, 1), ended.errors
     for word in words:
-        assert word in errors
+        assert word in ended.errors
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
@@ -102,13 +100,13 @@ def test_a_recorded_run_is_judged_as_it_was_in_training_and_gets_a_child(sentexp
 
 
 @pytest.mark.parametrize("command", [["evaluate", "./model"], ["compare", "./model", "./model"]])
-def test_files_that_a_folder_from_elsewhere_names_are_not_composed(sentexp, tmp_path: Path, command) -> None:
+def test_files_that_a_folder_from_elsewhere_names_are_not_composed(sentexp_here, tmp_path: Path, command) -> None:
     model = trained()
     data = {"_target_": "sentexp.data.demo.load", "size": 40, "seed": 0, "limit": None}
     model.config["data"] = {**data, "defaults": ["demo", "_self_", "../../../../proc/self/cwd/model/pay"]}
     model.save(tmp_path / "model")
     (tmp_path / "model" / "pay.yaml").write_text("# @package data\n_target_: shutil.copy\nsrc: x\ndst: RAN\n")
     (tmp_path / "x").touch()
-    _, errors = sentexp(*command).communicate(timeout=120)
+    ended = sentexp_here(*command)
     assert "RAN" not in [path.name for path in tmp_path.iterdir()]
-    assert "shutil" not in errors
+    assert "shutil" not in ended.errors

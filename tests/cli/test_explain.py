@@ -31,9 +31,8 @@ def test_each_text_has_its_answer_its_notes_and_a_table(sentexp, model, tmp_path
         (["good", "--output", "nowhere/page.html"], ["--output nowhere/page.html: no such folder"]),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, model, arguments: list[str], words: list[str]) -> None:
-    program = sentexp("explain", model, *arguments)
-    _, errors = program.communicate(timeout=60)
-    assert (program.returncode, len(errors.splitlines())) == (2, 1)
+def test_a_mistake_is_one_line_and_status_2(sentexp_here, model, arguments: list[str], words: list[str]) -> None:
+    ended = sentexp_here("explain", model, *arguments)
+    assert (ended.status, len(ended.errors.splitlines())) == (2, 1), ended.errors
     for word in words:
-        assert word in errors
+        assert word in ended.errors

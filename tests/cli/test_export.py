@@ -33,12 +33,11 @@ def test_the_greatest_difference_is_told(sentexp, model, tmp_path: Path) -> None
         (["--to", "torch", "--output", "out", "--check", "latin.txt"], ["latin.txt: byte 1 is not UTF-8"]),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, model, tmp_path: Path, arguments: list[str], words) -> None:
+def test_a_mistake_is_one_line_and_status_2(sentexp_here, model, tmp_path: Path, arguments: list[str], words) -> None:
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "latin.txt").write_bytes(b"n\xe9e\n")
-    program = sentexp("export", model, *arguments)
-    _, errors = program.communicate(timeout=60)
-    assert (program.returncode, len(errors.splitlines())) == (2, 1)
+    ended = sentexp_here("export", model, *arguments)
+    assert (ended.status, len(ended.errors.splitlines())) == (2, 1), ended.errors
     for word in words:
-        assert word in errors
+        assert word in ended.errors
     assert not (tmp_path / "out").exists()

@@ -69,13 +69,11 @@ def test_a_file_is_labelled_and_bad_rows_are_named_with_status_1(sentexp, model,
         (["predict", "./model/labels.txt", "good"], ["no trained model"]),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(sentexp, model, arguments: list[str], words: list[str]) -> None:
-    program = sentexp(*arguments)
-    _, errors = program.communicate(timeout=60)
-    assert program.returncode == 2
-    assert len(errors.splitlines()) == 1
+def test_a_mistake_is_one_line_and_status_2(sentexp_here, model, arguments: list[str], words: list[str]) -> None:
+    ended = sentexp_here(*arguments)
+    assert (ended.status, len(ended.errors.splitlines())) == (2, 1), ended.errors
     for word in words:
-        assert word in errors
+        assert word in ended.errors
 
 
 @pytest.mark.parametrize("arguments", [["predict", "--help"], ["help", "predict"]])
