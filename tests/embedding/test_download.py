@@ -293,9 +293,10 @@ def closed_port() -> int:
         return free.getsockname()[1]
 
 
-@pytest.mark.parametrize("base", [f"http://127.0.0.1:{closed_port()}", "http://nowhere.invalid"])
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "nowhere.invalid"])
 @pytest.mark.parametrize("way", WAYS)
-def test_no_network_is_said_at_once_with_the_address(tmp_path: Path, base: str, way: str) -> None:
+def test_no_network_is_said_at_once_with_the_address(tmp_path: Path, host: str, way: str) -> None:
+    base = f"http://{host}".format(port=closed_port())
     begun = time.monotonic()
     with pytest.raises(SentexpError) as said:
         unreachable(way, base, tmp_path)

@@ -68,8 +68,8 @@ def task(config: DictConfig) -> Any:
             return "second"
         os._exit(3)
     if config.do == "wait":
-        Path(f"{os.getpid()}.pid").touch()
         try:
+            Path(f"{os.getpid()}.pid").touch()
             for _ in range(600):  # in steps: Ray interrupts Python, not a system call
                 time.sleep(0.1)
         except (KeyboardInterrupt, Terminated) as end:

@@ -25,7 +25,8 @@ def test_workers_end_with_the_driver(drive):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, -1])
-def test_cores_are_shared_out_and_threads_pinned_before_anything_numeric_is_imported(drive, n_jobs):
+def test_cores_are_shared_out_and_threads_pinned_before_anything_numeric_is_imported(drive, n_jobs, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # as the driver is started
     cores, _ = available_cores()
     driver = drive("hydra/launcher=pool", f"hydra.launcher.n_jobs={n_jobs}", "do=where")
     [(_, told, *_)] = driver.returns()
