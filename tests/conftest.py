@@ -1,4 +1,5 @@
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -6,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from sentexp.machine.cores import share_cores
+
 sys.path.insert(0, str(Path(__file__).parent))  # for `made_up_model`
 
 # a shell starts what runs in the background deaf to Ctrl-C, and processes inherit it
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# workers of pytest-xdist share the machine's cores, and so do the programs that they start
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    _, limits = share_cores(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.update(limits)
 
 
 @pytest.fixture

@@ -184,7 +184,10 @@ def test_each_example_runs(command: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_first_command_trains_in_the_time_it_takes_to_read_on(folder: Path) -> None:
+def test_the_first_command_trains_in_the_time_it_takes_to_read_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # on all cores, as it is typed
     done = run_in(folder, "-m", "sentexp", "model.bidirectional=true")
     assert done.returncode == 0, done.stderr
     accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
