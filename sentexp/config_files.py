@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
+from sentexp import defaults_list
 from sentexp.bounded_yaml import TooMuch, composed
+from sentexp.defaults_list import Entry
 from sentexp.errors import SentexpError
 from sentexp.schema import OPTIONS
 
@@ -55,7 +59,8 @@ def _keys_of(group: str, option: str, folders: Sequence[Path]) -> set[str]:
             seen.add(name)
             file = OwnFile(path, group)
             keys.update(file.keys)
-            waiting += [base.removeprefix(f"/{group}/") for words, base, _ in file.defaults() if not words]
+            bases = [posixpath.split(entry.path(group)) for entry in file.defaults() if not entry.words]
+            waiting += [base for folder, base in bases if folder == group]
     return keys - {"defaults"}
 
 
@@ -114,32 +119,21 @@ class OwnFile:
 
     @property
     def package(self) -> str | None:
-        """What the file's `# @package` line says; None without one, or where Hydra does not look for it."""
-        for line in filter(str.strip, self.text.splitlines()):
-            if not re.match(r"\s*#\s*@", line):  # Hydra takes this for the end of the header
-                return None
-            found = re.match(r"\s*#\s*@package\s+(\S+)", line)
-            if found:
-                return found[1]
-        return None
+        """What the file's `# @package` line says; None without one."""
+        return defaults_list.package(self.text)
 
     @property
     def keys(self) -> dict[str, tuple[yaml.Node, int]]:
         """The uppermost keys, each with its value and its line."""
         return _keys(self.root)
 
-    def defaults(self) -> Iterator[tuple[str, str, int]]:
-        """Yield the words before the colon, the option and the line of each entry of `defaults`.
+    def defaults(self) -> Iterator[Entry]:
+        """Yield the files that this one builds on or puts in the place of others."""
+        return defaults_list.entries(self._defaults)
 
-        The words are empty for an entry that is the name of an option alone.
-        """
-        entries = self.keys.get("defaults", (None, 0))[0]
-        for entry in entries.value if isinstance(entries, yaml.SequenceNode) else ():
-            if isinstance(entry, yaml.ScalarNode):
-                yield "", str(entry.value), entry.start_mark.line + 1
-            for words, (option, line) in _keys(entry).items():
-                if isinstance(option, yaml.ScalarNode):
-                    yield words, str(option.value), line
+    @property
+    def _defaults(self) -> yaml.Node | None:
+        return self.keys.get("defaults", (None, 0))[0]
 
     def line_of(self, key: str) -> int | None:
         """Return the line where the file sets a key of the configuration; None if it does not."""
@@ -156,6 +150,8 @@ class OwnFile:
     def problems(self) -> Iterator[str]:
         """Yield what would be composed to something else than was meant: each with file, line and remedy."""
         file = shown(self.path)
+        for line, problem in defaults_list.problems(self.text, self._defaults):
+            yield f"{file}, line {line}: {problem}"
         if self.root is None and self.text.strip():
             return  # no YAML: Hydra will say where
         if self.root is not None and not isinstance(self.root, yaml.MappingNode):
@@ -199,11 +195,11 @@ def chosen_files(arguments: Sequence[str], folders: Sequence[Path]) -> list[OwnF
     while waiting:
         group, option = waiting.pop(0)
         for path in (folder / group / f"{option}.yaml" for folder in folders):
-            if path in found or not path.is_file() or (conf_dir() / group / path.name).exists():
+            # Path.is_file raises for a name that is too long
+            if path in found or not os.path.isfile(path) or (conf_dir() / group / path.name).exists():
                 continue
             found[path] = OwnFile(path, group)
-            for words, name, _ in found[path].defaults():
-                waiting.append((words.removeprefix("override ").lstrip("/") or group, name))
+            waiting += [posixpath.split(entry.path(group)) for entry in found[path].defaults()]
     return list(found.values())
 
 

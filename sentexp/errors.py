@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from sentexp.lines import printable
 from sentexp.redact import without_passwords
 
 LONGEST_REASON = 300
@@ -17,9 +18,15 @@ LONGEST_REASON = 300
 
 
 class SentexpError(Exception):
-    """A mistake in what the user gave us: a key, a value, a file, a row. The message names it and the way out."""
+    """A mistake in what the user gave us: a key, a value, a file, a row. The message names it and the way out.
+
+    It is one line, whatever a key, a value or a path in it holds.
+    """
 
     exit_status = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class TrainingDiverged(SentexpError):

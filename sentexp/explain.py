@@ -21,7 +21,6 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from sentexp.config_files import chosen_files, ignored, options_of, options_with, own_folders, shown
 from sentexp.errors import SentexpError, did_you_mean
-from sentexp.lines import printable
 from sentexp.schema import OPTIONS, Config
 
 log = logging.getLogger(__name__)
@@ -36,8 +35,6 @@ NO_COMMANDS = {
 """Words that people try, with the way out."""
 
 HYDRAS_ANSWERS = {
-    "Expected header format": "; expected `# @package NAME` in the first line of the file",
-    "Invalid defaults list in": ", such as `- override /model: gru`",
     "Config group override must be": ": expected group=option",
     "Only one of --run, --multirun, --cfg": "; --cfg shows one run, without -m",
     "The --resolve flag can only": "",
@@ -59,16 +56,20 @@ def mistakes_explained(arguments: Sequence[str]) -> Iterator[None]:
     folders = own_folders(arguments)
     for line in ignored(folders):
         log.warning(line)
-    for file in chosen_files(arguments, folders):
+    files = chosen_files(arguments, folders)
+    for file in files:
         for problem in file.problems():
             raise SentexpError(problem)
     try:
         with placed(arguments):
             yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise SentexpError(printable(explain(error, arguments))) from error
+        raise SentexpError(explain(error, arguments)) from error
     except yaml.YAMLError as error:
         raise SentexpError(explain_yaml(error)) from error
+    except RecursionError as error:
+        listed = ", ".join(shown(file.path) for file in files)
+        raise SentexpError(f"{listed}: defaults that lead back to where they stand; expected other options") from error
     except ValueError as error:
         for beginning, way_out in HYDRAS_ANSWERS.items():
             if str(error).startswith(beginning):

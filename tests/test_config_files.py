@@ -21,7 +21,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = tmp_path / "mine" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        chosen = f"{path.parent.name}={path.stem}"
+        chosen = f"{'/'.join(Path(file).parent.parts)}={path.stem}"
         return compose(f"hydra.searchpath=[file://{tmp_path / 'mine'}]", chosen, *overrides)
 
     return composed
@@ -79,6 +79,16 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "# @package _global_\ntrainer:\n  epochs: none\n",
             r"trainer\.epochs=none: .* \(in mine/experiment/a\.yaml, line 3\)",
         ),
+        ("model/a.yaml", "# @package a b\ndefaults: [lstm]\n", r"mine/model/a\.yaml, line 1: no name of a package; .*"),
+        ("model/a.yaml", "# @package\n\0", r"mine/model/a\.yaml, line 1: no name of a package; .*"),
+        ("model/a.yaml", "defaults: lstm\n", r"mine/model/a\.yaml, line 1: defaults: no list; .*"),
+        ("model/a.yaml", "defaults:\n  - lstm\n  - 3\n", r"mine/model/a\.yaml, line 3: no entry of defaults; .*"),
+        ("model/a.yaml", "defaults: [/model: [a, lstm]]\n", r"mine/model/a\.yaml: defaults that lead back to .*"),
+        (
+            "experiment/a.yaml",
+            "# @package _global_\ndefaults: [a]\n",
+            r"mine/experiment/a\.yaml: defaults that lead back to where they stand; expected other options",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line_with_file_line_and_remedy(mine, file: str, content, message: str) -> None:
@@ -91,6 +101,9 @@ def test_a_file_that_another_one_builds_on_is_checked_as_well(mine) -> None:
         mine("model/a.yaml", "hidden_size: 3\n")
     with pytest.raises(SentexpError, match=r"^mine/model/a\.yaml: says nowhere"):
         mine("experiment/b.yaml", "# @package _global_\ndefaults:\n  - override /model: a\n")
+    for entry in ("- /model/a", "- /model: [gru, a]"):
+        with pytest.raises(SentexpError, match=r"^mine/model/a\.yaml: says nowhere"):
+            mine("model/sub/b.yaml", f"# @package model\ndefaults:\n  {entry}\n")
 
 
 def test_what_the_command_line_sets_is_not_blamed_on_a_file(mine) -> None:
@@ -151,3 +164,10 @@ def test_references_to_the_environment_stay_where_they_are_asked_for() -> None:
     assert literal_yaml(keeping_references({"a": "1", "b": "${x}"}, {"a": "${oc.env:A}", "b": "${x}"})) == (
         "a: ${oc.env:A}\nb: \\${x}\n"
     )
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused_as_any_other(mine) -> None:
+    with pytest.raises(SentexpError, match=r"^model=x+: not one of "):
+        mine("model/a.yaml", "defaults: [lstm]\n", f"model={'x' * 300}")
+    with pytest.raises(SentexpError, match=r"^model=x+: not one of .* \(in the defaults of model/a\.yaml\)$"):
+        mine("model/a.yaml", f"defaults: [{'x' * 300}]\n")

@@ -29,6 +29,11 @@ def test_no_message_breaks_the_line_or_is_too_long(message: str) -> None:
     assert len(line) <= LONGEST_REASON + len("ValueError: ")
 
 
+@given(st.text(min_size=1))
+def test_our_own_exceptions_are_one_line_whatever_a_key_or_a_value_holds(value: str) -> None:
+    assert len(str(SentexpError(f"key={value}: no such key")).splitlines()) == 1
+
+
 @pytest.mark.parametrize("before", range(LONGEST_REASON - 30, LONGEST_REASON + 5))
 def test_a_message_is_not_cut_within_a_password(before: int) -> None:
     assert "sec" not in one_line(OSError(f"{'x' * before} mysql://anna:secretsecret@db is down"))

@@ -431,6 +431,39 @@ def test_files_of_configurations(fuzzer: Fuzzer, tmp_path: Path) -> None:
     fuzzer.run("yaml", attempt)
 
 
+PACKAGES = ("_global_", "model", "_group_", "_here_", "a.b", "a..b", "[0]", "a@b", "${x}", "hydra.run", "a b", "\0", "")
+ENTRIES = ("gru", "_self_", "mine", "../model/gru", "/model/gru", "???", "${model}", "${x", "gru@x", "@", "a: b", "/",
+           "", "hydra/launcher/basic", "override gru", "a\nb", "é", "x" * 300)  # fmt: skip
+GROUPS = ("model", "/model", "override /model", "optional model", "optional override /model", "override", "@x", "",
+          "model@_global_", "/", "override /hydra/launcher", "/experiment", "override /data", "${x}", "_self_", 1,
+          None, "a//b", "override  /model", "model@")  # fmt: skip
+VALUES = (None, 1, 1.5, True, [], {}, [1], ["gru"], ["gru", "lstm"], [["a"]], {"a": "b"}, ["???"], ["_self_"], [""])
+
+
+def test_heads_of_configurations(fuzzer: Fuzzer, tmp_path: Path) -> None:
+    import yaml
+
+    def entry(chance: random.Random) -> Any:
+        value = chance.choice((*ENTRIES, *VALUES))
+        words = [chance.choice(GROUPS) for _ in range(chance.choice((1, 1, 1, 2)))]
+        return value if chance.random() < 0.3 else dict.fromkeys(words, value)
+
+    def attempt(chance: random.Random) -> tuple[Callable[[], Any], Any]:
+        group = chance.choice(("experiment", "model"))
+        (tmp_path / group).mkdir(exist_ok=True)
+        head = "# @package _global_\n" if group == "experiment" else ""
+        if chance.random() < 0.3:
+            head = f"# @{chance.choice(('package ', 'package', 'other ', ''))}{chance.choice(PACKAGES)}\n"
+        content: Any = {"defaults": [entry(chance) for _ in range(chance.randint(0, 3))]}
+        if chance.random() < 0.1:
+            content |= {chance.choice(GROUPS): chance.choice((*ENTRIES, *VALUES))}
+        text = head + yaml.safe_dump(content, sort_keys=False)
+        (tmp_path / group / "mine.yaml").write_text(text, encoding="utf-8")
+        return lambda: sentexp.compose(f"hydra.searchpath=[file://{tmp_path}]", f"{group}=mine"), None
+
+    fuzzer.run("heads of yaml", attempt)
+
+
 def test_folders_of_sweeps(fuzzer: Fuzzer, tmp_path: Path) -> None:
     folder = tmp_path / "swept"
     Manifest(
