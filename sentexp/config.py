@@ -6,18 +6,18 @@ import dataclasses
 import math
 import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from sentexp import signature
-from sentexp.config_files import conf_dir
+from sentexp.config_files import conf_dir, literal
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.redact import shown
 from sentexp.resume import recorded_overrides
-from sentexp.schema import OPTIONS, Composition, Config
+from sentexp.schema import OPTIONS, Composition, Config, schema_of
 
 Section = TypeVar("Section")
 
@@ -124,32 +124,59 @@ def plain(section: Any) -> dict[str, Any]:
     return dataclasses.asdict(section) if dataclasses.is_dataclass(section) else dict(section)  # type: ignore[arg-type]
 
 
+def of_its_types(recorded: Mapping[str, Any], sections: Sequence[str]) -> dict[str, Any]:
+    """Return a recorded configuration with each value of these sections in the type of its schema.
+
+    A key that it lacks stays away, for it may have been recorded before the key was there. So does an option whose
+    `_target_` is the user's own stay as it is. Raises SentexpError as `check` does for the values that are there.
+    """
+
+    def has_schema(name: str) -> bool:
+        target = recorded[name].get("_target_") if isinstance(recorded[name], Mapping) else None
+        return name not in OPTIONS or not isinstance(target, str) or schema_of(name, target) is not None
+
+    try:
+        node = literal({name: recorded[name] for name in sections if name in recorded and has_schema(name)})
+    except OmegaConfBaseException as error:  # a date, or a key that is null
+        raise SentexpError(f"{error.full_key}: {_first_line(error)}") from error
+    return {**recorded, **_values(node, Config, prefix="", whole=False)}
+
+
 def _typed(node: DictConfig, schema: type[Section], prefix: str) -> Section:
-    fields = {field.name: field for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    return schema(**_values(node, schema, prefix, whole=True))
+
+
+def _values(node: DictConfig, schema: type, prefix: str, *, whole: bool) -> dict[str, Any]:
+    """Return the value of each field of a schema; `whole`: with instances of the schemas inside, and of all fields."""
+    fields = {field.name: field for field in dataclasses.fields(schema)}
     types = get_type_hints(schema)
-    for name in map(str, node):
+    given = {str(name): name for name in node}
+    for name in given:
         if name not in fields:
             # why no mention of `+key=value`: a key outside the schema would be read by nothing
             from sentexp.explain import no_such_key
 
-            value = OmegaConf.to_container(node, resolve=False).get(name)  # type: ignore[union-attr]
+            value = OmegaConf.to_container(node, resolve=False).get(given[name])  # type: ignore[union-attr]
             raise SentexpError(no_such_key(f"{prefix}{name}", str(value), list(fields)))
     converter = OmegaConf.structured(schema)
     values: dict[str, Any] = {}
     for name, field in fields.items():
+        if name not in given and not whole:
+            continue
         full_key, kind = f"{prefix}{name}", types[name]
         value = _value(node, name, full_key)
         if schema is Config and name in OPTIONS:
-            values[name] = _option(name, value)
+            values[name] = _option(name, value, whole=whole)
         elif dataclasses.is_dataclass(kind):
             if not isinstance(value, DictConfig):
                 raise SentexpError(f"{full_key}={value}: expected keys and values, not one value")
-            values[name] = _typed(value, kind, prefix=f"{full_key}.")  # type: ignore[arg-type]
+            inner = _values(value, kind, prefix=f"{full_key}.", whole=whole)  # type: ignore[arg-type]
+            values[name] = kind(**inner) if whole else inner  # type: ignore[operator]
         elif kind is Any:
             values[name] = _container(value, full_key, resolve=field.metadata.get("resolve", True))
         else:
             values[name] = _converted(converter, field, kind, full_key, value)
-    return schema(**values)
+    return values
 
 
 def _value(node: DictConfig, name: str, full_key: str) -> Any:
@@ -164,14 +191,15 @@ def _value(node: DictConfig, name: str, full_key: str) -> Any:
         raise SentexpError(f"{full_key}: {_first_line(error)}") from error
 
 
-def _option(group: str, node: Any) -> Any:
-    """Return an instance of the option's schema, or a dict for a `_target_` of the user's own."""
+def _option(group: str, node: Any, *, whole: bool) -> Any:
+    """Return an instance of the option's schema, or its values unless `whole`; a dict for a `_target_` of the user's
+    own."""
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise SentexpError(f"{group}={node}: expected one of the options in conf/{group}/")
-    target = str(_value(node, "_target_", f"{group}._target_"))
-    for schema in OPTIONS[group]:
-        if schema._target_ == target:  # type: ignore[attr-defined]
-            return _typed(node, schema, prefix=f"{group}.")
+    schema = schema_of(group, str(_value(node, "_target_", f"{group}._target_")))
+    if schema is not None:
+        values = _values(node, schema, prefix=f"{group}.", whole=whole)
+        return schema(**values) if whole else values
     values = _container(node, group, resolve=True)
     for problem in signature.problems(group, values):
         raise SentexpError(problem)
@@ -202,6 +230,8 @@ def _converted(converter: DictConfig, field: dataclasses.Field, kind: Any, full_
             raise ValidationError("not a text")
         if kind is bool and isinstance(value, (int, float)) and not isinstance(value, bool):
             raise ValidationError("not a switch")
+        if isinstance(value, str) and "${" in value:
+            raise ValidationError("a reference that would be resolved")
         converter[field.name] = value
         converted = converter[field.name]
     except OmegaConfBaseException as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from sentexp import defaults_list
 from sentexp.bounded_yaml import TooMuch, composed
@@ -227,12 +227,14 @@ def keeping_references(resolved: Any, raw: Any, variable: str = "", kind: type[s
     return resolved
 
 
-def literal_yaml(values: Mapping[str, Any]) -> str:
-    """Return plain values as YAML from which they are composed again as they are.
+def literal(values: Mapping[str, Any]) -> DictConfig:
+    """Return plain values as a configuration in which `${` in a text is no reference, unless it is a Reference."""
+    return OmegaConf.create(_escaped(dict(values)))
 
-    `${` in a text is no reference, unless it is a Reference.
-    """
-    return OmegaConf.to_yaml(OmegaConf.create(_escaped(dict(values))))
+
+def literal_yaml(values: Mapping[str, Any]) -> str:
+    """Return plain values as YAML from which they are composed again as they are; see `literal`."""
+    return OmegaConf.to_yaml(literal(values))
 
 
 def _escaped(value: Any) -> Any:

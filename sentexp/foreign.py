@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from sentexp.config_files import OwnFile, conf_dir
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
-from sentexp.schema import OPTIONS, CallableTokenizerConfig
+from sentexp.schema import CallableTokenizerConfig, schema_of
 
 BUILT = ("text", "tokenizer", "vocab", "embedding", "model")
 """Sections of which a loaded model is built."""
@@ -117,9 +117,8 @@ def foreign(config: Mapping[str, Any], sections: Sequence[str]) -> Iterator[tupl
     """Yield the keys under which a configuration names code outside of this package, with what is there."""
     for group in sections:
         section = config.get(group)
-        known = {option._target_ for option in OPTIONS.get(group, ())}  # type: ignore[attr-defined]
         for key, value in _special_keys(group, section):
-            if key != f"{group}._target_" or not isinstance(value, str) or value not in known:
+            if key != f"{group}._target_" or schema_of(group, value) is None:
                 yield key, value
         if not isinstance(section, Mapping):
             continue

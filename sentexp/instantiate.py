@@ -61,7 +61,7 @@ def build_pipeline(config: Config | Mapping[str, Any], vocabulary: Vocabulary | 
     sections = plain(config)
     text = dict(sections["text"])
     return TextPipeline(
-        clean=Cleaning(**text.pop("clean")),
+        clean=Cleaning(**text.pop("clean", {})),
         tokenizer=build(sections["tokenizer"]),
         **sections["vocab"],
         **text,

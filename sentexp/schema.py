@@ -884,6 +884,12 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "tracking": (MlflowConfig, NoTrackingConfig),
 }
 
+
+def schema_of(group: str, target: Any) -> type | None:
+    """Return the schema of a group's option; None for a `_target_` of the user's own."""
+    return next((option for option in OPTIONS.get(group, ()) if option._target_ == target), None)  # type: ignore[attr-defined]
+
+
 NO_SAMPLING = "trainer.sampling=balanced: the model is solved at once; expected trainer.class_weight=balanced"
 """Said of models that do not go through the reviews in epochs."""
 

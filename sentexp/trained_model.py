@@ -27,16 +27,17 @@ from sentexp import evaluation
 from sentexp.atomic import whole_file
 from sentexp.bounded_yaml import loaded
 from sentexp.checksums import altered, read_checksums, write_checksums
+from sentexp.config import of_its_types
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.errors import SentexpError, one_line
-from sentexp.foreign import refuse_foreign
+from sentexp.foreign import BUILT, refuse_foreign
 from sentexp.instantiate import build, build_pipeline
 from sentexp.lines import from_lines, to_lines
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.model.contract import is_solved
 from sentexp.redact import without_passwords
-from sentexp.schema import OPTIONS
+from sentexp.schema import schema_of
 from sentexp.tensors import write_tensors
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
@@ -118,11 +119,12 @@ class TrainedModel:
             raise SentexpError(f"{folder}: not a trained model; expected {', '.join(missing)} in it")
         _check_files(folder)
         config = read_config(folder)
-        if not trust:
-            try:
+        try:
+            if not trust:
                 refuse_foreign(config)
-            except SentexpError as error:
-                raise SentexpError(f"{folder / CONFIG}: {error}") from error
+            config = of_its_types(config, (*BUILT, "seed", "cache_dir"))
+        except SentexpError as error:
+            raise SentexpError(f"{folder / CONFIG}: {error}") from error
         labels = read_labels(folder / LABELS)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         weights = _read_weights(folder / WEIGHTS)
@@ -226,7 +228,7 @@ def _empty_embedding(config: Mapping[str, Any], weights: Mapping[str, Tensor], v
     Word vectors are not read again for it; only an embedding of the user's own is built as before the training.
     """
     node = config.get("embedding")
-    if isinstance(node, Mapping) and node.get("_target_") not in {option._target_ for option in OPTIONS["embedding"]}:  # type: ignore[attr-defined]
+    if isinstance(node, Mapping) and schema_of("embedding", node.get("_target_")) is None:
         cache_dir = Path(config.get("cache_dir", "~/.cache/sentexp")).expanduser()
         seed = config.get("seed", 0)
         return build(node, vocabulary=vocabulary, cache_dir=cache_dir, seed=seed, progress=None)
@@ -241,7 +243,7 @@ def _check_sizes(
 
     They are compared on a device without memory: sizes that nobody has could fill all there is, or take forever.
     """
-    if node.get("_target_") not in {option._target_ for option in OPTIONS["model"]}:  # type: ignore[attr-defined]
+    if schema_of("model", node.get("_target_")) is None:
         return
     layers = node.get("num_layers", 1)
     if not isinstance(layers, int) or layers > len(weights):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime
 from functools import reduce
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sentexp.config import check, check_job, compose, composition_of, conf_dir, plain, typed_section
+from sentexp.config import check, check_job, compose, composition_of, conf_dir, of_its_types, plain, typed_section
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
 from sentexp.schema import (
@@ -81,7 +82,7 @@ def test_a_configuration_carries_how_it_was_composed_until_it_is_changed() -> No
     assert composition_of(compose("seed=${data.size}")).overrides == ("seed=${data.size}",)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("given", ["${seed}", "${nothing}", "a${seed", "a${"])
+@pytest.mark.parametrize("given", ["${seed}", "${nothing}", "${oc.env:HOME}", "a${seed", "a${"])
 def test_a_text_from_the_environment_is_not_resolved(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{given}.db")
     with pytest.raises(SentexpError) as refused:
@@ -403,6 +404,56 @@ def test_any_value_is_accepted_in_its_type_or_refused_by_its_key(key: str, value
         refusal, accepted = str(error), None
     kind = int if key == "text.max_length" else before
     assert key in refusal or accepted is None or isinstance(accepted, kind)
+
+
+RECORDED = {
+    "seed": 1,
+    "text": {"clean": {"html": False}, "max_length": 5},
+    "tokenizer": {"_target_": "sentexp.text.tokenizers.SpacyTokenizer", "language": "fr"},
+    "model": {"_target_": "sentexp.model.classifier.RecurrentClassifier", "dropout": 0},
+    "trainer": "of no interest",
+}
+
+
+def test_what_a_run_has_recorded_is_read_in_the_types_of_its_schema() -> None:
+    read = of_its_types(RECORDED, ("seed", "text", "tokenizer", "model", "vocab"))
+    assert read == RECORDED
+    assert type(read["model"]["dropout"]) is float
+    assert read["text"]["clean"] == {"html": False}, "keys that came later stay away"
+
+
+def test_an_option_of_the_users_own_is_left_as_it_was_recorded() -> None:
+    own = {"_target_": "mine.Model", "sizes": [3, "x"], "text": "\\${a} ${b}", "inner": {1: None}}
+    assert of_its_types({**RECORDED, "model": own}, ("model",))["model"] is own
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "message"),
+    [
+        ("seed", "x", r"seed=x: expected a whole number from 0"),
+        ("text", 5, r"text=5: expected keys and values, not one value"),
+        ("text", {"clean": [1]}, r"text\.clean=\[1\]: expected keys and values, not one value"),
+        (
+            "text",
+            {"init_token": "${oc.env:HOME}"},
+            r"text\.init_token=\$\{oc\.env:HOME\}: expected a text or null without .*",
+        ),
+        ("text", {"max_length": [3]}, r"text\.max_length=\[3\]: expected a whole number from 2 to .*"),
+        ("text", {"clean": {1: 2}}, r"text\.clean\.1=2: no such key.*"),
+        ("text", {"clean": {None: 2}}, r".*NoneType.*"),
+        ("text", {"truncate": datetime.date(2026, 1, 1)}, r"text\.truncate: .*date.*"),
+        ("model", None, r"model=None: expected one of the options in conf/model/"),
+        ("model", {"hidden_size": 3}, r"model=.*: expected one of the options in conf/model/"),
+        ("model", {"_target_": ["x"]}, r"model\._target_=\['x'\]: cannot be imported .*"),
+        ("model", {**RECORDED["model"], "hidden_size": "x"}, r"model\.hidden_size=x: expected a whole number from 1"),
+        ("model", {**RECORDED["model"], "hiden_size": 3}, r"model\.hiden_size=3: no such key; did you mean .*"),
+        ("model", {**RECORDED["model"], "cell": "???"}, r"model\.cell: needs a value.*"),
+        ("tokenizer", {**RECORDED["tokenizer"], "lemmas": 3}, r"tokenizer\.lemmas=3: expected true or false"),
+    ],
+)
+def test_what_a_run_cannot_have_recorded_is_refused_with_its_key(section: str, value: object, message: str) -> None:
+    with pytest.raises(SentexpError, match=f"^{message}$"):
+        of_its_types({**RECORDED, section: value}, (section,))
 
 
 def test_post_is_the_tutorial_to_the_letter() -> None:

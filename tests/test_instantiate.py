@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -7,14 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch.optim.lr_scheduler import StepLR
 
-from sentexp.config import compose
+from sentexp.config import compose, conf_dir
 from sentexp.embedding.table import Embedding
 from sentexp.errors import SentexpError
+from sentexp.imports import import_object
 from sentexp.instantiate import build, build_pipeline, build_recipe, factory
 from sentexp.schema import RecurrentConfig, WhitespaceTokenizerConfig
 from sentexp.text.cleaning import Cleaning
+from sentexp.text.pipeline import TextPipeline
 from sentexp.text.tokenizers import WhitespaceTokenizer
 from sentexp.text.vocabulary import Vocabulary
 
@@ -52,6 +56,26 @@ def test_the_pipeline_of_a_composed_configuration_is_that_of_its_plain_values() 
     assert pipeline.clean == Cleaning(numbers=True)
     assert isinstance(pipeline.tokenizer, WhitespaceTokenizer)
     assert (pipeline.max_length, pipeline.max_size, pipeline.unlabelled) == (7, 9, False)
+
+
+def defaults_of(call: Any) -> dict[str, Any]:
+    parameters = inspect.signature(call).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
+
+
+@pytest.mark.parametrize("name", ["tokenizer/spacy", "model/lstm", "model/bag_of_words", "model/nb_ngrams"])
+def test_the_defaults_of_an_option_are_those_of_its_file(name: str) -> None:
+    keys = yaml.safe_load((conf_dir() / f"{name}.yaml").read_text())
+    target = keys.pop("_target_")
+    assert defaults_of(import_object(target)) == {**keys, **({"seed": 0} if "seed" in keys else {})}
+
+
+def test_the_defaults_of_the_pipeline_are_those_of_the_files() -> None:
+    text = yaml.safe_load((conf_dir() / "config.yaml").read_text())["text"]
+    vocab = yaml.safe_load((conf_dir() / "vocab" / "default.yaml").read_text())
+    assert defaults_of(Cleaning) == text.pop("clean")
+    assert defaults_of(TextPipeline) == {**text, **vocab, "specials": tuple(vocab["specials"]), "vocabulary": None}
+    assert build_pipeline({**CONFIG, "text": {}}).clean == Cleaning()
 
 
 def test_a_key_that_an_older_configuration_lacks_has_its_default() -> None:

@@ -75,7 +75,7 @@ def test_a_model_of_an_older_version_loads_without_the_keys_that_came_later(tmp_
     model = trained()
     model.save(tmp_path)
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
-    for key in ("head_fraction", "fix_length"):
+    for key in ("clean", "head_fraction", "fix_length"):
         del config["text"][key]
     del config["vocab"]["min_freq"], config["model"]["ignore_padding"], config["seed"]
     config["section_that_has_gone_since"] = {"key": 1}
@@ -168,6 +168,14 @@ def _edit(file: Path, old: str, new: str) -> None:
         (
             lambda folder: _edit(folder / "config.yaml", "init_token: null", "init_token: <sos>"),
             r"config\.yaml: does not fit vocab\.txt: <sos> is not",
+        ),
+        (
+            lambda folder: _edit(folder / "config.yaml", "hidden_size: 6", "hidden_size: x"),
+            r"config\.yaml: model\.hidden_size=x: expected a whole number",
+        ),
+        (
+            lambda folder: _edit(folder / "config.yaml", "bidirectional: true", "bidirectional: [true]"),
+            r"config\.yaml: model\.bidirectional=\[True\]: expected true or false",
         ),
         (lambda folder: (folder / "labels.txt").write_text("only\n"), r"labels\.txt: holds 1 label"),
         (lambda folder: (folder / "labels.txt").write_bytes(b"\xff\n\xfe\n"), r"labels\.txt: damaged"),

@@ -16,7 +16,7 @@ from sentexp.errors import SentexpError
 from sentexp.explain import mistakes_explained
 from sentexp.foreign import foreign, refuse, refuse_foreign
 from sentexp.machine.temporary import temporary_folder
-from sentexp.schema import OPTIONS, Config
+from sentexp.schema import Config, schema_of
 
 OF_JUDGING = r"data([.@]|$)|evaluation(\.|$)|trainer\.(device|precision)$"
 """Regular expression of the keys that say by what and where a model is judged."""
@@ -87,7 +87,7 @@ def _data(recorded: Mapping[str, Any]) -> dict[str, Any]:
     # Hydra would read a list of defaults as further files to compose, which may be anywhere
     values = {key: value for key, value in recorded["data"].items() if key != "defaults"}
     target = values.get("_target_")
-    if not any(option._target_ == target for option in OPTIONS["data"]):  # type: ignore[attr-defined]
+    if schema_of("data", target) is None:
         return values
     return {**values, "defaults": [str(target).split(".")[-2], "_self_"]}  # hub for sentexp.data.hub.load
 
