@@ -12,7 +12,6 @@ the caller trusts it.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ from sentexp.machine.cores import available_cores
 from sentexp.model.contract import is_solved
 from sentexp.redact import without_passwords
 from sentexp.schema import schema_of
-from sentexp.tensors import write_tensors
+from sentexp.tensors import read_tensors, write_tensors
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.vocabulary import Vocabulary
@@ -132,7 +131,7 @@ class TrainedModel:
             pipeline = build_pipeline(config, vocabulary)
         except (ValueError, TypeError, AttributeError) as error:
             raise SentexpError(f"{folder / CONFIG}: does not fit {VOCABULARY}: {error}") from error
-        embedding = _empty_embedding(config, weights, vocabulary)
+        embedding = _empty_embedding(folder, config, weights, vocabulary)
         if getattr(embedding, "num_embeddings", len(vocabulary)) != len(vocabulary):
             raise SentexpError(
                 f"{folder / VOCABULARY}: holds {len(vocabulary):,} words; "
@@ -222,7 +221,9 @@ def read_labels(path: Path) -> list[str]:
     return labels
 
 
-def _empty_embedding(config: Mapping[str, Any], weights: Mapping[str, Tensor], vocabulary: Vocabulary) -> nn.Module:
+def _empty_embedding(
+    folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor], vocabulary: Vocabulary
+) -> nn.Module:
     """Return an embedding of the shape that the weights have, whose own weights do not matter.
 
     Word vectors are not read again for it; only an embedding of the user's own is built as before the training.
@@ -233,7 +234,12 @@ def _empty_embedding(config: Mapping[str, Any], weights: Mapping[str, Tensor], v
         seed = config.get("seed", 0)
         return build(node, vocabulary=vocabulary, cache_dir=cache_dir, seed=seed, progress=None)
     table = weights.get("embedding.weight")  # [V, E]
-    return Embedding(torch.empty_like(table)) if table is not None else OneHot(len(vocabulary))
+    if table is None:
+        return OneHot(len(vocabulary))
+    if table.dim() != 2 or not table.is_floating_point():
+        what = f"embedding.weight is {table.dtype} {list(table.shape)}"
+        raise SentexpError(f"{folder / WEIGHTS}: {what}; expected [V, E] of floating point")
+    return Embedding(torch.empty_like(table))
 
 
 def _check_sizes(
@@ -293,12 +299,9 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
-        raise SentexpError(
-            f"{path}: damaged ({one_line(error)}); expected a state_dict as torch.save writes it"
-        ) from error
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+    weights = read_tensors(path)
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
+    ):
         raise SentexpError(f"{path}: holds no state_dict; expected names and tensors")
     return weights

@@ -162,6 +162,15 @@ def _edit(file: Path, old: str, new: str) -> None:
         (lambda folder: (folder / "weights.pt").write_bytes(b"not a file of torch's"), r"weights\.pt: damaged"),
         (lambda folder: torch.save([1], folder / "weights.pt"), r"weights\.pt: holds no state_dict"),
         (lambda folder: torch.save({"a": torch.zeros(1)}, folder / "weights.pt"), r"weights\.pt: does not fit"),
+        (lambda folder: torch.save({1: torch.zeros(1)}, folder / "weights.pt"), r"weights\.pt: holds no state_dict"),
+        (
+            lambda folder: torch.save({"embedding.weight": torch.zeros(9)}, folder / "weights.pt"),
+            r"weights\.pt: embedding\.weight is torch\.float32 \[9\]; expected \[V, E\]",
+        ),
+        (
+            lambda folder: torch.save({"embedding.weight": torch.zeros(1).expand(9, 1 << 40)}, folder / "weights.pt"),
+            r"weights\.pt: damaged \(a tensor of \[9, 1099511627776\]",
+        ),
         (lambda folder: torch.save(trained, folder / "weights.pt"), r"weights\.pt: damaged"),  # would run code
         (lambda folder: (folder / "config.yaml").write_text("model: [1"), r"config\.yaml: damaged"),
         (lambda folder: (folder / "config.yaml").write_text("- 1"), r"config\.yaml: not a configuration"),

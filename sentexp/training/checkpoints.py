@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, one_line
-from sentexp.tensors import write_tensors
+from sentexp.tensors import read_tensors, write_tensors
 from sentexp.training.state import Best, Clock, EpochSums, TrainState
 
 log = logging.getLogger(__name__)
@@ -91,10 +90,7 @@ def read_state(path: Path) -> Saved:
 
     Raises SentexpError if it is none.
     """
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # its digest was right, so only another program can have written it
-        raise SentexpError(f"{path}: not a checkpoint ({one_line(error)})") from error
+    saved = read_tensors(path)
     expected = {field.name for field in dataclasses.fields(TrainState)} - NOT_SAVED | {"seconds"}
     if not isinstance(saved, dict) or set(saved) != expected:
         raise SentexpError(f"{path}: not a checkpoint of this version; expected {', '.join(sorted(expected))}")
