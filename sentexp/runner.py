@@ -104,7 +104,8 @@ class Prepared:
     pipeline: TextPipeline
     """What made the corpora, with its vocabulary [V]."""
     corpora: dict[str, Corpus]
-    """train, valid and test: token ids int32 [N_tokens], offsets int64 [N + 1], labels int64 [N]."""
+    """train, valid, test and, where asked for, unlabelled: token ids int32 [N_tokens], offsets int64 [N + 1], labels
+    int64 [N], -1 throughout unlabelled."""
 
 
 @messages.shown()
@@ -291,9 +292,9 @@ def _encoded(reviews: Reviews, pipeline: TextPipeline, config: Config) -> dict[s
 
 def _digests(prepared: Prepared) -> dict[str, str]:
     """Return the digest of each thing that the training learns from."""
-    names = {"train": "training", "valid": "validation", "test": "test", "unlabelled": "unlabelled"}
+    called = {"train": "training", "valid": "validation"}
     return {
-        **{f"{names[split]} split": corpus.digest() for split, corpus in prepared.corpora.items()},
+        **{f"{called.get(split, split)} split": corpus.digest() for split, corpus in prepared.corpora.items()},
         "list of labels": hashlib.sha256(json.dumps(prepared.reviews.labels).encode()).hexdigest(),
         "vocabulary": prepared.pipeline.vocabulary.digest,
     }

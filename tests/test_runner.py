@@ -436,6 +436,22 @@ def test_reviews_that_have_changed_end_what_would_go_on(tiny, tmp_path: Path) ->
         runner.run(config, resume=output)
 
 
+def test_unlabelled_texts_that_have_changed_end_what_would_go_on(tiny, tmp_path: Path) -> None:
+    file = tmp_path / "more.txt"
+    lines = [f"{'good' if number % 2 else 'bad'} film {number},{number % 2}" for number in range(60)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *lines]))
+    settings = [one for one in TINY if "data.size" not in one]
+    settings += ["data=files", f"data.path={tmp_path}/reviews.csv", f"data.unlabelled={file}", "vocab.unlabelled=false"]
+    settings += ["trainer.epochs=1", "trainer.checkpoint_every=1", f"cache_dir='{tmp_path / 'cache'}'"]
+    file.write_text("a film\nanother film\n")
+    assert runner.run(compose(*settings), output_dir=tmp_path / "out") is not None
+    file.write_text("a film\nanother movie\n")
+    with pytest.raises(
+        SentexpError, match=r"resume=.*out: the unlabelled split is not the one that this training began"
+    ):
+        runner.run(compose(*settings), resume=tmp_path / "out")
+
+
 def test_a_used_folder_is_refused_for_another_run(tiny, tmp_path: Path) -> None:
     output = tmp_path / "out"
     runner.run(tiny("trainer.epochs=1", "trainer.checkpoint_every=1"), output_dir=output)

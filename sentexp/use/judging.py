@@ -53,6 +53,11 @@ def load_reviews(config: Config, kept: Sequence[str] = JUDGED) -> Reviews:
     cache_dir = Path(config.cache_dir).expanduser()
     reviews: Reviews = build(config.data, cache_dir=cache_dir)
     messages.about_data(reviews)
+    return part_of(reviews, kept)
+
+
+def part_of(reviews: Reviews, kept: Sequence[str] = JUDGED) -> Reviews:
+    """Return the reviews of those splits `kept` that are there."""
     splits = {split: reviews.splits[split] for split in kept if split in reviews.splits}
     return dataclasses.replace(reviews, splits=datasets.DatasetDict(splits))
 

@@ -98,7 +98,7 @@ class LoadedModel:
         from sentexp.data.reviews import Reviews
         from sentexp.schema import THRESHOLD_METRICS
         from sentexp.use.evaluating import evaluate
-        from sentexp.use.judging import load_reviews, reviews_in_hand
+        from sentexp.use.judging import load_reviews, part_of, reviews_in_hand
         from sentexp.use.recorded_config import composed_over
 
         if threshold_for not in THRESHOLD_METRICS:
@@ -114,7 +114,7 @@ class LoadedModel:
                 reviews = load_reviews(config)
             else:
                 config = dataclasses.replace(config, data=None)
-                reviews = reviews if isinstance(reviews, Reviews) else reviews_in_hand(reviews, self.labels)
+                reviews = part_of(reviews) if isinstance(reviews, Reviews) else reviews_in_hand(reviews, self.labels)
             return evaluate(self.trained, reviews, config, threshold_for)
 
     def explain(self, text: str, label: str | None = None) -> Explanation:

@@ -45,7 +45,8 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
 
 
 def _splits(inspection: Inspection) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    gap = 2 if len(inspection.splits) < 4 else 0  # beside the space that the box has
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     table.add_column("", no_wrap=True, max_width=LONGEST_NAME)
     for split in inspection.splits:
         table.add_column(split, justify="right", no_wrap=True)

@@ -39,6 +39,26 @@ def test_the_tables_hold_what_was_found(inspection: Inspection, tmp_path: Path) 
     assert list(tables["splits"].columns) == ["counted", "train", "valid", "test"]
 
 
+def test_unlabelled_reviews_are_counted_and_shown_without_a_label(tmp_path: Path) -> None:
+    rows = [(f"film number {row}", "ab"[row % 2]) for row in range(60)]
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    (tmp_path / "more.txt").write_text("\n".join(text for text, _ in rows[:30]))
+    files = (f"data.path={tmp_path}/a.csv", f"data.unlabelled={tmp_path}/more.txt", f"cache_dir={tmp_path}/cache")
+    written = write_data_report(inspect(compose("data=files", *files, "tokenizer=basic")), tmp_path / "report")
+    tables = {path.stem: pd.read_csv(path, keep_default_na=False) for path in written if path.suffix == ".csv"}
+    assert set(tables["labels"]["split"]) == {"train", "valid", "test"}
+    assert (tables["lengths"]["split"] == "unlabelled").sum() == 30
+    equal = tables["equal_texts"]
+    assert len(equal) == 60
+    assert ((equal["label"] == "") == (equal["split"] == "unlabelled")).all()
+    splits = tables["splits"].set_index("counted")
+    assert splits.loc["a", "unlabelled"] == ""
+    assert sum(int(splits.loc[f"text also in {one}", two] or 0) for one, two in [
+        ("train", "unlabelled"), ("unlabelled", "valid"), ("unlabelled", "test"),
+    ]) == 30  # fmt: skip
+
+
 class Tags(html.parser.HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,23 @@ def printed(inspection: Inspection) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
     print_inspection(inspection, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def test_unlabelled_reviews_have_a_column_without_labels_and_all_of_it_fits_80_columns(tmp_path: Path) -> None:
+    inspection = inspected(tmp_path)
+    train, valid, _ = inspection.splits.values()
+    many = {split: replace(train, counts=np.full_like(train.counts, 12_500)) for split in inspection.splits}
+    many["unlabelled"] = replace(valid, counts=np.zeros_like(train.counts), lengths=np.resize(valid.lengths, 50_000))
+    shared = {("test", "unlabelled"): 123, ("valid", "unlabelled"): 45, ("unlabelled", "train"): 6}
+    equal = replace(inspection.equal, repeated=dict.fromkeys(many, 7), shared=inspection.equal.shared | shared)
+    lines = printed(replace(inspection, splits=many, equal=equal))
+    assert lines[2].split() == ["train", "valid", "test", "unlabelled"]
+    assert [line.count("12,500 (25 %)") for line in lines if "12,500" in line] == [3] * len(train.counts)
+    assert next(line.split() for line in lines if line.startswith("reviews"))[-1] == "50,000"
+    (also,) = [line for line in lines if line.startswith("text also in unlabelled")]
+    assert also.split()[4:] == ["45", "123"]
+    assert max(map(len, lines[2:20])) <= 80
+    assert "…" not in "".join(lines[2:20])
 
 
 @pytest.fixture(scope="module")
