@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sentexp.baseline import Baselines
+from sentexp.books import Overlap
 from sentexp.data.reviews import Reviews
 from sentexp.inspection.findings import Finding
 from sentexp.schema import METRICS
@@ -63,6 +64,12 @@ def about_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         if finding.grave:
             log.warning("data: %s", finding.line)
+
+
+def about_overlap(overlap: Overlap) -> None:
+    """Say how many test reviews the model has seen as text, if there are any."""
+    if overlap.line:
+        log.log(logging.WARNING if overlap.transductive else logging.INFO, "books: %s", overlap.line)
 
 
 def about_training(fitted: FitResult) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 from sentexp import checkpoint_files, evaluation, messages, scores, terminal
 from sentexp.baseline import Baselines, judge_baselines
 from sentexp.batches import Batches
+from sentexp.books import CLASSIFIER, SELECTION, VECTORS, VOCABULARY, Books, Overlap, Texts
 from sentexp.checkpoint_files import held
 from sentexp.config import composition_of, plain
 from sentexp.data.reviews import Reviews
@@ -77,16 +78,25 @@ class RunResult:
     """Where the run is recorded; None with tracking=none."""
     baselines: Baselines | None = None
     """What the model is compared with; None with evaluation.baseline=false."""
+    overlap: Overlap | None = None
+    """How many test reviews are among the texts that the model has seen beside its labelled training reviews."""
+
+    @property
+    def transductive(self) -> bool:
+        """True if the metrics are those of a model that has seen texts of the test reviews."""
+        return self.overlap is not None and self.overlap.transductive
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value:.4f}" for name, value in self._shown().items())
-        return f"RunResult({figures}; {printable(str(self.model_folder))})"
+        kind = "transductive; " if self.transductive else ""
+        return f"RunResult({kind}{figures}; {printable(str(self.model_folder))})"
 
     def _repr_html_(self) -> str:
         name = f"Run {self.location.run_name}" if self.location is not None else "Run"
         rows = [(name, f"{value:.4f}") for name, value in self._shown().items()]
         rows += [("best epoch", f"{self.metrics['best/epoch']:.0f} of {len(self.history)}")]
         lines = [self.baselines.compared(self.metrics["test/accuracy"])] if self.baselines is not None else []
+        lines += [self.overlap.line] if self.overlap is not None and self.overlap.line else []
         lines += [f"model: {self.model_folder}", *(self.location.lines() if self.location is not None else ())]
         return notebook_table(name, rows, lines)
 
@@ -168,6 +178,8 @@ def run(
             positive = scores.positive_class(config.evaluation.positive, prepared.reviews.labels)
             model = build_model(config, prepared)
             _record_data(record, prepared, model, name=composition.choices.get("data", "data"))
+            books, overlap = _books(config, prepared, model)
+            _record_books(record, books, overlap)
             machine = build_machine(trainer, model, prepared.corpora["train"].lengths)
             recipe = build_recipe(config, machine)
             _record_machine(record, machine)
@@ -184,14 +196,15 @@ def run(
                 return None
 
             model_folder = output_dir / "model"
-            TrainedModel(prepared.pipeline, model, prepared.reviews.labels, values).save(model_folder)
+            TrainedModel(prepared.pipeline, model, prepared.reviews.labels, values, books=books).save(model_folder)
             messages.about_training(fitted)
             with _kept(model_folder):
-                metrics, baselines = _test(config, prepared, model, recipe, fitted, positive, record, output_dir)
+                note = overlap.line
+                metrics, baselines = _test(config, prepared, model, recipe, fitted, positive, record, output_dir, note)
             location = record.location()
             messages.about_place(output_dir, location)
         checkpoints.end()
-        return RunResult(metrics, fitted.history, model_folder, location, baselines)
+        return RunResult(metrics, fitted.history, model_folder, location, baselines, overlap)
 
 
 def prepare(config: Config) -> Prepared:
@@ -348,8 +361,9 @@ def _test(
     positive: int,
     record: Run,
     output_dir: Path,
+    note: str,
 ) -> tuple[dict[str, float], Baselines | None]:
-    """Judge the model on the test split, compare it, and record both with the reports and the model."""
+    """Judge the model on the test split, compare it, and record both with the reports, `note` and the model."""
     labels = prepared.reviews.labels
     predictions = _predict_test(model, prepared, recipe)
     metrics = {**scores.test_metrics(config, predictions, labels, positive), **_best(fitted)}
@@ -364,11 +378,12 @@ def _test(
     # the sizes last: MLflow's comparison opens on the metric that was recorded first
     further |= {"model/parameters": count_parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
     with terminal.status("writing reports"):
-        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, config.evaluation.texts)
+        _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, config.evaluation.texts, note)
         record.log_model(output_dir / "model")  # first, so that the figures are linked to it
         record.log_metrics({**metrics, **further})
         record.log_folder(output_dir / "reports", "reports")
-        record.describe(messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further))
+        described = messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further)
+        record.describe("\n\n".join([described, *([note] if note else [])]))
     return metrics, baselines
 
 
@@ -421,6 +436,26 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
             record.log_metrics({"coverage/words": coverage.share, "coverage/running_words": share})
 
 
+def _books(config: Config, prepared: Prepared, model: nn.Module) -> tuple[Books, Overlap]:
+    """Return which texts the run sees, and how many of the test reviews are among them."""
+    texts = {split: Texts.of(prepared.reviews, split) for split in prepared.reviews.splits}
+    books = Books().seen_by(VOCABULARY, *(texts[split] for split in prepared.pipeline.counted(texts)))
+    if any(coverage_of(part) is not None for part in model.modules()):
+        vectors = plain(config.embedding)  # what they were made of is not known
+        named = Path(vectors["path"]).name if vectors.get("path") else vectors.get("name", "")
+        books = books.seen_by(VECTORS, f"{vectors['_target_'].rpartition('.')[2]} {named}".strip())
+    learnt_from = ["train", *(["unlabelled"] if build(config.objective).reads_unlabelled else [])]
+    books = books.seen_by(CLASSIFIER, *(texts[split] for split in learnt_from if split in texts))
+    books = books.seen_by(SELECTION, *(texts[split] for split in ["valid"] if split in texts))
+    return books, books.overlap(texts["test"])
+
+
+def _record_books(record: Run, books: Books, overlap: Overlap) -> None:
+    transductive = {"transductive": "true"} if overlap.transductive else {}
+    record.set_tags({"seen": books.tag(), "test_seen": overlap.count, **transductive})
+    messages.about_overlap(overlap)
+
+
 def _record_machine(record: Run, machine: Machine) -> None:
     for what, reason in machine.reasons.items():
         log.info("%s: %s", what, reason)
@@ -434,6 +469,7 @@ def _write_reports(
     predictions: evaluation.Predictions,
     positive: int,
     with_texts: bool,
+    note: str,
 ) -> None:
     from sentexp.report.run.folder import write_reports  # matplotlib, which no step of the training waits for
 
@@ -449,4 +485,5 @@ def _write_reports(
         positive=positive,
         places=prepared.reviews.places_of("test"),
         with_texts=with_texts,
+        note=note,
     )

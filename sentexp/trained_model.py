@@ -4,6 +4,7 @@
 - vocab.txt: the vocabulary, one token per line
 - labels.txt: the labels, one per line, in the order of the model's classes
 - weights.pt: the model's state_dict; loaded without unpickling anything but tensors
+- seen.json, seen.hashes: which texts it has seen, see `sentexp.books`; models of earlier versions have none
 - model.json: version of this format, and the SHA-256 of the other files
 
 A folder may come from anyone: what it says is checked, and code outside of this package that it names is run only if
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 import sentexp
 from sentexp import evaluation
 from sentexp.atomic import whole_file
+from sentexp.books import FILES, Books
 from sentexp.bounded_yaml import loaded
 from sentexp.checksums import altered, read_checksums, write_checksums
 from sentexp.config import of_its_types
@@ -73,6 +75,8 @@ class TrainedModel:
     """The composed configuration as plain values."""
     trusted: bool = True
     """False if the configuration came from a folder that may be anyone's: it names no code that may be run."""
+    books: Books | None = None
+    """Which texts it has seen; None where that was not recorded."""
 
     def save(self, folder: Path | str) -> None:
         """Write the files over those of an earlier model. Each appears whole or not at all, the checksums last."""
@@ -81,7 +85,12 @@ class TrainedModel:
         self.save_texts(folder)
         with whole_file(folder / WEIGHTS) as unfinished:
             write_tensors(weights, unfinished)
-        written = (CONFIG, VOCABULARY, LABELS, WEIGHTS)
+        written = [CONFIG, VOCABULARY, LABELS, WEIGHTS]
+        for name in FILES:  # those of an earlier model
+            (folder / name).unlink(missing_ok=True)
+        if self.books is not None:
+            self.books.save(folder)
+            written += FILES
         write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
 
     def save_texts(self, folder: Path) -> None:
@@ -124,7 +133,7 @@ class TrainedModel:
             config = of_its_types(config, (*BUILT, "seed", "cache_dir"))
         except SentexpError as error:
             raise SentexpError(f"{folder / CONFIG}: {error}") from error
-        labels = read_labels(folder / LABELS)
+        labels, books = read_labels(folder / LABELS), Books.load(folder)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         weights = _read_weights(folder / WEIGHTS)
         try:
@@ -148,7 +157,7 @@ class TrainedModel:
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise SentexpError(f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {reason}") from error
-        return TrainedModel(pipeline, model.to(device).eval(), labels, config, trust)
+        return TrainedModel(pipeline, model.to(device).eval(), labels, config, trust, books)
 
     def predict(self, texts: Sequence[str | None]) -> Tensor:
         """Return the probability of each class, float32 [N, C] on the CPU; computed in float32 and on all cores.

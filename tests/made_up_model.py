@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
+from sentexp.books import Books, Texts
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.instantiate import build, build_pipeline
 from sentexp.text.vocabulary import Vocabulary
 from sentexp.trained_model import TrainedModel
 
 BASIC = {"_target_": "sentexp.text.tokenizers.BasicTokenizer"}
+
+BOOKS = Books().seen_by("classifier", Texts("0" * 32, "train", "here", np.arange(5, dtype=np.uint64)), "vectors")
 
 RECURRENT = {
     "_target_": "sentexp.model.classifier.RecurrentClassifier", "cell": "lstm", "hidden_size": 6, "num_layers": 2,
@@ -30,6 +34,7 @@ def trained(
     one_hot: bool = False,
     tokenizer: dict[str, Any] = BASIC,
     fix_length: int | None = None,
+    books: Books | None = None,
 ) -> TrainedModel:
     config: dict[str, Any] = {
         "seed": 0,
@@ -48,4 +53,4 @@ def trained(
     vocabulary = Vocabulary(["<unk>", "<pad>", "a", "good", "bad", "film", "not", "\u2028", "back\\slash"])
     embedding = OneHot(len(vocabulary)) if one_hot else Embedding(torch.randn(len(vocabulary), 5))
     network = build(model, embedding=embedding, num_classes=len(labels), unk_index=vocabulary.unk_index)
-    return TrainedModel(build_pipeline(config, vocabulary), network, list(labels), config)
+    return TrainedModel(build_pipeline(config, vocabulary), network, list(labels), config, books=books)

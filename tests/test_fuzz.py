@@ -28,7 +28,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 import pytest
-from made_up_model import trained
+from made_up_model import BOOKS, trained
 
 import sentexp
 from sentexp.data import files, hub
@@ -304,7 +304,7 @@ def test_parquet_whose_metadata_is_odd(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("with_checksums", [True, False])
 def test_folders_of_models(fuzzer: Fuzzer, tmp_path: Path, with_checksums: bool) -> None:
-    whole = trained()
+    whole = trained(books=BOOKS)
     whole.save(tmp_path / "whole")
     if not with_checksums:
         (tmp_path / "whole" / FACTS).unlink()

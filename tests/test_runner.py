@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import os
 import signal
@@ -293,6 +294,49 @@ def test_in_mlflow_choices_are_parameters_and_what_was_found_is_tags_and_metrics
     of_the_run = {name for name, found in steps.items() if found == [0]}  # MLflow draws a bar
     assert {"test/accuracy", "test/f1/negative", "best/epoch", "baseline/linear", "model/parameters"} <= of_the_run
     assert steps["valid/loss"] == [1, 2]
+
+
+def test_a_run_that_has_seen_the_texts_of_its_test_says_so_everywhere(
+    tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [f"{'good' if number % 2 else 'bad'} film {number},{number % 2}" for number in range(80)]
+    for name, some in {"train": lines[:60], "test": lines[60:]}.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *some]))
+    (tmp_path / "more.txt").write_text("a film\nanother film\n")
+    settings = [one for one in TINY if not one.startswith(("data.size", "tracking"))]
+    settings += ["data=files", f"data.train={tmp_path}/train.csv", f"data.test={tmp_path}/test.csv", "data.labels=10"]
+    settings += ["trainer.epochs=1", f"cache_dir='{tmp_path / 'cache'}'", "tracking.log_model=false"]
+    settings += [f"tracking.uri='sqlite:///{tmp_path}/mlflow.db'"]
+    found, said = {}, {}
+    for name in ("more.txt", "test.csv"):
+        caplog.clear()
+        caplog.set_level(logging.INFO, logger="sentexp")
+        config = compose(*settings, f"data.unlabelled={tmp_path / name}")
+        found[name] = runner.run(config, output_dir=tmp_path / f"out {name}")
+        said[name] = [record.getMessage() for record in caplog.records if "transductive" in record.getMessage()]
+    client = MlflowClient(found["more.txt"].location.uri)
+    inductive, transductive = (client.get_run(one.location.run_id).data.tags for one in found.values())
+    line = "transductive: 20 of the 20 test reviews (100.0 %) are among the texts that the model has seen beside its"
+    assert [len(some) for some in said.values()] == [0, 1]
+    assert said["test.csv"][0].startswith(f"books: {line}")
+    assert ("transductive" in inductive, inductive["test_seen"]) == (False, "0")
+    assert (transductive["transductive"], transductive["test_seen"]) == ("true", "20")
+    digests = runner.prepare(config).reviews.digests
+    assert json.loads(transductive["seen"]) == {
+        "vocabulary": [digests["train"], digests["unlabelled"]],
+        "classifier": [digests["train"]],
+        "selection": [digests["valid"]],
+    }
+    assert json.loads(inductive["seen"])["classifier"] == [digests["train"]]
+    assert [line in tags.get("mlflow.note.content", "") for tags in (inductive, transductive)] == [False, True]
+    pages = [(tmp_path / f"out {name}" / "reports/mistakes.html").read_text() for name in found]
+    assert [line in page for page in pages] == [False, True]
+    assert [one.transductive for one in found.values()] == [False, True]
+    assert "transductive" in repr(found["test.csv"])
+    assert line in found["test.csv"]._repr_html_()
+    books = TrainedModel.load(found["test.csv"].model_folder).books
+    assert books is not None
+    assert books.tag() == transductive["seen"]
 
 
 def test_a_configuration_that_was_changed_is_recorded_without_what_made_it_and_a_line_says_so(

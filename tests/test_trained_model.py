@@ -17,7 +17,7 @@ import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up_model import BAG_OF_WORDS, RECURRENT, trained
+from made_up_model import BAG_OF_WORDS, BOOKS, RECURRENT, trained
 
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
@@ -53,6 +53,15 @@ def test_readable_files_are_saved_and_no_password(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert (tmp_path / "labels.txt").read_text() == "neg\npos\n"
     assert yaml.safe_load((tmp_path / "config.yaml").read_text())["tracking"] == {"uri": "mysql://a:***@b/runs"}
+
+
+def test_its_books_go_with_it_and_nothing_of_an_earlier_models(tmp_path: Path) -> None:
+    trained(books=BOOKS).save(tmp_path)
+    books = TrainedModel.load(tmp_path).books
+    assert books is not None
+    assert books.tag() == BOOKS.tag()
+    trained().save(tmp_path)
+    assert TrainedModel.load(tmp_path).books is None
 
 
 def test_labels_that_an_earlier_version_wrote_load(tmp_path: Path) -> None:
@@ -206,13 +215,13 @@ def test_a_folder_that_is_damaged_is_refused_in_one_line_with_the_file(
 
 
 @given(
-    name=st.sampled_from(["config.yaml", "labels.txt", "vocab.txt", "weights.pt"]),
+    name=st.sampled_from(["config.yaml", "labels.txt", "vocab.txt", "weights.pt", "seen.json", "seen.hashes"]),
     place=st.floats(0, 1),
     bit=st.integers(0, 7),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_bit_of_a_file_can_flip_unnoticed(tmp_path: Path, name: str, place: float, bit: int) -> None:
-    trained().save(tmp_path)
+    trained(books=BOOKS).save(tmp_path)
     content = bytearray((tmp_path / name).read_bytes())
     content[int(place * (len(content) - 1))] ^= 1 << bit
     (tmp_path / name).write_bytes(content)

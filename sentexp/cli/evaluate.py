@@ -74,6 +74,9 @@ def command(
         with terminal.status("writing the report"):
             write_evaluation(evaluated, found.name, reviews, config, folder)
             record.log_metrics(evaluated.recorded_metrics())
+            if evaluated.overlap is not None and evaluated.overlap.transductive:
+                record.set_tags({"transductive": "true"})
+                record.describe(evaluated.overlap.line)
             record.log_folder(folder, "reports")
         location = record.location()
     print(f"report: {folder} (evaluation.html, mistakes.html, metrics.csv, slices.csv, predictions.csv)")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import xxhash
 
 from sentexp.data.raw_split import UNLABELLED_SPLIT
+
+TEXTS_PER_BATCH = 5000
 
 
 def chosen_chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[pa.Array]:
@@ -24,7 +27,13 @@ def chosen_chunks(column: pa.ChunkedArray, rows: np.ndarray) -> Iterator[pa.Arra
         start = stop
 
 
-def hashes(texts: Iterable[pa.Array], count: int) -> np.ndarray:
+def text_hashes(rows: datasets.Dataset) -> np.ndarray:
+    """Return a hash of each text of a split, uint64 [N]; see `hashes`."""
+    batches = rows.select_columns(["text"]).with_format("arrow").iter(TEXTS_PER_BATCH)
+    return hashes((batch.column("text") for batch in batches), len(rows))
+
+
+def hashes(texts: Iterable[pa.Array | pa.ChunkedArray], count: int) -> np.ndarray:
     """Return a hash of each of `count` texts, which come in chunks: uint64 [count]. White space at both ends does not
     count.
 

@@ -50,6 +50,9 @@ class Reviews:
     places: dict[str, Callable[[int], str]] = field(default_factory=dict)
     """Per split, a function that says where row i of it stands in the source, such as `reviews.csv:12`."""
 
+    test_as_unlabelled: bool = False
+    """True if the unlabelled texts were asked for from the very source of the test reviews."""
+
     def where(self, split: str, row: int) -> str:
         """Return where row `row` of a split stands in the source, or in the split if the source does not say."""
         return self.places[split](row) if split in self.places else f"{split}, row {row + 1}"
@@ -152,6 +155,7 @@ def to_reviews(
         dropped,
         notes,
         {split: functools.partial(place_of, of) for split, of in whole.items()},
+        UNLABELLED_SPLIT in raw and raw[UNLABELLED_SPLIT].name == parts["test"].raw.name,
     )
 
 

@@ -8,15 +8,12 @@ from itertools import combinations
 
 import datasets
 import numpy as np
-import pyarrow as pa
 
-from sentexp.data.duplicates import hashes
+from sentexp.data.duplicates import text_hashes
 from sentexp.text.corpus import UNLABELLED
 from sentexp.text.encoded_reviews import labels_of
 
 # Shapes: R reviews of all splits together, split after split
-
-TEXTS_PER_BATCH = 5000
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class EqualTexts:
     def of(splits: datasets.DatasetDict) -> EqualTexts:
         """Compare the texts of all splits; takes up to 75 bytes per review, and 150 more per text that occurs
         more than once."""
-        hashed = {split: hashes(_texts(rows), len(rows)) for split, rows in splits.items()}
+        hashed = {split: text_hashes(rows) for split, rows in splits.items()}
         labels = np.concatenate([labels_of(rows) for rows in splits.values()])  # [R]
         every = np.concatenate(list(hashed.values()))  # [R]
         split_of = np.repeat(np.arange(len(hashed)), [len(of_split) for of_split in hashed.values()])  # [R]
@@ -67,11 +64,6 @@ class EqualTexts:
                 return split, review
             review -= size
         raise IndexError(f"review {review} is behind the last one")
-
-
-def _texts(rows: datasets.Dataset) -> Iterator[pa.Array]:
-    for batch in rows.select_columns(["text"]).with_format("arrow").iter(TEXTS_PER_BATCH):
-        yield batch.column("text")
 
 
 def _groups(every: np.ndarray) -> Iterator[np.ndarray]:

@@ -21,7 +21,7 @@ from sentexp.statistics import Interval
 from sentexp.tracking.interface import NOT_PARAMETERS
 from sentexp.trained_model import TrainedModel
 from sentexp.use.evaluating import resampled, right_answers
-from sentexp.use.judging import judge, reordered, seen_in_training
+from sentexp.use.judging import judge, reordered, seen_before
 
 # Shapes: N test reviews, R resamples
 
@@ -44,6 +44,13 @@ class Contestant:
     """Its classes are in the order of the first model's."""
     metrics: dict[str, Interval]
     """One for each of `statistics.RESAMPLED`."""
+    transductive: bool = False
+    """True if it has seen texts of the test reviews; see `sentexp.books`."""
+
+    @property
+    def mark(self) -> str:
+        """The letter, with a star if the model is transductive."""
+        return f"{self.letter}*" if self.transductive else self.letter
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,19 @@ class Comparison:
     notes: list[str]
     """What makes it an unequal comparison."""
 
+    def by_kind(self) -> list[tuple[str, list[Contestant]]]:
+        """Return the inductive models and the transductive ones, each with a heading, which is empty where all are
+        inductive."""
+        seen, others = ([one for one in self.contestants if one.transductive is kind] for kind in (True, False))
+        if not seen:
+            return [("", others)]
+        heading = "* transductive: has seen texts of the test reviews, not to be ranked with models that have not"
+        return [*([("inductive", others)] if others else []), (heading, seen)]
+
+    def mark_of(self, letter: str) -> str:
+        """Return the mark of the model with this letter."""
+        return next(one.mark for one in self.contestants if one.letter == letter)
+
 
 def compare(models: Sequence[tuple[str, str | None, TrainedModel]], reviews: Reviews, config: Config) -> Comparison:
     """Compare models, each given with its name and the id of its run, on the split test of `reviews`.
@@ -100,9 +120,11 @@ def compare(models: Sequence[tuple[str, str | None, TrainedModel]], reviews: Rev
         predictions = reordered(judge(trained, reviews, config)["test"].predictions, trained.labels, labels)
         values, drawn = resampled(predictions, positive)
         metrics = dict(zip(statistics.RESAMPLED, statistics.intervals(values, drawn), strict=True))
-        contestants.append(Contestant(letter, name, run_id, parameters_of(trained), predictions, metrics))
+        seen = seen_before(trained, reviews, config)
+        transductive = seen.overlap is not None and seen.overlap.transductive
+        contestants.append(Contestant(letter, name, run_id, parameters_of(trained), predictions, metrics, transductive))
         draws.append((values, drawn))
-        notes += [f"{letter}: {note}" for note in seen_in_training(trained, reviews, config)]
+        notes += [f"{letter}: {note}" for note in seen.notes]
     tests = []
     for contestant, (values, drawn) in zip(contestants[1:], draws[1:], strict=True):
         differences = statistics.intervals(values - draws[0][0], drawn - draws[0][1])  # paired: of the same resamples

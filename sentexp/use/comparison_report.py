@@ -46,7 +46,7 @@ def print_comparison(compared: Comparison, console: Console) -> None:
     width = console.width
     print_lines(console, "")
     print_table(console, ["run", "id", "name"], [
-        (one.letter, one.run_id[:8] if one.run_id else "folder", one.name) for one in compared.contestants
+        (one.mark, one.run_id[:8] if one.run_id else "folder", one.name) for one in compared.contestants
     ], [])  # fmt: skip
     print_lines(console, "")
     if len(compared.parameters):
@@ -55,12 +55,14 @@ def print_comparison(compared: Comparison, console: Console) -> None:
         print_lines(console, NO_DIFFERENCE)
     print_lines(console, "", f"{compared.reviews:,} test reviews; below each value its {INTERVAL}")
     heads = ["run", *(_metric(compared, name) for name in PRINTED)]
-    rows = []
-    for one in compared.contestants:
-        cells = [(one.metrics[name].value, ends(one.metrics[name])) for name in PRINTED]
-        rows.append([one.letter, *(number(value) for value, _ in cells)])
-        rows.append(["", *(f"{limits.replace(' to ', '-')}" for _, limits in cells)])
-    print_table(console, heads, rows, heads[1:])
+    for heading, some in compared.by_kind():
+        rows = []
+        for one in some:
+            cells = [(one.metrics[name].value, ends(one.metrics[name])) for name in PRINTED]
+            rows.append([one.mark, *(number(value) for value, _ in cells)])
+            rows.append(["", *(f"{limits.replace(' to ', '-')}" for _, limits in cells)])
+        print_lines(console, *([heading] if heading else []))
+        print_table(console, heads, rows, heads[1:])
     print_lines(console, "")
     heads, rows = test_rows(compared)
     print_table(console, heads, rows, heads[1:])
@@ -80,19 +82,22 @@ def write_comparison(compared: Comparison, folder: Path) -> None:
     """Write comparison.html, metrics.csv, parameters.csv, tests.csv and disagreements.csv into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics = [
-        (one.letter, one.name, one.run_id, name, value.value, value.low, value.high)
+        (one.letter, one.name, one.run_id, name, value.value, value.low, value.high, one.transductive)
         for one in compared.contestants
         for name, value in one.metrics.items()
     ]
+    stars = {one.letter: one.transductive for one in compared.contestants}
     tests = [
-        (one.letter, name, value.value, value.low, value.high, one.only_first, one.only_this, one.p)
+        (one.letter, name, value.value, value.low, value.high, one.only_first, one.only_this, one.p, stars[one.letter])
         for one in compared.tests
         for name, value in one.differences.items()
     ]
     first = compared.contestants[0].letter
-    counts = [f"only {first} right", "only this right", "McNemar p of accuracy"]
+    counts = [f"only {first} right", "only this right", "McNemar p of accuracy", "transductive"]
     tables = {
-        "metrics": pd.DataFrame(metrics, columns=["run", "name", "run_id", "metric", "value", "low", "high"]),
+        "metrics": pd.DataFrame(
+            metrics, columns=["run", "name", "run_id", "metric", "value", "low", "high", "transductive"]
+        ),
         "tests": pd.DataFrame(tests, columns=["run", "metric", f"difference to {first}", "low", "high", *counts]),
         "parameters": compared.parameters,
         "disagreements": compared.disagreements,
@@ -104,14 +109,14 @@ def write_comparison(compared: Comparison, folder: Path) -> None:
 
 def comparison_page(compared: Comparison) -> str:
     """Return the comparison as a web page that loads no other."""
-    runs = [(one.letter, one.name, one.run_id or "a folder") for one in compared.contestants]
+    runs = [(one.mark, one.name, one.run_id or "a folder") for one in compared.contestants]
     heads = ["run", *(_metric(compared, name) for name in RESAMPLED)]
-    metrics = [
-        [one.letter, *(f"{number(value.value)}\n{ends(value)}" for value in one.metrics.values())]
-        for one in compared.contestants
-    ]
+    metrics = []
+    for heading, some in compared.by_kind():
+        rows = [[one.mark, *(f"{number(it.value)}\n{ends(it)}" for it in one.metrics.values())] for one in some]
+        metrics += [*([paragraph(heading)] if heading else []), page_table(heads, rows, heads[1:])]
     differences = [
-        [one.letter, *(signed(value).replace(" (", "\n(") for value in one.differences.values())]
+        [compared.mark_of(one.letter), *(signed(value).replace(" (", "\n(") for value in one.differences.values())]
         for one in compared.tests
     ]
     test_heads, tests = test_rows(compared)
@@ -121,7 +126,7 @@ def comparison_page(compared: Comparison) -> str:
         if len(changed)
         else paragraph(NO_DIFFERENCE)
     )
-    first = compared.contestants[0].letter
+    first = compared.contestants[0].mark
     count, shown = len(compared.disagreements), min(MOST_ON_PAGE, len(compared.disagreements))
     how_many = f"{count:,} of {compared.reviews:,} reviews, those first of which the models are surest"
     how_many += f"; the {shown:,} first, disagreements.csv has all." if shown < count else "."
@@ -130,7 +135,7 @@ def comparison_page(compared: Comparison) -> str:
         f"{compared.reviews:,} test reviews of {compared.source}. {INTERVALS}",
         [
             section("Models", page_table(["run", "name", "id"], runs)),
-            section("Metrics", *map(paragraph, compared.notes), page_table(heads, metrics, heads[1:])),
+            section("Metrics", *map(paragraph, compared.notes), *metrics),
             section(f"Differences to {first}", page_table(heads, differences, heads[1:])),
             section(
                 f"Paired test against {first}",
@@ -145,10 +150,16 @@ def comparison_page(compared: Comparison) -> str:
 
 def test_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return the heads and the rows of the table of paired tests."""
-    first = compared.contestants[0].letter
+    first = compared.contestants[0].mark
     heads = ["run", f"accuracy less {first}'s (95 %)", f"only {first} right", "only it right", "McNemar p"]
     return heads, [
-        [one.letter, signed(one.differences["accuracy"]), f"{one.only_first:,}", f"{one.only_this:,}", _p(one)]
+        [
+            compared.mark_of(one.letter),
+            signed(one.differences["accuracy"]),
+            f"{one.only_first:,}",
+            f"{one.only_this:,}",
+            _p(one),
+        ]
         for one in compared.tests
     ]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sentexp import evaluation, scores, statistics
+from sentexp.books import Overlap
 from sentexp.data.reviews import Reviews
 from sentexp.lines import printable
 from sentexp.messages import SHOWN
@@ -17,7 +18,7 @@ from sentexp.schema import METRICS, Config
 from sentexp.statistics import Interval
 from sentexp.text.tokenizers import language
 from sentexp.trained_model import TrainedModel
-from sentexp.use.judging import Judged, judge, seen_in_training
+from sentexp.use.judging import Judged, judge, seen_before
 from sentexp.use.shown import INTERVAL, ends, number
 from sentexp.use.slices import slice_table, slices
 
@@ -79,6 +80,13 @@ class Evaluation:
     """None without validation reviews, or with more than two labels."""
     notes: list[str]
     """What is missing, and what makes the numbers say too much."""
+    overlap: Overlap | None = None
+    """The test reviews that the model has seen beside its training reviews; None where nothing is known."""
+
+    @property
+    def transductive(self) -> bool:
+        """True if the metrics are those of a model that has seen texts of the test reviews."""
+        return self.overlap is not None and self.overlap.transductive
 
     @property
     def f1_of(self) -> str:
@@ -148,7 +156,8 @@ def evaluate(trained: TrainedModel, reviews: Reviews, config: Config, threshold_
         names=labels,
         language=language(trained.pipeline.tokenizer),
     )
-    notes = [*seen_in_training(trained, reviews, config), *notes]
+    seen = seen_before(trained, reviews, config)
+    notes = [*seen.notes, *notes]
     calibration = threshold = None
     if "valid" not in judged:
         notes.append("no temperature and no threshold: the data have no validation reviews to choose them by")
@@ -170,6 +179,7 @@ def evaluate(trained: TrainedModel, reviews: Reviews, config: Config, threshold_
         calibration=calibration,
         threshold=threshold,
         notes=notes,
+        overlap=seen.overlap,
     )
 
 

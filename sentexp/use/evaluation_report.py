@@ -91,6 +91,7 @@ def write_evaluation(evaluated: Evaluation, name: str, reviews: Reviews, config:
         positive=evaluated.positive,
         places=reviews.places_of("test"),
         with_texts=config.evaluation.texts,
+        note=evaluated.overlap.line if evaluated.overlap is not None else "",
     )
     rows = [(name, one.value, one.low, one.high) for name, one in evaluated.metrics.items()]
     table = pd.DataFrame(rows, columns=["metric", "value", "low", "high"])

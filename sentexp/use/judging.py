@@ -16,6 +16,7 @@ from torch import nn
 
 from sentexp import evaluation, messages, terminal
 from sentexp.batches import plan
+from sentexp.books import CLASSIFIER, Books, Overlap, Texts
 from sentexp.config import plain
 from sentexp.data.labels import shortened
 from sentexp.data.parts import digest
@@ -35,10 +36,6 @@ JUDGED = ("valid", "test")
 """Splits that a model is judged by: on the first what is chosen afterwards, on the second all that is reported."""
 
 
-TEXTS_AT_A_TIME = 10_000
-"""Training reviews that are in memory at a time."""
-
-
 @dataclass(frozen=True)
 class Judged:
     """What a model says of one split."""
@@ -46,6 +43,16 @@ class Judged:
     corpus: Corpus
     """As the model's own pipeline has encoded it; the labels are numbers of the model's classes."""
     predictions: evaluation.Predictions
+
+
+@dataclass(frozen=True)
+class SeenBefore:
+    """What a model has seen of the test reviews before."""
+
+    notes: list[str]
+    """What makes its metrics say too much, one line each."""
+    overlap: Overlap | None = None
+    """The test reviews that it has seen beside its training reviews; None where nothing is known."""
 
 
 def load_reviews(config: Config, kept: Sequence[str] = JUDGED) -> Reviews:
@@ -119,31 +126,38 @@ def _moved(model: nn.Module, device: torch.device) -> Iterator[nn.Module]:
         model.to(own)
 
 
-def seen_in_training(trained: TrainedModel, reviews: Reviews, config: Config) -> list[str]:
-    """Return a line if test reviews are among those that the model was trained on, as with another data.seed.
+def seen_before(trained: TrainedModel, reviews: Reviews, config: Config) -> SeenBefore:
+    """Tell how many test reviews the model has seen, by its books.
 
-    `config.data` says where `reviews` come from, or is None for reviews in hand; what the model was trained on is
-    loaded again, unless it is the same. If that cannot be done, the line says so.
+    `config.data` says where `reviews` come from, or is None for reviews in hand. For a model without books, what it was
+    trained on is loaded again, unless it is the same. If that cannot be done, a line says so.
     """
     own = trained.config.get("data")
-    if own is None:
-        return []
-    if config.data is not None and own == plain(config.data):  # loading has told of texts that are in both splits
-        return []
-    try:
-        trained_on: Reviews = build(
-            composed_over(trained.config, trust=trained.trusted).data, cache_dir=Path(config.cache_dir).expanduser()
-        )
-    except SentexpError as error:
-        return [f"whether it was trained on some of these test reviews is not known: {error}"]
-    test = reviews.splits["test"]["text"][:]
-    unseen = set(test)
-    for batch in trained_on.splits["train"].iter(TEXTS_AT_A_TIME):
-        unseen.difference_update(batch["text"])
-    seen = sum(text not in unseen for text in test)
-    if not seen:
-        return []
-    return [f"{seen:,} of the {len(test):,} test reviews are among those it was trained on: its values say too much"]
+    same = config.data is not None and own == plain(config.data)  # training has told of texts that are in both splits
+    books = trained.books
+    if books is None:
+        if own is None or same:
+            return SeenBefore([])
+        try:
+            books = _books_from_data(trained, config)
+        except SentexpError as error:
+            return SeenBefore([f"whether it was trained on some of these test reviews is not known: {error}"])
+    test = Texts.of(reviews, "test")
+    notes, overlap = [], books.overlap(test)
+    trained_on = 0 if same else books.trained_on(test)
+    if trained_on:
+        share = f"{trained_on:,} of the {len(test.hashes):,} test reviews"
+        notes.append(f"{share} are among those it was trained on: its values say too much")
+    if overlap.line:
+        notes.append(overlap.line)
+    return SeenBefore(notes, overlap)
+
+
+def _books_from_data(trained: TrainedModel, config: Config) -> Books:
+    """Return the books of a model that was recorded without, from the data of its configuration."""
+    data = composed_over(trained.config, trust=trained.trusted).data
+    trained_on: Reviews = build(data, cache_dir=Path(config.cache_dir).expanduser())
+    return Books().seen_by(CLASSIFIER, Texts.of(trained_on, "train"))
 
 
 def reordered(

@@ -239,6 +239,16 @@ def test_unlabelled_texts_are_a_split_of_their_own_only_where_asked_for():
     assert {**reviews.digests, "unlabelled": None} == {**finished().digests, "unlabelled": None}
 
 
+def test_it_is_noticed_where_the_test_reviews_are_asked_for_as_unlabelled_texts():
+    whole = raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10, "whole.csv")
+    test = raw(["x", "y"], ["neg", "pos"], "test.csv")
+    assert not finished(test=test).test_as_unlabelled
+    assert not finished(test=test, unlabelled=texts_alone(["x"])).test_as_unlabelled
+    assert finished(test=test, unlabelled=texts_alone(["x", "y"], "test.csv")).test_as_unlabelled
+    assert finished(whole, test_fraction=0.2, unlabelled=texts_alone(GOOD, "whole.csv")).test_as_unlabelled
+    assert not finished(whole, test_fraction=0.2, labels=4).test_as_unlabelled
+
+
 def test_the_labels_of_unlabelled_texts_are_not_looked_at():
     reviews = finished(unlabelled=raw(["one", "two"], [["a list"], None]))
     assert reviews.splits["unlabelled"]["label"][:] == [corpus.UNLABELLED] * 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from itertools import islice
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from made_up_model import BAG_OF_WORDS, trained
 
 from sentexp import statistics
+from sentexp.books import Books, Texts
 from sentexp.errors import SentexpError
 from sentexp.trained_model import TrainedModel
 from sentexp.use.comparing import ABSENT, Comparison, compare, letters
@@ -83,6 +85,23 @@ def test_parameters_that_differ_stand_side_by_side_and_absent_ones_are_marked(co
         "classifier.RecurrentClassifier", "bag_of_words.BagOfWordsClassifier", "classifier.RecurrentClassifier",
     ]  # fmt: skip
     assert not [key for key in table.index if key.startswith("tracking")]
+
+
+def test_models_that_have_seen_texts_of_the_test_stand_apart_with_a_star(config) -> None:
+    reviews = load_reviews(config(reviews=200), ["test"])
+    seen = dataclasses.replace(Texts.of(reviews, "test"), digest="other", split="unlabelled")
+    transductive = trained(books=Books().seen_by("vocabulary", seen))
+    found = compared(config, transductive, trained(), trained(BAG_OF_WORDS, books=Books()))
+    assert [one.mark for one in found.contestants] == ["A*", "B", "C"]
+    (first, inductive), (second, others) = found.by_kind()
+    assert (first, [one.letter for one in inductive]) == ("inductive", ["B", "C"])
+    assert second.startswith("* transductive")
+    assert [one.letter for one in others] == ["A"]
+    (note,) = found.notes
+    assert note.startswith("A: transductive: 40 of the 40 test reviews (100.0 %)")
+    assert found.mark_of("A") == "A*"
+    ((heading, all_of_them),) = compared(config, trained(), trained()).by_kind()
+    assert (heading, len(all_of_them)) == ("", 2)
 
 
 def test_models_with_other_labels_are_refused(config) -> None:

@@ -57,6 +57,28 @@ def test_one_test_needs_no_word_about_several_and_what_does_not_differ_is_said(c
     assert "C: seen" in page
 
 
+def test_transductive_models_stand_in_a_table_of_their_own(compared: Comparison, tmp_path: Path) -> None:
+    a, b, c = compared.contestants
+    apart = dataclasses.replace(compared, contestants=[a, dataclasses.replace(b, transductive=True), c])
+    text, page = printed(apart), comparison_page(apart)
+    assert max(map(len, text.splitlines())) <= 80
+    inductive, transductive = text.index("\ninductive\n"), text.index("\n* transductive")
+    rows = [
+        text.index(f"\n{letter} ", start)
+        for letter, start in (("A", inductive), ("C", inductive), ("B*", transductive))
+    ]
+    assert inductive < rows[0] < rows[1] < transductive < rows[2]
+    assert text.count("B* ") == 3  # among the models, the metrics and the tests
+    section = page[page.index("<h2>Metrics") : page.index("<h2>Differences")]
+    assert section.count("<table>") == 2
+    assert section.index("<td>C</td>") < section.index("<p>* transductive") < section.index("<td>B*</td>")
+    write_comparison(apart, tmp_path)
+    for name, expected in {"metrics": {"A": False, "B": True, "C": False}, "tests": {"B": True, "C": False}}.items():
+        table = pd.read_csv(tmp_path / f"{name}.csv")
+        assert table.groupby("run")["transductive"].first().to_dict() == expected
+    assert "* transductive" not in printed(compared) + comparison_page(compared)
+
+
 def test_the_tables_hold_what_is_printed(compared: Comparison, tmp_path: Path) -> None:
     write_comparison(compared, tmp_path)
     metrics = pd.read_csv(tmp_path / "metrics.csv")

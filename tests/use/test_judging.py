@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 from contextlib import nullcontext
 
 import pytest
 import torch
 from made_up_model import trained
 
+from sentexp.books import Books, Texts
 from sentexp.config import plain
 from sentexp.errors import SentexpError
-from sentexp.use.judging import judge, load_reviews, reordered, seen_in_training
+from sentexp.use.judging import judge, load_reviews, part_of, reordered, seen_before
 
 
 def test_validation_and_test_reviews_are_predicted_as_the_model_does_it(config) -> None:
@@ -79,18 +81,18 @@ def test_classes_in_another_order_say_the_same(config) -> None:
 def test_test_reviews_that_the_model_was_trained_on_are_counted(config) -> None:
     model, own, other = trained(), config(), config("data.seed=1")
     model.config.update(data=plain(own.data))
-    assert seen_in_training(model, load_reviews(own), own) == []
+    assert seen_before(model, load_reviews(own), own).notes == []
     test, train = load_reviews(other).splits["test"]["text"], load_reviews(own, ["train"]).splits["train"]["text"]
     seen = len(set(test) & set(train))
     assert seen > 0
-    (note,) = seen_in_training(model, load_reviews(other), other)
+    (note,) = seen_before(model, load_reviews(other), other).notes
     assert note == f"{seen} of the 8 test reviews are among those it was trained on: its values say too much"
 
 
 def test_training_reviews_that_are_gone_are_told_since_nothing_is_known_then(config) -> None:
     model, other = trained(), config()
     model.config.update(data={**plain(other.data), "path": "nowhere.csv"})
-    (note,) = seen_in_training(model, load_reviews(other), other)
+    (note,) = seen_before(model, load_reviews(other), other).notes
     assert note.startswith("whether it was trained on some of these test reviews is not known: data.path=nowhere.csv")
 
 
@@ -99,4 +101,35 @@ def test_other_reviews_than_those_of_the_training_need_no_word(config, tmp_path)
     path = tmp_path / "others.csv"
     path.write_text("text,label\n" + "".join(f"film {row},{('neg', 'pos')[row % 2]}\n" for row in range(20)))
     model.config.update(data={**plain(own.data), "path": str(path)})
-    assert seen_in_training(model, load_reviews(own), own) == []
+    assert seen_before(model, load_reviews(own), own).notes == []
+
+
+def test_a_model_with_books_knows_its_texts_again_when_its_data_are_gone(config) -> None:
+    own, other = config(), config("data.seed=1")
+    reviews = load_reviews(own, ["train", "test"])
+    books = Books().seen_by("classifier", Texts.of(reviews, "train"))
+    model = trained(books=books)
+    model.config.update(data={**plain(own.data), "path": "nowhere.csv"})
+    judged_by = load_reviews(other)
+    test, train = judged_by.splits["test"]["text"], set(reviews.splits["train"]["text"])
+    found = seen_before(model, judged_by, other)
+    count = sum(text in train for text in test)
+    assert found.notes == [f"{count} of the 8 test reviews are among those it was trained on: its values say too much"]
+    assert found.overlap is not None
+    assert not found.overlap.transductive
+
+
+def test_a_model_that_has_seen_texts_of_the_test_is_transductive(config) -> None:
+    own = config()
+    reviews = load_reviews(own, ["train", "test"])
+    as_unlabelled = dataclasses.replace(Texts.of(reviews, "test"), digest="other", split="unlabelled")
+    books = Books().seen_by("vocabulary", as_unlabelled).seen_by("classifier", Texts.of(reviews, "train"))
+    model = trained(books=books)
+    model.config.update(data=plain(own.data))
+    found = seen_before(model, part_of(reviews, ["test"]), own)
+    assert found.overlap is not None
+    assert found.overlap.transductive
+    (note,) = found.notes
+    assert note.startswith(
+        "transductive: 8 of the 8 test reviews (100.0 %) are among the texts that the model has seen"
+    )

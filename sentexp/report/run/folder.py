@@ -36,6 +36,7 @@ def write_reports(
     places: Sequence[str] | None = None,
     with_texts: bool = False,
     split: str = "test",
+    note: str = "",
 ) -> list[Path]:
     """Write the report into `folder`, and return the paths of its files:
 
@@ -49,7 +50,8 @@ def write_reports(
     The predictions are those of one split: `probabilities` [N, C], `labels` [N] and `lengths` in tokens [N] as arrays
     or CPU tensors, `texts` [N], of which only those of the shown mistakes are accessed, and the `names` of the classes
     [C], of which `positive` is the one that is looked for among two. Reviews with an unknown label, -1, are only in
-    predictions.csv; if all are unknown, only that and the learning curves are written.
+    predictions.csv; if all are unknown, only that and the learning curves are written. `note` is what has to be known
+    of the figures, in one line; mistakes.html says it.
 
     Raises ValueError if the shapes do not fit together.
     """
@@ -91,7 +93,7 @@ def write_reports(
         judged = np.where(labels >= 0, labels, answers)  # an answer to an unknown label is no mistake
         worst = mistakes.most_confident(confidence, answers, judged, lengths, texts, names)
         write_csv(worst, folder / "mistakes.csv")
-        page = mistakes.mistakes_page(worst, wrong=int((~right).sum()), total=len(known), split=split)
+        page = mistakes.mistakes_page(worst, wrong=int((~right).sum()), total=len(known), split=split, note=note)
         (folder / "mistakes.html").write_text(page, encoding="utf-8")
         written += [folder / "mistakes.csv", folder / "mistakes.html"]
     for name, picture in pictures.items():

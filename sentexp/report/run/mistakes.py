@@ -53,8 +53,11 @@ def most_confident(
     )
 
 
-def mistakes_page(mistakes: pd.DataFrame, wrong: int, total: int, split: str) -> str:
-    """Return the table of `most_confident` as a web page; `wrong` of `total` reviews of the split were mistakes."""
+def mistakes_page(mistakes: pd.DataFrame, wrong: int, total: int, split: str, note: str = "") -> str:
+    """Return the table of `most_confident` as a web page; `wrong` of `total` reviews of the split were mistakes.
+
+    `note` is a line that stands at its head.
+    """
     title = f"Most confident mistakes, {split} split"
     if wrong == 0:
         summary = f"No mistake among {total:,} reviews."
@@ -63,6 +66,7 @@ def mistakes_page(mistakes: pd.DataFrame, wrong: int, total: int, split: str) ->
             f"{len(mistakes):,} of {wrong:,} mistakes among {total:,} reviews, the most confident first. "
             "It may be the label that is wrong. A long review unfolds with a click."
         )
+    summary = f"{html.escape(note)}<br>{summary}" if note else summary
     heads = ("row", "review", "true", "predicted", "confidence", "words")
     rows = (_table_row(*mistake) for mistake in mistakes.itertuples(index=False))
     return web_page(title, summary, html_table(heads, rows) if wrong else "", STYLE)

@@ -45,6 +45,11 @@ def test_mistakes_come_the_most_confident_first_and_right_answers_not_at_all() -
     assert list(worst(most=1)["row"]) == [1]
 
 
+def test_what_has_to_be_known_of_the_figures_stands_at_the_head() -> None:
+    page = mistakes.mistakes_page(worst(), wrong=3, total=4, split="test", note="transductive: <1>")
+    assert "<p>transductive: &lt;1&gt;<br>" in page
+
+
 def test_only_the_texts_of_the_shown_are_read() -> None:
     read: list[int] = []
 
