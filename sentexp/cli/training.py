@@ -124,7 +124,7 @@ def _main(composed: DictConfig) -> float | None:
                 on_epoch=reporter.epoch if reporter is not None else None,
             )
             if reporter is not None and result is not None:
-                reporter.finish(result.metrics)
+                reporter.finish(result.metrics, transductive=result.transductive)
             return result.metrics.get("best/valid_accuracy") if result is not None else None
 
 

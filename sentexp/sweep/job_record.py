@@ -46,6 +46,8 @@ class JobRecord:
     """One per metric of sweep.metric; None unless finished."""
     metrics: dict[str, float] = field(default_factory=dict)
     """All metrics of the run, such as test/accuracy and best/epoch."""
+    transductive: bool | None = None
+    """True if its model has seen texts of the test reviews, see `sentexp.books`; None otherwise."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of each epoch, as `fit` reports them."""
     seconds: float | None = None

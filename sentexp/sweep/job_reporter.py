@@ -41,6 +41,7 @@ class JobReporter:
         self._history: list[dict[str, float]] = []
         self.metrics: dict[str, float] = {}
         """What `finish` was given."""
+        self._transductive = False
         self.pruned = False
 
     @property
@@ -67,9 +68,11 @@ class JobReporter:
         if self.pruned:
             raise Pruned(epoch)
 
-    def finish(self, metrics: Mapping[str, float]) -> None:
-        """Report all metrics of the run, by which it is compared with others."""
+    def finish(self, metrics: Mapping[str, float], *, transductive: bool = False) -> None:
+        """Report all metrics of the run, by which it is compared with others, and whether the others must be as well
+        `transductive` for that; see `sentexp.books`."""
         self.metrics = dict(metrics)
+        self._transductive = transductive
 
     def first_seed_was_pruned(self) -> bool:
         if self._watched is None or self._job.index == 0:
@@ -84,7 +87,8 @@ class JobReporter:
     def end(self, state: str, **changes: Any) -> None:
         """Store the end of the job, with all that it reported."""
         seconds = time.perf_counter() - self._start
-        self.update(state=state, seconds=seconds, metrics=self.metrics, history=self._history, **changes)
+        found = {"metrics": self.metrics, "history": self._history, "transductive": self._transductive or None}
+        self.update(state=state, seconds=seconds, **found, **changes)
 
 
 @contextmanager

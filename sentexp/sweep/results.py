@@ -45,6 +45,11 @@ class PointResult:
     def overrides(self) -> tuple[str, ...]:
         return self.point.overrides
 
+    @property
+    def transductive(self) -> bool:
+        """True if models of the point have seen texts of the test reviews; see `sentexp.books`."""
+        return any(job.transductive for job in self.jobs)
+
 
 @dataclass(frozen=True)
 class SweepResults:

@@ -56,7 +56,8 @@ def summary(results: SweepResults, location: Location | None, resume: str) -> li
         for index, (name, value) in enumerate(zip(results.metrics, best.values, strict=True)):
             spread = f" ± {best.deviations[index]:.4f} (n={best.n})" if best.deviations is not None else ""
             values.append(f"{name} {value:.4f}{spread}")
-        lines.append(f"best: {best.point.short or 'the only point'}: {', '.join(values)}")
+        kind = " (transductive: has seen texts of the test reviews)" if best.transductive else ""
+        lines.append(f"best: {best.point.short or 'the only point'}: {', '.join(values)}{kind}")
     folder = _relative(results.folder)
     lines.append(f"tables and plots: {folder}/report, made by {shlex.join(['sentexp', 'report', folder])}")
     if best is not None:

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sentexp.sweep.job_record import JobRecord
@@ -74,6 +75,13 @@ def grid(folder: Path) -> SweepResults:
         for number, (b, n, h) in enumerate(itertools.product(*axes))
     ]  # fmt: skip
     return sweep(folder, ["model.bidirectional", "model.num_layers", "model.hidden_size"], jobs)
+
+
+def transductive(folder: Path) -> SweepResults:
+    """As `seeds`, but the model of the first job has seen texts of the test reviews."""
+    results = seeds(folder)
+    first, *others = results.jobs
+    return replace(results, jobs=[replace(first, transductive=True), *others])
 
 
 def search(folder: Path, count: int = 30, metrics: int = 1) -> SweepResults:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.job_reporter import JobReporter
 from sentexp.sweep.point import Point
 
 WAITING = JobRecord(
@@ -21,7 +23,12 @@ def test_a_job_that_waits_is_stored_without_what_is_not_known_yet() -> None:
 
 
 def test_what_is_stored_is_read_as_the_same_record() -> None:
-    for job in (WAITING, FINISHED, dataclasses.replace(FINISHED, values=None, state="failed", error="ValueError: no")):
+    for job in (
+        WAITING,
+        FINISHED,
+        dataclasses.replace(FINISHED, values=None, state="failed", error="ValueError: no"),
+        dataclasses.replace(FINISHED, transductive=True),
+    ):
         assert JobRecord.from_dict(job.to_dict(), point=job.point, trial=2, index=1) == job
 
 
@@ -34,3 +41,12 @@ def test_only_a_job_that_failed_has_ended_and_is_not_done() -> None:
     found = {state: dataclasses.replace(WAITING, state=state) for state in ("waiting", "finished", "failed", "pruned")}
     assert [state for state, job in found.items() if job.has_ended] == ["finished", "failed", "pruned"]
     assert [state for state, job in found.items() if job.is_done] == ["finished", "pruned"]
+
+
+def test_what_a_job_reports_at_its_end_is_stored_with_it() -> None:
+    for transductive, stored in ((True, True), (False, None)):
+        written: list[JobRecord] = []
+        reporter = JobReporter(SimpleNamespace(write=written.append), WAITING, None)
+        reporter.finish({"test/f1": 0.5}, transductive=transductive)
+        reporter.end("finished", values=(0.5,))
+        assert (written[-1].metrics, written[-1].transductive) == ({"test/f1": 0.5}, stored)

@@ -63,6 +63,15 @@ def test_a_folder_that_is_no_sweep_is_refused(tmp_path: Path) -> None:
         SweepResults.load(tmp_path)
 
 
+def test_a_point_is_transductive_if_a_model_of_it_is_and_the_summary_says_so_of_the_best() -> None:
+    seeds = [job(0, "x=1", values=(1.0,), seed=0), job(1, "x=1", values=(3.0,), seed=1, transductive=True)]
+    made = sweep(*seeds, job(2, "x=2", values=(1.0,), seed=0))
+    assert [point.transductive for point in made.points()] == [True, False]
+    best = "best: x=1: a 2.0000 ± 1.4142 (n=2) (transductive: has seen texts of the test reviews)"
+    assert best in summary(made, None, "again")
+    assert "transductive" not in "\n".join(summary(sweep(*seeds[:1]), None, "again"))
+
+
 def test_the_summary_lists_failures_the_best_point_and_the_commands() -> None:
     made = sweep(
         job(0, "x=1", values=(1.0,), seed=0),

@@ -16,6 +16,7 @@ from sentexp.report.sweep.tables import (
     jobs_table,
     over_seeds,
     ranked_points,
+    yes,
 )
 from sentexp.sweep.point import short_text
 from sentexp.sweep.results import PointResult, SweepResults
@@ -47,7 +48,7 @@ tr.pruned, tr.waiting, tr.running { color: #777; }
 TEST = "test/accuracy"
 """Metric that the points show beside those of the sweep."""
 
-TEXT_COLUMNS = ("state", "error", "run_id")
+TEXT_COLUMNS = ("state", "error", "run_id", "transductive")
 """Columns that hold neither a swept key nor a number."""
 
 
@@ -85,8 +86,10 @@ def _section(title: str, content: str) -> str:
 
 
 def _points(results: SweepResults, best: PointResult | None) -> str:
-    further = [metric for metric in (TEST,) if metric in Columns.of(results).further]
-    heads = ["rank", *results.swept, "n", *results.metrics, *further, "states"]
+    columns = Columns.of(results)
+    further = [metric for metric in (TEST,) if metric in columns.further]
+    kind = ["transductive"] if columns.transductive else []
+    heads = ["rank", *results.swept, "n", *results.metrics, *further, *kind, "states"]
     rows = []
     for place, point in enumerate(ranked_points(results), 1):
         given = value_texts(point)
@@ -95,6 +98,7 @@ def _points(results: SweepResults, best: PointResult | None) -> str:
         cells += [_cell("number", str(point.n))]
         cells += [_cell("number", format_mean_and_deviation(point, index)) for index in range(len(results.metrics))]
         cells += [_cell("number", format_over_seeds(*over_seeds(point, metric))) for metric in further]
+        cells += [_cell("transductive", yes(point.transductive)) for _ in kind]
         cells += [_cell("state", count_states(point.states))]
         rows.append(_row("best" if point == best else "point", cells))
     return html_table(heads, rows, numbers={"rank", "n", *results.metrics, *further})

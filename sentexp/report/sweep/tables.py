@@ -11,7 +11,7 @@ import pandas as pd
 from sentexp.report.sweep.points import count_states, value_texts
 from sentexp.sweep.results import PointResult, SweepResults
 
-FIXED = ("number", "seed", "state", "seconds", "error", "run_id", "n", "states", "jobs")
+FIXED = ("number", "seed", "state", "seconds", "error", "run_id", "n", "states", "jobs", "transductive")
 """Columns that every sweep has; a key or a metric of the same name gets another one."""
 
 
@@ -27,6 +27,8 @@ class Columns:
     """Metrics of the jobs beside those of the sweep, the test's first."""
     seeds: bool
     """True if points were run with several seeds."""
+    transductive: bool
+    """True if there are models that have seen texts of the test reviews: they must be told from the others."""
 
     @staticmethod
     def of(results: SweepResults) -> Columns:
@@ -39,7 +41,7 @@ class Columns:
         metrics = [f"metric {metric}" if metric in taken else metric for metric in (*results.metrics, *further)]
         taken.update(metrics)
         keys = {key: f"swept {key}" if key in taken else key for key in results.swept}
-        return Columns(keys, metrics, further, seeds)
+        return Columns(keys, metrics, further, seeds, any(job.transductive for job in results.jobs))
 
     def key_cells(self, point: PointResult) -> dict[str, str]:
         """Return the text of each swept key by its column."""
@@ -51,7 +53,7 @@ def jobs_table(results: SweepResults) -> pd.DataFrame:
     """Return one row per job.
 
     The columns are number, swept keys (as on the command line), seed (if points have several), state, metrics of the
-    sweep, further metrics, seconds, error and run_id.
+    sweep, further metrics, transductive (if some are), seconds, error and run_id.
     """
     columns = Columns.of(results)
     rows = []
@@ -61,8 +63,10 @@ def jobs_table(results: SweepResults) -> pd.DataFrame:
             row: dict[str, Any] = {"number": job.number} | columns.key_cells(point)
             row |= {"seed": job.seed} if columns.seeds else {}
             row |= {"state": job.state} | dict(zip(columns.metrics, found, strict=True))
+            row |= {"transductive": yes(job.transductive)} if columns.transductive else {}
             rows.append(row | {"seconds": job.seconds, "error": job.error, "run_id": job.run_id})
     names = ["number", *columns.keys.values(), *(["seed"] if columns.seeds else []), "state", *columns.metrics]
+    names += ["transductive"] if columns.transductive else []
     frame = pd.DataFrame(rows, columns=[*names, "seconds", "error", "run_id"])
     frame = frame.sort_values("number", kind="stable", ignore_index=True)
     return frame.astype({"seed": "Int64"}) if columns.seeds else frame
@@ -71,7 +75,8 @@ def jobs_table(results: SweepResults) -> pd.DataFrame:
 def points_table(results: SweepResults) -> pd.DataFrame:
     """Return one row per point.
 
-    The columns are swept keys, n (finished jobs), mean and standard deviation of each metric, states and jobs.
+    The columns are swept keys, n (finished jobs), mean and standard deviation of each metric, transductive (if some
+    are), states and jobs.
     """
     columns = Columns.of(results)
     rows = []
@@ -83,10 +88,17 @@ def points_table(results: SweepResults) -> pd.DataFrame:
             columns.metrics, [*found, *(over_seeds(point, metric) for metric in columns.further)], strict=True
         ):
             row |= {name: mean, f"{name} sd": deviation}
+        row |= {"transductive": yes(point.transductive)} if columns.transductive else {}
         jobs = " ".join(str(job.number) for job in point.jobs)
         rows.append(row | {"states": count_states(point.states), "jobs": jobs})
     both = [column for name in columns.metrics for column in (name, f"{name} sd")]
+    both += ["transductive"] if columns.transductive else []
     return pd.DataFrame(rows, columns=[*columns.keys.values(), "n", *both, "states", "jobs"])
+
+
+def yes(value: bool | None) -> str:
+    """Return `yes`, or nothing."""
+    return "yes" if value else ""
 
 
 def ranked_points(results: SweepResults) -> list[PointResult]:

@@ -39,6 +39,7 @@ def print_points(results: SweepResults, console: Console) -> None:
         keys = [short_text(given.get(key, "")) for key in results.swept]
         metrics = [format_mean_and_deviation(point, index) for index in range(len(results.metrics))]
         state = point.states[0] if len(point.states) == 1 else count_states(point.states)
+        state += ", transductive" if point.transductive else ""
         row = ["best" if is_best else "", *keys, *metrics, state, " ".join(str(job.number) for job in point.jobs)]
         table.add_row(*map(_literal, row), style="bold" if is_best else None)
     console.print(_literal(title), highlight=False)

@@ -51,6 +51,13 @@ def test_the_page_shows_points_first_where_there_are_seeds(tmp_path: Path) -> No
     assert len(rows) == 1 + 3 + 1 + 9
 
 
+def test_the_page_marks_transductive_points_and_jobs(tmp_path: Path) -> None:
+    rows = [cells for _, cells in Rows(jobs_page(made_up.transductive(tmp_path))).rows]
+    points, jobs = rows[:4], rows[4:]
+    assert [cells[points[0].index("transductive")] for cells in points[1:]] == ["", "yes", ""]
+    assert [cells[jobs[0].index("transductive")] for cells in jobs[1:]] == ["yes", *[""] * 8]
+
+
 def test_no_value_can_put_anything_into_the_page_and_it_needs_nothing_else(tmp_path: Path) -> None:
     page = jobs_page(made_up.odd_values(tmp_path))
     assert "b" not in Rows(page).tags

@@ -51,6 +51,15 @@ def test_values_stand_in_the_tables_as_on_the_command_line(tmp_path: Path) -> No
     assert set(read["state"]) == {"finished"}
 
 
+def test_transductive_models_have_a_column_where_there_are_some(tmp_path: Path) -> None:
+    results = made_up.seeds(tmp_path)
+    for table in (jobs_table(results), points_table(results)):
+        assert "transductive" not in table
+    marked = made_up.transductive(tmp_path)
+    assert list(jobs_table(marked)["transductive"]) == ["yes", "", "", "", "", "", "", "", ""]
+    assert list(points_table(marked)["transductive"]) == ["yes", "", ""]
+
+
 def test_points_are_ranked_by_the_first_metric_and_its_direction(tmp_path: Path) -> None:
     results = made_up.seeds(tmp_path)
     assert [point.overrides for point in ranked_points(results)] == [("data=b",), ("data=a",), ("data=c",)]

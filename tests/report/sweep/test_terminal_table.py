@@ -28,6 +28,12 @@ def test_the_points_are_a_table_with_the_best_first_and_marked(tmp_path: Path) -
     ]
 
 
+def test_a_transductive_point_is_marked(tmp_path: Path) -> None:
+    lines = [line for line in shown(made_up.transductive(tmp_path)).splitlines() if " 0." in line]
+    assert ["transductive" in line for line in lines] == [False, True, False]
+    assert "2 finished, 1 failed, transductive" in lines[1]
+
+
 @pytest.mark.parametrize("shape", [made_up.grid, made_up.search, made_up.two_objectives], ids=lambda s: s.__name__)
 def test_each_point_of_a_usual_sweep_has_one_line_of_a_narrow_terminal(shape: type, tmp_path: Path) -> None:
     results = shape(tmp_path)
