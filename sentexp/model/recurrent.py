@@ -25,6 +25,10 @@ from torch import Tensor, nn
 # H hidden_size, D directions (1 or 2), L layers, G gates (4 in an LSTM, 3 in a GRU)
 
 
+STATES = {"LSTM": 2, "GRU": 1}
+"""States that a cell hands on from token to token."""
+
+
 class LSTM(nn.LSTM):
     """nn.LSTM whose result on padded input equals nn.LSTM's on packed input; same parameters and state_dict.
 
@@ -67,13 +71,22 @@ def dense_pass(cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> Tenso
 
     `weights` are those of `parameters`, of any type; it computes in that of the inputs.
     """
-    weights = flattened(weights, inputs.dtype)
     start = inputs.new_zeros(1, inputs.shape[1], cell.hidden_size)             # [1, B, H]
+    return pass_from([start] * STATES[cell.mode], cell, inputs, weights)[0]
+
+
+def pass_from(start: list[Tensor], cell: nn.RNNBase, inputs: Tensor, weights: list[Tensor]) -> tuple[Tensor, ...]:
+    """Run as `dense_pass` does, from the states `start`, STATES[cell.mode] times [1, B, H] in the type of the inputs.
+
+    Returns the outputs [T, B, H] and the states after the last token, each [1, B, H]: an LSTM's hidden and cell state,
+    a GRU's hidden state.
+    """
+    weights = flattened(weights, inputs.dtype)
     # cuDNN keeps what the backward pass needs only if told that it trains; oneDNN checks the grad mode itself.
     train = torch.is_grad_enabled()
     if cell.mode == "LSTM":
-        return torch.lstm(inputs, (start, start), weights, cell.bias, 1, 0.0, train, False, False)[0]
-    return torch.gru(inputs, start, weights, cell.bias, 1, 0.0, train, False, False)[0]
+        return torch.lstm(inputs, start, weights, cell.bias, 1, 0.0, train, False, False)
+    return torch.gru(inputs, start[0], weights, cell.bias, 1, 0.0, train, False, False)
 
 
 Kernel = Callable[[nn.RNNBase, Tensor, list[Tensor]], Tensor]
