@@ -70,9 +70,7 @@ class AdaptiveSoftmax(nn.Module):
         for number, (first, end) in enumerate(pairwise(self.bounds)):
             inside = (targets >= first) & (targets < end)                      # [N]
             of_head = of_head.masked_fill(inside, self.bounds[0] + number)
-            rows = inside.nonzero().squeeze(1)
-            if not len(rows):
-                continue
+            rows = inside.nonzero().squeeze(1)  # without one, the gradients are zero
             projection, tail = (part[number].get_parameter("weight") for part in (self.projections, self.tails))
             narrow = F.linear(features.index_select(0, rows), projection.to(features.dtype))
             loss = loss + linear_cross_entropy(narrow, tail, None, targets[rows] - first)
@@ -91,7 +89,10 @@ def linear_cross_entropy(inputs: Tensor, weight: Tensor, bias: Tensor | None, ta
     if torch.is_grad_enabled():
         loss: Tensor = _LinearCrossEntropy.apply(inputs, weight, bias, targets)
         return loss
-    return sum(losses.sum() for losses, *_ in _some_rows(inputs, weight, bias, targets))  # type: ignore[return-value]
+    loss = at_least_float32(inputs.new_zeros(()))
+    for losses, *_ in _some_rows(inputs, weight, bias, targets):
+        loss += losses.sum()
+    return loss
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

@@ -123,6 +123,7 @@ def saved_of(state: TrainState) -> Saved:
         "last_rate": state.last_rate,
         "best": None if state.best is None else dict(vars(state.best)),
         "averages": state.averages,
+        "carried": state.carried,
         "history": state.history,
         "told": state.told,
         "parts": state.parts,
@@ -136,6 +137,7 @@ def restore(state: TrainState, saved: Saved) -> None:
         state.model.load_state_dict(saved["model"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.schedule.load_state_dict(saved["schedule"])
+        state.carried = saved["carried"]
         for name, average in saved["averages"].items():
             state.averages[name].copy_(average)
         if saved["sums"] is not None:

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from sentexp.batches import Batch, Batches, endless, evaluation_plan
-from sentexp.text.corpus import Corpus
 from sentexp.training.losses import class_weights, correct, loss_sum
 from sentexp.training.objective import Sizes, add_gradients
 from sentexp.training.processes import Group
-from sentexp.training.recipe import Recipe
 from sentexp.training.state import EpochSums, TrainState
-from sentexp.training.work import Metrics, Step, Stopped
+from sentexp.training.work import Corpora, Metrics, Step, Stopped, Work
+
+if TYPE_CHECKING:
+    from sentexp.training.recipe import Recipe
 
 # Shapes: B reviews in a batch, C classes, K terms of the objective
+
+
+@dataclass(frozen=True)
+class ClassificationTask:
+    """The `Task` of telling the label of a review."""
+
+    def model(self, classifier: nn.Module) -> nn.Module:
+        return classifier
+
+    def work(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> Work:
+        return Classification(model, corpora, recipe, group, device)
 
 
 class Classification:
@@ -28,16 +41,11 @@ class Classification:
     `unlabelled` reviews are read if the recipe's objective has a term for them.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        train: Corpus,
-        valid: Corpus | None,
-        unlabelled: Corpus | None,
-        recipe: Recipe,
-        group: Group,
-        device: torch.device,
-    ) -> None:
+    unit = "reviews"
+    carried = None
+
+    def __init__(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> None:
+        train, valid, unlabelled = corpora
         self.model = model
         self._train = Batches(train, device=device)
         self._valid = None if valid is None else Batches(valid, device=device)

@@ -24,7 +24,7 @@ from sentexp.model.contract import is_solved
 from sentexp.schema import NO_SAMPLING
 from sentexp.text.corpus import Corpus
 from sentexp.training.checkpoints import Checkpoints, Saved, restore
-from sentexp.training.classification import Classification, judge
+from sentexp.training.classification import judge
 from sentexp.training.losses import class_weights
 from sentexp.training.processes import Group, PeerLost, device_of, together
 from sentexp.training.progress import TrainingProgress
@@ -33,7 +33,7 @@ from sentexp.training.schedules import build_schedule
 from sentexp.training.state import Clock, EpochSums, TrainState
 from sentexp.training.step import gradients
 from sentexp.training.told import FetchedSums, Told, diverged
-from sentexp.training.work import Metrics, Stopped, Work
+from sentexp.training.work import Corpora, Metrics, Stopped, Work
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, C classes
 
@@ -45,7 +45,7 @@ FUSED = {torch.optim.Adam: ("cpu", "cuda"), torch.optim.AdamW: ("cpu", "cuda"), 
 class FitResult:
     history: list[Metrics]
     """One entry per epoch: epoch, train/loss, train/accuracy, valid/loss, valid/accuracy, lr, seconds,
-    reviews_per_second, tokens_per_second."""
+    reviews_per_second, tokens_per_second; of a language model perplexities in place of accuracies."""
     best_epoch: int
     """Epoch of the highest validation accuracy, among equals of the lowest validation loss; counted from 1."""
     best_accuracy: float | None
@@ -77,9 +77,10 @@ def fit(
 
     `model(ids [B, T], lengths [B])` gives logits [B] for two classes, [B, C] for more. Best is the epoch of the highest
     validation accuracy, among equals of the lowest loss; training stops `trainer.early_stopping` epochs after it.
+    With another `recipe.task` than to tell labels, `model` is what that task makes of a classifier.
 
-    `unlabelled` reviews are read if `recipe.objective` has a term for them. With trainer.ema the weights that are
-    judged and kept are averages, with trainer.keep=last those of the last epoch.
+    `unlabelled` reviews are read if `recipe.objective` has a term for them, or by a task that needs no labels. With
+    trainer.ema the weights that are judged and kept are averages, with trainer.keep=last those of the last epoch.
 
     Training loss and accuracy are those seen while training: with dropout, and with the smoothed labels. `on_epoch` is
     called with each epoch's entry of the history and the epoch; what it raises ends the training. `on_steps` is called
@@ -114,15 +115,11 @@ def fit(
     if is_solved(model):
         return _solve(model, train, valid, recipe, Told(on_epoch, progress=progress))
     machine = recipe.machine
-    corpora = (train, valid, unlabelled)
+    corpora = Corpora(train, valid, unlabelled)
     with together(machine.processes, machine.device, _follow, model, corpora, recipe, saved) as group:
         first = group.rank == 0  # torchrun's processes all call fit
         told = Told(on_epoch, on_steps, progress, checkpoints) if first else Told()
         return _fit(group, model, corpora, recipe, saved, told)
-
-
-Corpora = tuple[Corpus, Corpus | None, Corpus | None]
-"""The splits train, valid and unlabelled."""
 
 
 def _check_without_validation(recipe: Recipe) -> None:
@@ -149,11 +146,11 @@ def _fit(
     on_cpu = device.type == "cpu"
     if on_cpu:
         keep_heap()
-    work = Classification(model.to(device), *corpora, recipe, group, device)
+    work = recipe.task.work(model.to(device), corpora, recipe, group, device)
     try:
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
             state = _begin(work, recipe, saved)
-            if corpora[1] is None and isinstance(state.schedule, ReduceLROnPlateau):
+            if corpora.valid is None and isinstance(state.schedule, ReduceLROnPlateau):
                 raise SentexpError("schedule=plateau: there is no validation loss to go by; expected another schedule")
             with _stopped_between_steps(state, told) as interrupts:
                 if state.told < len(state.history):
@@ -301,10 +298,10 @@ def _train(
     if hasattr(model, "embedding") and hasattr(model.embedding, "start_epoch"):
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    fetched = FetchedSums(state, sums, recipe, parameters[0].device, told)
+    fetched = FetchedSums(state, sums, work, recipe, parameters[0].device, told)
     if told.progress is not None:
         left = work.size - sums.size
-        told.progress.start_epoch(state.epoch, trainer.epochs, left, state.steps - state.step)
+        told.progress.start_epoch(state.epoch, trainer.epochs, left, work.unit, state.steps - state.step)
     for step in work.steps(state):
         try:
             of_step = gradients(state, parameters, work, step, group, recipe)
@@ -318,6 +315,7 @@ def _train(
         optimizer.step()
         state.last_rate = optimizer.param_groups[0]["lr"]
         state.step += 1
+        state.carried = work.carried
         if trainer.ema is not None:
             state.average(trainer.ema)
         if recipe.interval == "step" and state.step < state.steps and not isinstance(state.schedule, ReduceLROnPlateau):

@@ -23,15 +23,18 @@ class TrainingProgress:
         self._write = write
         self._bar = _Bar(console) if console is not None and console.is_terminal else None
 
-    def start_epoch(self, epoch: int, epochs: int, reviews: int, steps_left: int) -> None:
-        """Begin an epoch of `reviews`; `steps_left` counts the steps of the whole training, this epoch's included."""
-        if self._bar is not None:
-            self._bar.start(f"epoch {epoch}/{epochs}", reviews, steps_left)
+    def start_epoch(self, epoch: int, epochs: int, size: int, unit: str, steps_left: int) -> None:
+        """Begin an epoch of `size` reviews (or tokens, as `unit` says).
 
-    def step(self, steps: int, reviews: int, loss: float, accuracy: float) -> None:
-        """Add `steps` with `reviews`; `loss` and `accuracy` are the means of the epoch so far."""
+        `steps_left` counts the steps of the whole training, this epoch's included.
+        """
         if self._bar is not None:
-            self._bar.step(steps, reviews, loss, accuracy)
+            self._bar.start(f"epoch {epoch}/{epochs}", size, unit, steps_left)
+
+    def step(self, steps: int, size: int, metrics: dict[str, float]) -> None:
+        """Add `steps` with `size` reviews (or tokens); `metrics` are those of the epoch so far."""
+        if self._bar is not None:
+            self._bar.step(steps, size, metrics)
 
     def end_epoch(self, epoch: int, epochs: int, metrics: dict[str, float]) -> None:
         """Remove the bar and write the epoch's line; `metrics` is its entry in the history."""
@@ -49,9 +52,16 @@ def epoch_line(epoch: int, epochs: int, metrics: dict[str, float]) -> str:
     parts = [f"epoch {epoch}/{epochs}"]
     for split in ("train", "valid"):
         if f"{split}/loss" in metrics:
-            parts.append(f"{split} loss {metrics[f'{split}/loss']:.4f} acc {metrics[f'{split}/accuracy']:.4f}")
+            parts.append(f"{split} {_figures(split, metrics)}")
     parts.append(f"{metrics['seconds']:.0f} s" if metrics["seconds"] >= 10 else f"{metrics['seconds']:.1f} s")
     return "  ".join(parts)
+
+
+def _figures(split: str, metrics: dict[str, float]) -> str:
+    loss = f"loss {metrics[f'{split}/loss']:.4f}"
+    if f"{split}/perplexity" in metrics:
+        return f"{loss} ppl {metrics[f'{split}/perplexity']:.2f}"
+    return f"{loss} acc {metrics[f'{split}/accuracy']:.4f}"
 
 
 class _Bar:
@@ -59,7 +69,7 @@ class _Bar:
         self._console = console
         self._live: Progress | None = None
 
-    def start(self, title: str, reviews: int, steps_left: int) -> None:
+    def start(self, title: str, size: int, unit: str, steps_left: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (
@@ -70,15 +80,16 @@ class _Bar:
         )
         # why no refresh thread: it would take the core that trains, whenever it likes
         live = Progress(*columns, console=self._console, transient=True, auto_refresh=False)
-        self._task = live.add_task(title, total=reviews, so_far="")
+        self._task = live.add_task(title, total=size, so_far="")
         live.start()
         self._live = live
         self._began = self._shown = time.perf_counter()
         self._done = self._steps = 0
         self._steps_left = steps_left
+        self._unit = unit
 
-    def step(self, steps: int, reviews: int, loss: float, accuracy: float) -> None:
-        self._done += reviews
+    def step(self, steps: int, size: int, metrics: dict[str, float]) -> None:
+        self._done += size
         self._steps += steps
         now = time.perf_counter()
         if self._live is None or now - self._shown < REFRESH_SECONDS:
@@ -86,10 +97,11 @@ class _Bar:
         self._shown = now
         seconds = now - self._began
         left = seconds / self._steps * (self._steps_left - self._steps)
+        so_far = f"{_figures('train', metrics)}  {self._done / seconds:,.0f} {self._unit}/s  {_clock(left)} left"
         self._live.update(
             self._task,
             completed=self._done,
-            so_far=f"loss {loss:.4f} acc {accuracy:.4f}  {self._done / seconds:,.0f} reviews/s  {_clock(left)} left",
+            so_far=so_far,
             refresh=True,
         )
 

@@ -15,7 +15,9 @@ from sentexp.batches import endless, plan, seed_of
 from sentexp.machine.choose import Machine
 from sentexp.schema import INTERVALS, TrainerConfig
 from sentexp.text.corpus import Corpus
+from sentexp.training.classification import ClassificationTask
 from sentexp.training.objective import Objective
+from sentexp.training.work import Task
 
 Schedule = LRScheduler | ReduceLROnPlateau
 
@@ -41,6 +43,8 @@ class Recipe:
     """Seed of the order of batches and of dropout."""
     objective: Objective = Objective()
     """The terms that are lowered beside the loss of the labelled reviews."""
+    task: Task = ClassificationTask()
+    """What the model is trained for."""
     interval: str = "step"
     """When the schedule moves: after each `step`, or after each `epoch`. ReduceLROnPlateau always moves per epoch."""
 

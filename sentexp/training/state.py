@@ -86,6 +86,8 @@ class TrainState:
     """One entry per epoch; see `FitResult.history`."""
     averages: dict[str, Tensor] = field(default_factory=dict)
     """With trainer.ema the moving average of each parameter, in the order of the parameters."""
+    carried: Tensor | None = None
+    """What the next step begins with beside the weights; see `Work.carried`."""
     parts: int = 1
     """Parts in which a batch is computed, one after the other; see trainer.on_oom."""
     told: int = 0

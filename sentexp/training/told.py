@@ -17,7 +17,7 @@ from sentexp.training.checkpoints import Checkpoints
 from sentexp.training.progress import TrainingProgress
 from sentexp.training.recipe import Recipe
 from sentexp.training.state import EpochSums, TrainState
-from sentexp.training.work import Metrics, Step
+from sentexp.training.work import Metrics, Step, Work
 
 STEPS_PER_FETCH = {"cpu": 1, "cuda": 50}
 """Steps between two fetches of the losses: each waits until a GPU has done all that it has been given to do."""
@@ -55,9 +55,12 @@ class Told:
 class FetchedSums:
     """Adds what each step has returned to the sums of the epoch, fetched from the device every few steps."""
 
-    def __init__(self, state: TrainState, sums: EpochSums, recipe: Recipe, device: torch.device, told: Told) -> None:
+    def __init__(
+        self, state: TrainState, sums: EpochSums, work: Work, recipe: Recipe, device: torch.device, told: Told
+    ) -> None:
         self._state = state
         self._sums = sums
+        self._work = work
         self._recipe = recipe
         self._steps_per_fetch = STEPS_PER_FETCH[device.type]
         self._told = told
@@ -91,7 +94,7 @@ class FetchedSums:
         sums.steps += len(steps)
         if self._told.progress is not None:
             size = sum(step.size for step in steps)
-            self._told.progress.step(len(steps), size, sums.loss / sums.size, sums.correct / sums.size)
+            self._told.progress.step(len(steps), size, self._work.trained(sums))
 
     def _tell_of(self, step: int, loss: float, size: int) -> None:
         every = self._recipe.trainer.log_every

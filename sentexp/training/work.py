@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from sentexp.text.corpus import Corpus
+from sentexp.training.processes import Group
 from sentexp.training.state import EpochSums, TrainState
+
+if TYPE_CHECKING:
+    from sentexp.training.recipe import Recipe
 
 # Shapes: K terms beside the loss
 
 Metrics = dict[str, float]
+
+
+class Corpora(NamedTuple):
+    """The splits that a training reads."""
+
+    train: Corpus
+    valid: Corpus | None = None
+    unlabelled: Corpus | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,19 @@ class Stopped(Exception):
 class Work(Protocol):
     """What a training does in an epoch. Each process has one; they share the steps."""
 
-    model: nn.Module
+    unit: str
+    """What is counted: reviews or tokens."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+
+    @property
+    def carried(self) -> Tensor | None:
+        """What the last step has left for the next one beside the weights, of all processes together.
+
+        None where steps are independent. A step does not change it, but puts another tensor in its place.
+        """
 
     @property
     def size(self) -> int:
@@ -45,7 +71,10 @@ class Work(Protocol):
         """Return the number of steps in `epoch`, counted from 1."""
 
     def steps(self, state: TrainState) -> Iterator[Step]:
-        """Yield the steps of the state's epoch that are left: those after `state.sums.steps`."""
+        """Yield the steps of the state's epoch that are left: those after `state.sums.steps`.
+
+        The caller has taken each one, and `state` tells of it, before it asks for the next.
+        """
 
     def add_gradients(self, step: Step, parts: int) -> Tensor:
         """Add the gradients of this process's share of a step, computed in `parts`, to those of the parameters.
@@ -65,4 +94,20 @@ class Work(Protocol):
         Returns nothing if there is no such split.
 
         Raises Stopped as soon as `interrupted` is true.
+        """
+
+
+class Task(Protocol):
+    """What a model is trained for; the `_target_` of an option of the group task. Further processes unpickle it."""
+
+    def model(self, classifier: nn.Module) -> nn.Module:
+        """Return the model that is trained: `classifier`, or one that is made of parts of it.
+
+        Raises SentexpError for a classifier without these parts.
+        """
+
+    def work(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> Work:
+        """Return the work of one process of `group`, with `model` on its `device`.
+
+        Raises SentexpError for a split that is too small.
         """

@@ -269,7 +269,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"epoch": 1}, tmp_path / "other.pt")
-    with pytest.raises(SentexpError, match="not a checkpoint of this version; expected averages, best, epoch"):
+    with pytest.raises(SentexpError, match="not a checkpoint of this version; expected averages, best, carried, epoch"):
         read_state(tmp_path / "other.pt")
     (tmp_path / "text.pt").write_text("text")
     with pytest.raises(SentexpError, match=r"text\.pt: damaged \(.*\); expected tensors"):

@@ -32,9 +32,9 @@ def test_the_line_is_written_once_and_the_bar_only_on_a_terminal(terminal, monke
     monkeypatch.setattr("sentexp.training.progress.REFRESH_SECONDS", 0)
     screen, lines = io.StringIO(), []
     progress = TrainingProgress(lines.append, Console(file=screen, force_terminal=terminal, width=120))
-    progress.start_epoch(1, 2, reviews=100, steps_left=20)
+    progress.start_epoch(1, 2, 100, "reviews", steps_left=20)
     assert "nan" not in screen.getvalue()
-    progress.step(1, 10, 0.5, 0.75)
+    progress.step(1, 10, {"train/loss": 0.5, "train/accuracy": 0.75})
     progress.end_epoch(1, 2, METRICS)
     progress.close()
     assert lines == [epoch_line(1, 2, METRICS)]
@@ -45,7 +45,7 @@ def test_the_line_is_written_once_and_the_bar_only_on_a_terminal(terminal, monke
 def test_no_console_is_silent_but_for_the_lines():
     lines: list[str] = []
     progress = TrainingProgress(lines.append)
-    progress.start_epoch(1, 1, reviews=1, steps_left=1)
-    progress.step(1, 1, 0.5, 0.5)
+    progress.start_epoch(1, 1, 1, "tokens", steps_left=1)
+    progress.step(1, 1, {"train/loss": 0.5, "train/perplexity": 1.65})
     progress.end_epoch(1, 1, METRICS)
     assert len(lines) == 1

@@ -13,6 +13,7 @@ from sentexp.training.processes import Group
 from sentexp.training.schedules import constant
 from sentexp.training.state import EpochSums, TrainState
 from sentexp.training.step import gradients
+from sentexp.training.work import Corpora
 
 
 def step_of(
@@ -25,7 +26,7 @@ def step_of(
     state = TrainState(model, optimizer, constant(optimizer, total_steps=1), steps=1, parts=parts)
     changed = recipe(batch_size=reviews, bucket=False, **changes)
     data = corpus(reviews)
-    work = Classification(model, data, data, None, changed, Group(), torch.device("cpu"))
+    work = Classification(model, Corpora(data, data), changed, Group(), torch.device("cpu"))
     state.epoch, state.sums = 1, EpochSums()
     (step,) = work.steps(state)
     of_step = gradients(state, list(model.parameters()), work, step, Group(), changed)
