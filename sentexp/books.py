@@ -30,8 +30,9 @@ VOCABULARY, VECTORS, CLASSIFIER, SELECTION, START = "vocabulary", "vectors", "cl
 """What learns from texts: the list of words, word vectors from a file, the model itself, the choice of its best epoch,
 and the run that it started from, with all that one had seen."""
 
-CHANCE = 0.01
-"""Share of the test reviews up to which texts that were seen count as chance: in any data, some texts occur twice."""
+CHANCE = 0.02
+"""Share of the test reviews up to which texts that were seen count as chance: in any data, some texts occur twice. Of
+IMDB's 25,000 test reviews, 269 (1.1 %) stand among its own unlabelled ones, and 199 repeat another test review."""
 
 FILES = FACTS, HASHES = "seen.json", "seen.hashes"
 """Files of the books in the folder of a trained model."""

@@ -63,17 +63,12 @@ def test_test_reviews_are_counted_that_stand_among_texts_without_labels(
     ("seen", "named", "transductive", "said"),
     [
         (0, False, False, ""),
-        (1, False, False, "1 of the 100 test reviews (1.0 %) are among the texts that .*; up to 1 % counts as chance"),
-        (2, False, True, "transductive: 2 of the 100 test reviews (2.0 %) are among .* not to be ranked with models"),
-        (
-            0,
-            True,
-            True,
-            "transductive: 0 of the 100 test .*, since their own source was named for unlabelled texts; not",
-        ),
+        (2, False, False, "2 of the 100 test reviews (2.0 %) are among the texts that .*; up to 2 % counts as chance"),
+        (3, False, True, "transductive: 3 of the 100 test reviews (3.0 %) are among .* not to be ranked with models"),
+        (0, True, True, "transductive: 0 of the 100 .*, since their own source was named for unlabelled texts; not"),
     ],
 )
-def test_up_to_one_in_a_hundred_is_chance_unless_the_test_itself_was_named(seen, named, transductive, said) -> None:
+def test_up_to_two_in_a_hundred_are_chance_unless_the_test_itself_was_named(seen, named, transductive, said) -> None:
     test = texts([f"text {row}" for row in range(100)], "test", "of the test")
     more = texts([f"text {row}" for row in range(seen)] + ["z"] * 500, "unlabelled", named=named)
     overlap = Books().seen_by(CLASSIFIER, more).overlap(test)
@@ -83,7 +78,7 @@ def test_up_to_one_in_a_hundred_is_chance_unless_the_test_itself_was_named(seen,
     assert last in overlap.line
     assert bool(overlap.line) == bool(said)
     other = texts([f"text {row}" for row in range(100)], "test", "of another test")
-    assert Books().seen_by(CLASSIFIER, more).overlap(other).transductive == (seen > 1)
+    assert Books().seen_by(CLASSIFIER, more).overlap(other).transductive == (seen > 2)
 
 
 def test_what_a_run_started_from_has_seen_counts_whatever_it_was_to_that_run() -> None:

@@ -133,7 +133,9 @@ def seen_before(trained: TrainedModel, reviews: Reviews, config: Config) -> Seen
     trained on is loaded again, unless it is the same. If that cannot be done, a line says so.
     """
     own = trained.config.get("data")
-    same = config.data is not None and own == plain(config.data)  # training has told of texts that are in both splits
+    # of the same data, training has told of texts that are in both splits; an older run did not have all keys
+    asked = {} if config.data is None else plain(config.data)
+    same = own is not None and all(key in asked and asked[key] == value for key, value in own.items())
     books = trained.books
     if books is None:
         if own is None or same:

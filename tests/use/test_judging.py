@@ -82,6 +82,8 @@ def test_test_reviews_that_the_model_was_trained_on_are_counted(config) -> None:
     model, own, other = trained(), config(), config("data.seed=1")
     model.config.update(data=plain(own.data))
     assert seen_before(model, load_reviews(own), own).notes == []
+    older = {key: value for key, value in plain(own.data).items() if key not in ("labels", "unlabelled")}
+    assert seen_before(dataclasses.replace(model, config={"data": older}), load_reviews(own), own).notes == []
     test, train = load_reviews(other).splits["test"]["text"], load_reviews(own, ["train"]).splits["train"]["text"]
     seen = len(set(test) & set(train))
     assert seen > 0
