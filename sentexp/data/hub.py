@@ -96,7 +96,8 @@ def load(
         raw = {
             role: take_columns(
                 table,
-                f"{source}, split {table.split or role}",
+                # a copy of an earlier download does not tell its split
+                f"{source}, split {table.split or role if splits[role] == 'auto' else splits[role]}",
                 text_columns(text_column),
                 None if role == UNLABELLED_SPLIT else label_column,
             )

@@ -100,6 +100,14 @@ def test_a_split_of_unlabelled_texts_and_few_labels(folder):
     ]
 
 
+def test_a_test_split_that_is_asked_for_as_unlabelled_texts_is_noticed(folder):
+    reviews = load(path=str(folder), unlabelled_split="test", limit=6)
+    assert reviews.test_as_unlabelled
+    assert {split: len(rows) for split, rows in reviews.splits.items()} == {
+        "train": 6, "valid": 6, "test": 6, "unlabelled": 6,
+    }  # fmt: skip
+
+
 def test_its_own_validation_split_is_used_and_what_is_not_read_is_said(folder, caplog):
     readme = README.replace(
         "- {split: test, path", "- {split: dev, path: plain/dev.parquet}\n      - {split: test, path"
