@@ -50,6 +50,10 @@ cell, dropout, embedding_dropout, hidden_size, ignore_padding, num_layers, outpu
 
     from sentexp.explain import mistakes_explained
 
+    for override in overrides:
+        if not isinstance(override, str):
+            expected = 'expected each override as a text of its own, such as compose("model=gru", "seed=1")'
+            raise SentexpError(f"compose({shown(override)}): {expected}")
     asked = recorded_overrides(overrides)
     with mistakes_explained(asked), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="sentexp"):
         composed = hydra_compose("config", overrides=asked, return_hydra_config=True)

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -276,6 +277,12 @@ def test_a_metric_has_a_name_that_mlflow_takes(name: object) -> None:
     config.evaluation.metrics = {name: "math.pow"}
     with pytest.raises(SentexpError, match=f"^evaluation.metrics.{name}=math.pow: expected a name made of letters"):
         check(config)
+
+
+@pytest.mark.parametrize("given", [["model=gru"], ("seed=1",), 3, None, {"seed": 1}])
+def test_overrides_are_separate_arguments(given: Any) -> None:
+    with pytest.raises(SentexpError, match=r"^compose\(.*\): expected each override as a text of its own, such as "):
+        compose("seed=1", given)
 
 
 def test_a_metric_of_the_users_own_may_be_what_a_sweep_compares() -> None:
