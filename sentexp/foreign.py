@@ -94,6 +94,22 @@ def _options_in(override: Override) -> Iterator[str]:
                 yield str(inner)
 
 
+def texts_in(override: str) -> Iterator[str]:
+    """Yield each text in the value of an override, as Hydra reads it. None is in what is no override."""
+    try:
+        waiting = [OverridesParser.create().parse_override(override).value()]
+    except HydraException:
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            yield str(value)
+
+
 def refuse_foreign(config: Mapping[str, Any], sections: Sequence[str] = BUILT) -> None:
     """Raise SentexpError if these sections of a trained model's configuration name code outside of this package."""
     for key, path in foreign(config, sections):

@@ -14,9 +14,10 @@ from typing import Any
 from sentexp import checkpoint_files
 from sentexp.checkpoint_files import CheckpointFile
 from sentexp.errors import SentexpError
-from sentexp.foreign import may_run_code, refusal
+from sentexp.foreign import may_run_code, refusal, texts_in
 from sentexp.redact import flatten, lacks_password
 from sentexp.schema import PATHS, TrainerConfig
+from sentexp.servers import SentPassword, sent_passwords
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ def recorded_overrides(overrides: Sequence[str]) -> list[str]:
     Of a key that stands in both, that of `overrides` is kept; the run's own trainer.resume and trainer.trust are left
     out, as they were said of another folder. Without trainer.resume they are returned as they are.
     Raises SentexpError if the folder has no checkpoint, and without trainer.trust=true among `overrides` where one of
-    the recorded ones names code outside of this package: the folder may be anyone's.
+    the recorded ones names code outside of this package, or a server that would be sent a password of the user's: the
+    folder may be anyone's.
     """
     folder = resumed(overrides)
     if folder is None:
@@ -120,6 +122,9 @@ def recorded_overrides(overrides: Sequence[str]) -> list[str]:
     for override in kept:
         if lacks_password(override):
             raise SentexpError(f"{key_of(override)}: its password is not kept; expected it beside {KEY}")
+    for sent in () if f"{TRUST}=true" in overrides else _sent_passwords(kept):
+        line = sent.refusal(f"{sent.key}=... beside it, or {TRUST}=true")
+        raise SentexpError(f"{KEY}={folder}: {line}")
     return [*kept, *overrides]
 
 
@@ -148,11 +153,19 @@ def _names_code(override: str) -> bool:
     )
 
 
+def _sent_passwords(overrides: Sequence[str]) -> list[SentPassword]:
+    """Return the passwords of the environment that are sent to servers which overrides name."""
+    of_tracking = [one for one in overrides if key_of(one).partition(".")[0] == "tracking"]
+    return [sent for one in of_tracking for text in texts_in(one) for sent in sent_passwords("tracking.uri", text)]
+
+
 def resume_command(output: Path, overrides: Sequence[str], config_dir: str | None) -> str:
     """Return the command by which the run of these overrides goes on; it names what is not taken from its folder."""
     words = ["sentexp", *(["--config-dir", config_dir] if config_dir is not None else []), f"{KEY}={output}"]
     if may_run_code(overrides) or any(map(_names_code, overrides)):
         words.append(f"{TRUST}=true")
+    else:
+        words += dict.fromkeys(f"{sent.key}={sent.address}" for sent in _sent_passwords(overrides))
     return shlex.join(words)
 
 

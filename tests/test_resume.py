@@ -178,6 +178,34 @@ def test_a_folder_from_elsewhere_names_no_code(override: str, tmp_path: Path) ->
     assert command == "sentexp trainer.resume=out trainer.trust=true"
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tracking.uri=http://far:5000", r"tracking.uri=http\://far:5000", "++tracking.uri='http://far:5000'",
+        "tracking={uri: 'http://far:5000'}",
+    ],
+)  # fmt: skip
+def test_a_server_that_a_folder_names_is_sent_no_password(
+    override: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resume = f"trainer.resume={written(tmp_path, ['seed=3', 'tracking.uri=sqlite:///x.db'])}"
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "opensesame")
+    assert recorded_overrides([resume]) == ["seed=3", "tracking.uri=sqlite:///x.db", resume]
+    facts = {"config": {}, "overrides": ["seed=3", override]}
+    checkpoint_files.write(tmp_path, 6, lambda path: path.write_text("state"), facts)
+    line = (
+        r"tracking\.uri=http://far:5000: would be sent your MLFLOW_TRACKING_TOKEN; expected tracking\.uri=\.\.\. beside"
+    )
+    with pytest.raises(SentexpError, match=rf"^trainer\.resume=.*: {line}"):
+        compose(resume)
+    assert override in recorded_overrides([resume, "trainer.trust=true"])
+    assert override in recorded_overrides([resume, override])
+    command = resume_command(Path("out"), ["seed=3", override], None)
+    assert command == "sentexp trainer.resume=out tracking.uri=http://far:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://far:5000")
+    assert override in recorded_overrides([resume])
+
+
 def test_the_command_that_goes_on_is_short_where_nothing_is_of_the_users_own() -> None:
     assert resume_command(Path("an out"), ["seed=3"], None) == "sentexp 'trainer.resume=an out'"
     assert resume_command(Path("out"), [], "mine") == "sentexp --config-dir mine trainer.resume=out"

@@ -10,7 +10,11 @@ import click
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--tracking-uri", metavar="URI", help="MLflow's store; by default that of the run.")
-@click.option("--trust", is_flag=True, help="The run's model may name code outside of sentexp, such as your own model.")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Run code outside of sentexp that the model names, and send your password to its store.",
+)
 def command(folder: Path, tracking_uri: str | None, trust: bool) -> None:
     """Record a run that its MLflow store did not take as a whole.
 

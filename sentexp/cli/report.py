@@ -12,7 +12,8 @@ from sentexp import terminal
 
 @click.command()
 @click.argument("sweep")
-def command(sweep: str) -> None:
+@click.option("--trust", is_flag=True, help="Send your SENTEXP_STORAGE_PASSWORD to the database that SWEEP names.")
+def command(sweep: str, trust: bool) -> None:
     """Rebuild the tables, pictures and page of a sweep and print its points, the best first.
 
     SWEEP is its folder, or `latest`: the newest one in multirun/.
@@ -26,7 +27,7 @@ def command(sweep: str) -> None:
     from sentexp.sweep.manifest import find
     from sentexp.sweep.results import SweepResults
 
-    results = SweepResults.load(find(sweep, Path("multirun")))
+    results = SweepResults.load(find(sweep, Path("multirun")), trust=trust)
     written = write_sweep_report(results, results.folder / "report")
     print_points(results, terminal.console())
     pictures = sum(path.suffix == ".png" for path in written)

@@ -146,7 +146,7 @@ def _asked(request: SweepRequest) -> dict[str, str]:
 
 
 def _report(request: SweepRequest, parent: Run, write_report: WriteReport) -> None:
-    results = SweepResults.load(request.folder)
+    results = SweepResults.load(request.folder, trust=True)  # which has been opened already
     write_report(results, request.folder / "report")
     parent.log_folder(request.folder / "report", "sweep")
     if (request.folder / "experiment").is_dir():

@@ -24,13 +24,13 @@ from sentexp.explain import explain, missing_key
 from sentexp.foreign import may_run_code, of_hydra_changed
 from sentexp.redact import SECRET_NAME, without_passwords
 from sentexp.schema import SweepConfig
+from sentexp.servers import SentPassword, sent_passwords
 from sentexp.sweep import trust
 from sentexp.sweep.manifest import Manifest, differences, find, merged, merged_hydra
 from sentexp.sweep.options import typed_for_hydra
 from sentexp.sweep.passwords import in_environment, refuse_forgotten
 from sentexp.sweep.plan import Plan
 from sentexp.sweep.point import Point
-from sentexp.sweep.storage import PASSWORD_VARIABLE
 from sentexp.tracking.environment import program
 
 
@@ -55,7 +55,7 @@ class SweepRequest:
     def resume_command(self) -> str:
         """Return the command line that goes on with this sweep."""
         trusting = ["sweep.trust=true"] if self.needs_trust else []
-        servers = {f"{key}={address}": None for key, address, _ in _sent_passwords(self.manifest, self.config)}
+        servers = {f"{sent.key}={sent.address}": None for sent in _sent_passwords(self.manifest, self.config)}
         words = [*(() if trusting else servers), *trusting]
         return shlex.join([program(), "-m", *self.added_folders(), f"sweep.resume={self.folder}", *words])
 
@@ -147,26 +147,18 @@ def _refuse_other_servers(
     keys = {override.partition("=")[0].lstrip("+") for override in typed}
     if without_passwords(_absolute(settings.storage)) != without_passwords(manifest.storage):
         keys -= {"sweep.storage"}
-    for key, address, variable in _sent_passwords(manifest, now):
-        if key not in keys:
-            expected = f"expected {key}=... typed again, or sweep.trust=true"
-            raise SentexpError(f"sweep.resume={resume}: {key}={address}: would be sent your {variable}; {expected}")
+    for sent in _sent_passwords(manifest, now):
+        if sent.key not in keys:
+            line = sent.refusal(f"{sent.key}=... typed again, or sweep.trust=true")
+            raise SentexpError(f"sweep.resume={resume}: {line}")
 
 
-def _sent_passwords(manifest: Manifest, config: DictConfig) -> list[tuple[str, str, str]]:
-    """Return the key and the address of each server that is sent a password of the environment, and its variable."""
-    uri = str(OmegaConf.select(config, "tracking.uri") or "")
-    if uri == os.environ.get("MLFLOW_TRACKING_URI"):  # the user's own
-        uri = ""
-    possible = [
-        ("sweep.storage", manifest.storage or "", PASSWORD_VARIABLE),
-        ("tracking.uri", uri, "MLFLOW_TRACKING_PASSWORD"),
-        ("tracking.uri", uri, "MLFLOW_TRACKING_TOKEN"),
-    ]
+def _sent_passwords(manifest: Manifest, config: DictConfig) -> list[SentPassword]:
+    """Return the passwords of the environment that are sent to servers which a sweep names."""
+    uri = OmegaConf.select(config, "tracking.uri")
     return [
-        (key, without_passwords(address), variable)
-        for key, address, variable in possible
-        if "://" in address and not address.startswith(("sqlite:", "file:")) and variable in os.environ
+        *sent_passwords("sweep.storage", manifest.storage),
+        *sent_passwords("tracking.uri", None if uri is None else str(uri)),
     ]
 
 

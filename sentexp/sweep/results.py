@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sentexp.errors import SentexpError
+from sentexp.servers import sent_passwords
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.point import Point
 
@@ -77,8 +79,11 @@ class SweepResults:
     """Shell command that opens MLflow's pages; None as above."""
 
     @staticmethod
-    def load(folder: Path) -> SweepResults:
-        """Read the results of a sweep, which may still run. Raises SentexpError if `folder` is not a sweep's.
+    def load(folder: Path, *, trust: bool = False) -> SweepResults:
+        """Read the results of a sweep, which may still run.
+
+        Raises SentexpError if `folder` is not a sweep's, for a study that is damaged, and without `trust` if it names a
+        server that would be sent a password of the user's.
 
         results = SweepResults.load(Path("multirun/2026-01-31/12-00-00"))
         results.best().overrides  # such as ('model.hidden_size=128', 'model.num_layers=1')
@@ -87,6 +92,8 @@ class SweepResults:
         from sentexp.sweep.storage import jobs_of, open_storage
 
         manifest = Manifest.read(folder)
+        for sent in () if trust else sent_passwords("sweep.storage", manifest.storage):
+            raise SentexpError(f"{folder}: {sent.refusal('--trust (trust=True in Python), or the variable unset')}")
         storage = open_storage(manifest.storage_of(folder), manifest.study)
         jobs = [job for trial in storage.newest_trials(manifest.id) for job in jobs_of(trial)]
         return SweepResults(

@@ -26,13 +26,10 @@ from sentexp.errors import SentexpError
 from sentexp.locks import held
 from sentexp.private_interfaces import trial_in_progress
 from sentexp.redact import without_passwords
+from sentexp.servers import STORAGE_PASSWORD
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.journal_lock import JournalLock
 from sentexp.sweep.point import Point
-
-PASSWORD_VARIABLE = "SENTEXP_STORAGE_PASSWORD"
-"""Environment variable with the password of a database. It is recorded nowhere: every process that opens the study
-needs it."""
 
 SQLITE = "sqlite:///"
 """What the address of a file of SQLite's begins with."""
@@ -188,9 +185,9 @@ def open_storage(
 
 
 def _password_hint(storage: str) -> str:
-    if "://" not in storage or storage.startswith("sqlite") or PASSWORD_VARIABLE in os.environ:
+    if "://" not in storage or storage.startswith("sqlite") or STORAGE_PASSWORD in os.environ:
         return ""
-    return f" (a password is read from {PASSWORD_VARIABLE}, which is not set)"
+    return f" (a password is read from {STORAGE_PASSWORD}, which is not set)"
 
 
 FIRST_BYTES = {"journal of Optuna's": b'{"op_code"', "database of SQLite's": b"SQLite format 3"}
@@ -227,7 +224,7 @@ def _opened(address: str, _process: int) -> BaseStorage:
         with held(Path(f"{address.removeprefix(SQLITE)}.lock")):
             return RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 60}})
     if "://" in address:
-        url, password = make_url(address), os.environ.get(PASSWORD_VARIABLE)
+        url, password = make_url(address), os.environ.get(STORAGE_PASSWORD)
         return RDBStorage((url if password is None else url.set(password=password)).render_as_string(False))
     Path(address).parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(address, lock_obj=JournalLock(address)))

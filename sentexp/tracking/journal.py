@@ -20,6 +20,7 @@ from sentexp.errors import SentexpError, one_line
 from sentexp.foreign import refuse_foreign
 from sentexp.locks import held
 from sentexp.redact import lacks_password, without_passwords
+from sentexp.servers import sent_passwords
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.store import brief_patience
 from sentexp.trained_model import read_config
@@ -244,7 +245,7 @@ def record_folder(
 
     Records that the store has already change nothing. A run without an end ends as KILLED. Raises SentexpError for a
     folder without a journal, for one that is damaged, if the store fails, and without `trust` for a model that names
-    code outside of this package.
+    code outside of this package, and for a store that would be sent a password of the user's.
     """
     path = folder / FILE
     if not path.is_file():
@@ -260,6 +261,8 @@ def _record(path: Path, tracker: Callable[..., StartsRuns], uri: str | None, tru
     begun = next(records, {})
     try:
         address = uri or begun["tracker"].get("uri")
+        for sent in () if uri or trust else sent_passwords("tracking.uri", address):
+            raise SentexpError(f"{path}: {sent.refusal('--tracking-uri URI, or --trust')}")
         if lacks_password(str(address)):
             raise SentexpError(f"{path}: its store has a password, which is not kept; expected --tracking-uri URI")
         run = tracker(**{**begun["tracker"], "uri": address}).start(**begun["run"])

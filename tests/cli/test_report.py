@@ -18,7 +18,7 @@ def test_the_printed_command_can_be_pasted_whatever_the_folder_is_called(
     folder.mkdir()
     (folder / "sweep.yaml").touch()
     results = SweepResults(folder, "night", ("test/accuracy",), ("maximize",), ("seed",), [], {}, {}, "basic", None)
-    monkeypatch.setattr("sentexp.sweep.results.SweepResults.load", lambda folder: results)
+    monkeypatch.setattr("sentexp.sweep.results.SweepResults.load", lambda folder, trust: results)
     monkeypatch.setattr("sentexp.report.sweep.folder.write_sweep_report", lambda results, folder: [Path("best.yaml")])
     ended = CliRunner().invoke(command, [str(folder)])
     assert ended.exit_code == 0

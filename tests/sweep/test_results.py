@@ -8,6 +8,7 @@ import pytest
 
 from sentexp.errors import SentexpError
 from sentexp.sweep.job_record import JobRecord
+from sentexp.sweep.manifest import Manifest
 from sentexp.sweep.point import Point
 from sentexp.sweep.results import SweepResults
 from sentexp.sweep.summary import summary
@@ -70,6 +71,23 @@ def test_a_point_is_transductive_if_a_model_of_it_is_and_the_summary_says_so_of_
     best = "best: x=1: a 2.0000 ± 1.4142 (n=2) (transductive: has seen texts of the test reviews)"
     assert best in summary(made, None, "again")
     assert "transductive" not in "\n".join(summary(sweep(*seeds[:1]), None, "again"))
+
+
+def test_a_database_that_a_folder_names_is_sent_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("sentexp.sweep.storage.RDBStorage", lambda address: opened.append(address))
+    monkeypatch.setenv("SENTEXP_STORAGE_PASSWORD", "opensesame")
+    Manifest(
+        id="x", name="x", arguments=[], hydra_arguments=[], cwd="/", config={}, choices={}, launcher="basic",
+        metrics=["loss"], directions=["minimize"], swept=[], seeds=1, storage="mysql://ann@far/x", study="x",
+    ).write(tmp_path)  # fmt: skip
+    line = r"sweep\.storage=mysql://ann@far/x: would be sent your SENTEXP_STORAGE_PASSWORD; expected --trust"
+    with pytest.raises(SentexpError, match=line):
+        SweepResults.load(tmp_path)
+    assert opened == []
+    with pytest.raises(SentexpError):  # since nothing has been opened
+        SweepResults.load(tmp_path, trust=True)
+    assert opened == ["mysql://ann:opensesame@far/x"]
 
 
 def test_the_summary_lists_failures_the_best_point_and_the_commands() -> None:

@@ -207,6 +207,24 @@ def test_the_password_of_a_store_is_not_kept(tmp_path: Path) -> None:
         record_folder(tmp_path, MlflowTracker)
 
 
+def test_a_store_that_only_the_journal_names_is_sent_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**arguments: Any) -> None:
+        raise SentexpError(f"{arguments['uri']}: asked")
+
+    begun = {"call": "begin", "tracker": {"uri": "http://far:5000"}, "run": {}}
+    (tmp_path / FILE).write_text(json.dumps(begun) + "\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "opensesame")
+    with pytest.raises(
+        SentexpError, match=r"tracking\.uri=http://far:5000: would be sent your MLFLOW_TRACKING_PASSWORD"
+    ):
+        record_folder(tmp_path, away)
+    for uri, trust in ((None, True), ("http://far:5000", False)):
+        with pytest.raises(SentexpError, match="asked"):
+            record_folder(tmp_path, away, uri, trust=trust)
+
+
 def test_a_registration_that_failed_is_made_up_for(store_uri: str, tmp_path: Path, monkeypatch) -> None:
     trained().save(tmp_path / "model")
     tracker = MlflowTracker(store_uri, "journal", register="made up for")
