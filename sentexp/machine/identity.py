@@ -25,6 +25,21 @@ def process_start(pid: int) -> str | None:
     )
 
 
+def has_file_open(pid: int, folder: Path) -> bool:
+    """Return True if a process has a file below a folder open; on systems that do not tell, for any process.
+
+    False for a process of another user.
+    """
+    if not os.path.isdir("/proc/self/fd"):
+        return True
+    opened: list[Path] = []
+    with suppress(OSError):  # it has ended, or closes one just now
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                opened.append(Path(os.readlink(link)))
+    return any(folder.resolve() in path.parents for path in opened)
+
+
 def process_name() -> str:
     """Return a text that no other process has had: machine, process, and when it began."""
     return f"{_machine()} {os.getpid()} {process_start(os.getpid())}"

@@ -74,7 +74,8 @@ def sweep(
         storage = _open(request, side_by_side)
         if request.resumed:
             orphans.cancel_on_slurm(request.folder, str(request.config.hydra.job.name))
-            orphans.kill(job for trial in storage.trials(request.manifest.id) for job in jobs_of(trial))
+            left = [job for trial in storage.trials(request.manifest.id) for job in jobs_of(trial)]
+            orphans.kill(left, request.folder)
         else:
             request.manifest.write(request.folder)
             _write_multirun(request)

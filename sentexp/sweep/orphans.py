@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from sentexp.errors import SentexpError
-from sentexp.machine.identity import process_start
+from sentexp.machine.identity import has_file_open, process_start
 from sentexp.sweep.job_record import JobRecord
 
 log = logging.getLogger(__name__)
@@ -43,16 +43,19 @@ def this_process() -> ProcessIdentity:
     return {"host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid())}
 
 
-def kill(jobs: Iterable[JobRecord]) -> None:
+def kill(jobs: Iterable[JobRecord], sweep: Path) -> None:
     """Kill the processes of the jobs that still run on this machine, and wait until they are gone.
 
-    A process that merely has the number of one that ended is left alone.
+    A process that merely has the number of one that ended is left alone, and so is one without an open file in the
+    sweep's folder, where each job holds its output folder: the records may be anyone's.
     """
     killed = []
     for job in jobs:
         if job.state != "running" or job.host != socket.gethostname() or job.pid in (None, os.getpid()):
             continue
-        if job.process_start is not None and process_start(job.pid) == job.process_start:
+        if job.process_start is None or process_start(job.pid) != job.process_start:
+            continue
+        if has_file_open(job.pid, sweep):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(job.pid, signal.SIGKILL)
                 killed.append((job.pid, job.process_start))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentexp.machine import identity
-from sentexp.machine.identity import has_ended, process_name
+from sentexp.machine.identity import has_ended, has_file_open, process_name
 
 
 def test_a_process_has_ended_once_it_is_gone_and_not_before() -> None:
@@ -38,6 +38,15 @@ def test_a_text_that_is_no_name_of_ours_is_not_judged(rest: str) -> None:
     machine, rest = process_name().split(" ")[0], rest.format(pid=os.getpid())
     assert not has_ended(f"{machine} {rest}")
     assert not has_ended(rest)
+
+
+def test_a_process_has_a_file_open_where_it_writes_one(tmp_path: Path) -> None:
+    (tmp_path / "here" / "0").mkdir(parents=True)
+    with (tmp_path / "here" / "0" / "log").open("w"):
+        assert has_file_open(os.getpid(), tmp_path / "here")
+        assert not has_file_open(os.getpid(), tmp_path / "her")
+    assert not has_file_open(os.getpid(), tmp_path / "here")
+    assert not has_file_open(2**22 + 1, tmp_path)  # no process has that number
 
 
 def test_two_machines_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
