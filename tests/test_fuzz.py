@@ -22,20 +22,33 @@ import traceback
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow as pa
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from made_up_model import BOOKS, trained
+from rich.console import Console
 
 import sentexp
+from sentexp.config_files import conf_dir
 from sentexp.data import files, hub
 from sentexp.embedding import cache as vector_cache
 from sentexp.embedding import dimension, vectors
 from sentexp.errors import SentexpError
+from sentexp.report.sweep.tables import jobs_table, points_table
+from sentexp.report.sweep.terminal_table import print_points
+from sentexp.sweep import orphans, search, storage
 from sentexp.sweep.manifest import Manifest
+from sentexp.sweep.request import sweep_request
+from sentexp.sweep.results import SweepResults
+from sentexp.sweep.storage import SweepStorage, jobs_of
+from sentexp.sweep.trial_queue import TrialQueue
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.tokenizers import BasicTokenizer, SpacyTokenizer, WhitespaceTokenizer
@@ -478,6 +491,84 @@ def test_folders_of_sweeps(fuzzer: Fuzzer, tmp_path: Path) -> None:
         return lambda: Manifest.read(folder), None
 
     fuzzer.run("sweep.yaml", attempt)
+
+
+ODD_VALUES = (None, True, -1, 10**30, 1.5, float("nan"), "", "x", "../../x", "running", [], ["x"], {}, {"x": 1}, 0)
+
+
+def altered_at(value: Any, chance: random.Random) -> Any:
+    """Return plain values with another one somewhere among them."""
+    if not isinstance(value, (dict, list)) or not value or chance.random() < 0.2:
+        return chance.choice(ODD_VALUES)
+    changed: Any = value.copy()
+    name = chance.choice(list(value)) if isinstance(value, dict) else chance.randrange(len(value))
+    if isinstance(value, dict) and chance.random() < 0.2:
+        return {key: inner for key, inner in value.items() if key != name}
+    changed[name] = altered_at(value[name], chance)
+    return changed
+
+
+def line_altered(content: bytes, chance: random.Random) -> bytes:
+    """Return lines of JSON with another value in one of them, or with one left out, twice or elsewhere."""
+    lines = content.splitlines(keepends=True)
+    place = chance.randrange(len(lines))
+    match chance.randrange(6):
+        case 0:
+            del lines[place]
+        case 1:
+            lines.insert(chance.randrange(len(lines) + 1), lines[place])
+        case _:
+            lines[place] = json.dumps(altered_at(json.loads(lines[place]), chance)).encode() + b"\n"
+    return b"".join(lines)
+
+
+def test_studies_of_sweeps(fuzzer: Fuzzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["model.hidden_size=range(3,9)", "sweep.sampler=tpe", "sweep.n_trials=5", "sweep.study_name=s"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", [*arguments, "hydra.sweep.dir=swept"], RunMode.MULTIRUN)
+        request = sweep_request(arguments, config, loader)
+    folder, driver = request.folder, request.manifest.id
+    request.manifest.write(folder)
+    journal = Path(request.manifest.storage_of(folder))
+
+    def opened() -> SweepStorage:
+        storage._opened.cache_clear()
+        return storage.open_storage(str(journal), "s", directions=request.settings.directions)
+
+    study, queue = opened(), TrialQueue(request, opened(), None)
+    ends = ({"state": "finished", "values": (0.5,)}, {"state": "failed", "error": "no"}, {"state": "pruned"}, {})
+    for end, jobs in zip(ends, queue.missing(), strict=False):
+        number = jobs[0].trial
+        assert number is not None
+        begun = replace(jobs[0], state="running", began=1.5, **orphans.this_process())
+        study.write(begun)
+        study.live(number).report(0.5, 1)
+        metrics = {"test/loss": 0.5, "best/valid_accuracy": 0.5}
+        study.write(replace(begun, metrics=metrics, history=[{"valid/loss": 0.5}], **end))
+    whole = journal.read_bytes()
+    assert len(SweepResults.load(folder).jobs) == 4
+
+    def resume() -> int:
+        storage._opened.cache_clear()
+        results = SweepResults.load(folder)
+        results.best()
+        jobs_table(results)
+        points_table(results)
+        print_points(results, Console(file=io.StringIO()))
+        study = opened()
+        study.study.sampler = search.sampler(request.settings, 0, 1)
+        study.check(driver)
+        left = [job for trial in study.trials(driver) for job in jobs_of(trial)]
+        orphans.kill(left, folder)
+        return len(list(TrialQueue(request, study, None).missing()))
+
+    def attempt(chance: random.Random) -> tuple[Callable[[], Any], Any]:
+        journal.write_bytes(chance.choice((mutated, line_altered))(whole, chance))
+        return resume, None
+
+    fuzzer.run("study.journal", attempt)
 
 
 OVERRIDES = (

@@ -73,6 +73,7 @@ def sweep(
     with _only_driver(request.folder):
         storage = _open(request, side_by_side)
         if request.resumed:
+            storage.check(request.manifest.id)
             orphans.cancel_on_slurm(request.folder, str(request.config.hydra.job.name))
             left = [job for trial in storage.trials(request.manifest.id) for job in jobs_of(trial)]
             orphans.kill(left, request.folder)

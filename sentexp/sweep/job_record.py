@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import PurePath
 from typing import Any
 
+from sentexp.sweep.field_types import misfit
 from sentexp.sweep.point import Point, in_short
 
 STATES = ("waiting", "running", "finished", "failed", "pruned")
@@ -75,6 +77,17 @@ class JobRecord:
         """
         varying = self.point.values | ({} if self.seed is None else {"seed": str(self.seed)})
         return " ".join([str(self.number), *in_short(varying)])
+
+    def problem(self) -> str | None:
+        """Return what is wrong with a record that may be anyone's; None for one that a sweep can have written."""
+        wrong = misfit({one.name: getattr(self, one.name) for one in fields(self)}, JobRecord)
+        if wrong is not None:
+            return f"{wrong} is {getattr(self, wrong)!r}"
+        if self.state not in STATES:
+            return f"state is {self.state!r}"
+        if PurePath(self.folder).is_absolute() or ".." in PurePath(self.folder).parts:  # it is written to
+            return f"folder is {self.folder!r}"
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is stored: every field that has a value, apart from TOLD_BY_TRIAL."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
 
@@ -13,6 +13,7 @@ from sentexp.atomic import whole_file
 from sentexp.bounded_yaml import loaded
 from sentexp.errors import SentexpError
 from sentexp.redact import flatten
+from sentexp.sweep.field_types import misfit
 from sentexp.tracking.interface import Location
 
 FILE = "sweep.yaml"
@@ -65,9 +66,9 @@ class Manifest:
             found = loaded((folder / FILE).read_text(encoding="utf-8"))
             # a sweep that an earlier version began lacks fields that have come since
             kept = {field.name: found[field.name] for field in fields(Manifest) if field.name in found}
-            for name, kind in get_type_hints(Manifest).items():
-                if name in kept and not _fits(kept[name], kind):
-                    raise TypeError(name)
+            wrong = misfit(kept, Manifest)
+            if wrong is not None:
+                raise TypeError(wrong)
             return Manifest(**kept)
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise SentexpError(f"{folder}: no sweep; expected a folder that holds {FILE} and {JOURNAL}") from error
@@ -79,15 +80,6 @@ class Manifest:
     def with_parent(self, parent: Location) -> Manifest:
         """Return the manifest with where the run is that records the whole sweep."""
         return replace(self, parent_run_id=parent.run_id, page=parent.page, ui_command=parent.ui_command)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Return True if a value of the file has the type of its field; the file may be anyone's."""
-    if get_origin(kind) is list:
-        return isinstance(value, list) and all(isinstance(one, get_args(kind)) for one in value)
-    if get_origin(kind) is dict:
-        return isinstance(value, dict) and all(isinstance(name, str) for name in value)
-    return isinstance(value, kind)
 
 
 def find(given: str, root: Path, key: str = "") -> Path:

@@ -95,6 +95,11 @@ class SweepResults:
         for sent in () if trust else sent_passwords("sweep.storage", manifest.storage):
             raise SentexpError(f"{folder}: {sent.refusal('--trust (trust=True in Python), or the variable unset')}")
         storage = open_storage(manifest.storage_of(folder), manifest.study)
+        directions = [direction.name.lower() for direction in storage.study.directions]
+        if manifest.directions != directions or len(manifest.metrics) != len(directions):
+            asked = f"{','.join(manifest.metrics)} with directions {','.join(manifest.directions)}"
+            raise SentexpError(f"{folder}: {asked}; expected {','.join(directions)}, as its study has")
+        storage.check(manifest.id)
         jobs = [job for trial in storage.newest_trials(manifest.id) for job in jobs_of(trial)]
         return SweepResults(
             folder=folder,

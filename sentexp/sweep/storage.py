@@ -7,13 +7,17 @@ of jobs that died before they could. Drivers that share a study know their own t
 from __future__ import annotations
 
 import functools
+import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -22,11 +26,12 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from sentexp.errors import SentexpError
+from sentexp.errors import SentexpError, one_line
 from sentexp.locks import held
 from sentexp.private_interfaces import trial_in_progress
 from sentexp.redact import without_passwords
 from sentexp.servers import STORAGE_PASSWORD
+from sentexp.sweep.field_types import fits
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.journal_lock import JournalLock
 from sentexp.sweep.point import Point
@@ -65,6 +70,16 @@ class SweepStorage:
         """Make a trial that `study.ask` has just returned one of this driver's."""
         for key, value in _attributes(driver, point, jobs).items():
             self._set(number, key, value)
+
+    def check(self, driver: str) -> None:
+        """Raise SentexpError if the trials of a driver are not as this class writes them: the study may be anyone's."""
+        try:
+            for trial in self.trials(driver):
+                for problem in _problems(trial, len(self.study.directions)):
+                    raise SentexpError(f"trial {trial.number}: {problem}")
+        except Exception as error:  # Optuna checks little of what it reads
+            reason = f"damaged ({one_line(error)}); expected a study as a sweep writes it"
+            raise SentexpError(f"sweep.study_name={self.study.study_name}: {reason}") from error
 
     def trial(self, number: int) -> FrozenTrial:
         return self._storage.get_trial(self._id(number))
@@ -137,6 +152,34 @@ def point_of(trial: FrozenTrial) -> Point:
     return Point(tuple(trial.user_attrs["overrides"]))
 
 
+def _problems(trial: FrozenTrial, metrics: int) -> Iterator[str]:
+    """Yield what is wrong with a trial; `metrics` is their number. Raises ValueError for what Optuna itself refuses."""
+    optuna.trial.create_trial(
+        state=trial.state, values=trial.values, params=trial.params, distributions=trial.distributions
+    )
+    attributes = trial.user_attrs
+    kinds = {"overrides": list[str], "retry_of": int | None, "tries": int | None}
+    for name, kind in kinds.items():
+        if not fits(attributes.get(name), kind):
+            yield f"{name} is {attributes.get(name)!r}"
+    yield from (f"{one!r} is no override" for one in attributes["overrides"] if not _is_override(one))
+    for job in jobs_of(trial):
+        problem = job.problem()
+        if problem is not None:
+            yield f"job {job.index}: {problem}"
+        elif job.values is not None and len(job.values) != metrics:
+            yield f"job {job.index}: {len(job.values)} values for {metrics} metrics"
+
+
+@functools.lru_cache(maxsize=10_000)  # of all points, most have their values in common
+def _is_override(text: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(text)
+    except HydraException:
+        return False
+    return True
+
+
 def newest(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that no other among them is a retry of."""
     trials = list(trials)
@@ -158,6 +201,9 @@ def open_storage(
     """
     shown = without_passwords(storage)
     refuse_other_files(storage)
+    path, _ = _file_of(storage)
+    if directions is None and path is not None and not path.is_file():  # reading would make one
+        raise SentexpError(f"sweep.storage={shown}: no such file; expected the study of a sweep")
     # without a sampler, Optuna would take TPE, which reads the whole study for each trial
     sampler = sampler or optuna.samplers.RandomSampler()
     try:
@@ -173,7 +219,7 @@ def open_storage(
                 directions=[StudyDirection[direction.upper()] for direction in directions],
                 load_if_exists=True,
             )
-    except KeyError as error:
+    except KeyError as error:  # of a journal, all has been read by now
         raise SentexpError(f"sweep.study_name={name}: no such study in {shown}") from error
     except (OSError, ValueError, ImportError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         reason = f"{str(error).splitlines()[0]}{_password_hint(storage)}"
@@ -227,4 +273,20 @@ def _opened(address: str, _process: int) -> BaseStorage:
         url, password = make_url(address), os.environ.get(STORAGE_PASSWORD)
         return RDBStorage((url if password is None else url.set(password=password)).render_as_string(False))
     Path(address).parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(address, lock_obj=JournalLock(address)))
+    try:
+        storage = JournalStorage(JournalFileBackend(address, lock_obj=JournalLock(address)))
+        _read_last_line(address)
+        return storage
+    except OSError:
+        raise
+    except Exception as error:  # of what it reads, Optuna checks little
+        expected = "expected a journal of Optuna's"
+        raise SentexpError(f"sweep.storage={address}: damaged ({one_line(error)}); {expected}") from error
+
+
+def _read_last_line(journal: str) -> None:
+    """Raise ValueError if the last line is whole and no JSON: Optuna passes over it until another one follows."""
+    with open(journal, "rb") as file:
+        for line in deque(file, 1):
+            if line.endswith(b"\n"):
+                json.loads(line)

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from sentexp.sweep.job_record import JobRecord
 from sentexp.sweep.job_reporter import JobReporter
@@ -30,6 +33,19 @@ def test_what_is_stored_is_read_as_the_same_record() -> None:
         dataclasses.replace(FINISHED, transductive=True),
     ):
         assert JobRecord.from_dict(job.to_dict(), point=job.point, trial=2, index=1) == job
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("number", "3"), ("seed", 1.5), ("state", "gone"), ("folder", None), ("folder", "/etc"),
+        ("folder", "a/../../b"), ("began", "now"), ("pid", "self"), ("values", ("x",)), ("metrics", {"loss": None}),
+        ("history", [[1]]),
+    ],
+)  # fmt: skip
+def test_a_record_that_no_sweep_can_have_written_is_told_by_its_field(field: str, value: Any) -> None:
+    assert FINISHED.problem() is None
+    assert dataclasses.replace(FINISHED, **{field: value}).problem() == f"{field} is {value!r}"
 
 
 def test_a_recorded_run_is_named_by_the_number_and_what_varies() -> None:

@@ -85,6 +85,46 @@ def test_another_process_reads_what_this_one_wrote(storage: SweepStorage, tmp_pa
     assert storage.trial(number).values == [3.0]
 
 
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("job/0", {**job(0).to_dict(), "pid": "self", "state": "running"}, "job 0: pid is 'self'"),
+        ("job/0", {**job(0).to_dict(), "values": [1.0, 2.0]}, "job 0: 2 values for 1 metrics"),
+        ("job/0", {**job(0).to_dict(), "unknown": 1}, "TypeError: .*unknown.*"),
+        ("job/0", [], ".*"),
+        ("job/x", {}, "ValueError: .*"),
+        ("overrides", "a=1", "overrides is 'a=1'"),
+        ("overrides", ["a"], "'a' is no override"),
+        ("retry_of", [1], r"retry_of is \[1\]"),
+    ],
+)
+def test_a_study_with_other_records_is_refused_in_one_line(
+    storage: SweepStorage, attribute: str, value: Any, message: str
+) -> None:
+    number = add(storage)
+    storage.check("me")
+    storage.study._storage.set_trial_user_attr(storage.live(number)._trial_id, attribute, value)
+    told = rf"^sweep\.study_name=s: damaged \((trial 0: )?{message}\); expected a study as a sweep writes it$"
+    with pytest.raises(SentexpError, match=told):
+        storage.check("me")
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[]", b'{"op_code":4', b'{"op_code":99,"worker_id":"x"}', b"\xff", b"nan"])
+def test_a_damaged_journal_is_refused_in_one_line(storage: SweepStorage, tmp_path: Path, line: bytes) -> None:
+    journal = tmp_path / "copy.journal"
+    journal.write_bytes((tmp_path / "study.journal").read_bytes() + line + b"\n")
+    told = rf"^sweep\.storage={journal}: damaged \(.*\); expected a journal of Optuna's$"
+    with pytest.raises(SentexpError, match=told):
+        open_storage(str(journal), "s")
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    for address in (str(tmp_path / "sub" / "a.journal"), f"sqlite:///{tmp_path}/b.db"):
+        with pytest.raises(SentexpError, match="no such file; expected the study of a sweep"):
+            open_storage(address, "s")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_driver_sees_its_own_trials_and_the_newest_of_a_point(storage: SweepStorage) -> None:
     first, again, _ = add(storage), add(storage, retry_of=0), add(storage, driver="other")
     assert [trial.number for trial in storage.trials("me")] == [first, again]
