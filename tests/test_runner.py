@@ -369,6 +369,7 @@ def test_coverage_and_parameters_are_said(tiny, tmp_path: Path, caplog: pytest.L
     assert " parameters" in said
 
 
+@pytest.mark.slow
 def test_without_logging_a_run_prints_its_lines_and_has_a_folder_of_its_own(tmp_path: Path) -> None:
     program = (
         "from sentexp import compose, run\n"
@@ -503,6 +504,7 @@ def test_a_used_folder_is_refused_for_another_run(tiny, tmp_path: Path) -> None:
         runner.run(tiny("seed=7"), output_dir=output)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_longer_or_elsewhere_is_recorded_whole(tiny, tmp_path: Path) -> None:
     first, second = (f"sqlite:///{tmp_path / name}.db" for name in ("first", "second"))
     output = tmp_path / "out"

@@ -29,6 +29,7 @@ def test_models_are_compared_on_the_terminal_alone_unless_a_folder_is_named(sent
     assert {path.name for path in tmp_path.iterdir()} - before == {"cache"}
 
 
+@pytest.mark.slow
 def test_the_report_goes_to_a_folder_and_if_asked_to_mlflow(sentexp, models, tmp_path: Path) -> None:
     program = sentexp("compare", *DATA, *models, "--output", "out", "--record")
     output, errors = program.communicate(timeout=120)

@@ -125,6 +125,7 @@ def test_the_points_of_the_loss_are_those_of_one_that_was_never_stopped(tmp_path
         assert further == [point for point in points if point[0] > saved["step"]]
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_too(tmp_path: Path) -> None:
     machine = choose_machine(device="cpu", precision="fp32", processes=2)
     settings: dict[str, Any] = {"machine": machine, "optimizer": partial(torch.optim.Adam, lr=0.05)}
