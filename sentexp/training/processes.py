@@ -34,8 +34,8 @@ TIMEOUT = timedelta(minutes=30)
 TALL = 4096
 """Rows from which on it pays to find out which rows of a gradient are not zero, and to send those alone."""
 
-CAUSE_SECONDS = 5.0
-"""Time to wait for the process whose end broke an exchange."""
+CAUSE_SECONDS = 30.0
+"""Time to wait for the process whose end broke an exchange: on a busy machine it goes on for seconds after that."""
 
 LAST_SECONDS = 10.0
 """Time that the other processes get to end by themselves after a training that went well."""
