@@ -93,7 +93,7 @@ def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
         config.trainer,
         config.seed,
         build(config.objective),
-        interval,
+        interval=interval,
     )
 
 
