@@ -25,6 +25,7 @@ from sentexp.books import CLASSIFIER, SELECTION, VECTORS, VOCABULARY, Books, Ove
 from sentexp.checkpoint_files import held
 from sentexp.config import composition_of, plain
 from sentexp.data.reviews import Reviews
+from sentexp.embedding.cooccurrence import SPLITS as VECTOR_SPLITS
 from sentexp.embedding.table import coverage_of
 from sentexp.errors import SentexpError
 from sentexp.inspection.equal_texts import EqualTexts
@@ -43,7 +44,7 @@ from sentexp.recorded_fit import EpochCallback, checkpoint_facts, fit_recorded
 from sentexp.redact import without_passwords
 from sentexp.report.notebook import notebook_table
 from sentexp.resume import Stopped, resume_command, stopped
-from sentexp.schema import Composition, Config
+from sentexp.schema import Composition, Config, PpmiSvdConfig
 from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
@@ -270,6 +271,7 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
         embedding = build(
             config.embedding,
             vocabulary=vocabulary,
+            corpora=prepared.corpora,
             cache_dir=_cache_dir(config),
             seed=config.seed,
             progress=progress,
@@ -444,6 +446,8 @@ def _books(config: Config, prepared: Prepared, model: nn.Module) -> tuple[Books,
         vectors = plain(config.embedding)  # what they were made of is not known
         named = Path(vectors["path"]).name if vectors.get("path") else vectors.get("name", "")
         books = books.seen_by(VECTORS, f"{vectors['_target_'].rpartition('.')[2]} {named}".strip())
+    if isinstance(config.embedding, PpmiSvdConfig):
+        books = books.seen_by(VECTORS, *(texts[split] for split in VECTOR_SPLITS if split in texts))
     learnt_from = ["train", *(["unlabelled"] if build(config.objective).reads_unlabelled else [])]
     books = books.seen_by(CLASSIFIER, *(texts[split] for split in learnt_from if split in texts))
     books = books.seen_by(SELECTION, *(texts[split] for split in ["valid"] if split in texts))

@@ -302,6 +302,24 @@ class OneHotConfig:
 
 
 @dataclass
+class PpmiSvdConfig:
+    _target_: str = "sentexp.embedding.cooccurrence.ppmi_svd"
+    dim: int = key(at_least=1)
+    """Numbers per word, E."""
+    window: int = key(at_least=1)
+    """Tokens to each side that count as neighbours."""
+    std: float = key(above=0)
+    """Standard deviation of the numbers in the vectors."""
+    freeze: bool = key()
+    """Keep the vectors as they are."""
+    thaw_after: Optional[int] = key(at_least=1)
+    """With freeze, epochs after which the vectors are trained as well."""
+
+    def problems(self) -> Iterator[str]:
+        yield from _thaw_problems(self)
+
+
+@dataclass
 class GloveConfig:
     _target_: str = "sentexp.embedding.pretrained.glove"
     name: str = key(choices=tuple(catalogue.GLOVE))
@@ -353,10 +371,14 @@ class FasttextConfig:
         yield from _vector_problems(self)
 
 
-def _vector_problems(embedding: GloveConfig | Word2vecConfig | FasttextConfig) -> Iterator[str]:
+def _thaw_problems(embedding: PpmiSvdConfig | GloveConfig | Word2vecConfig | FasttextConfig) -> Iterator[str]:
     if embedding.thaw_after is not None and not embedding.freeze:
         expected = "nothing to thaw; expected embedding.freeze=true beside it"
         yield f"embedding.thaw_after={embedding.thaw_after}: {expected}"
+
+
+def _vector_problems(embedding: GloveConfig | Word2vecConfig | FasttextConfig) -> Iterator[str]:
+    yield from _thaw_problems(embedding)
     path, dim = embedding.path, embedding.dim
     if path is not None:
         if not os.path.isfile(os.path.expanduser(path)):
@@ -876,7 +898,7 @@ class Config:
 OPTIONS: dict[str, tuple[type, ...]] = {
     "data": (DemoConfig, HubConfig, FilesConfig),
     "tokenizer": (SpacyTokenizerConfig, BasicTokenizerConfig, WhitespaceTokenizerConfig, CallableTokenizerConfig),
-    "embedding": (RandomConfig, OneHotConfig, GloveConfig, Word2vecConfig, FasttextConfig),
+    "embedding": (RandomConfig, OneHotConfig, PpmiSvdConfig, GloveConfig, Word2vecConfig, FasttextConfig),
     "model": (RecurrentConfig, BagOfWordsConfig, NbNgramsConfig),
     "optimizer": (SGDConfig, AdamConfig, AdamWConfig, RMSpropConfig, AdagradConfig),
     "schedule": (ConstantConfig, OneCycleConfig, CosineConfig, PlateauConfig),
@@ -922,7 +944,7 @@ class Runtime:
 
 RUNTIME: dict[str, Runtime] = {
     "data": Runtime(optional=("cache_dir",)),
-    "embedding": Runtime(optional=("vocabulary", "cache_dir", "seed", "progress")),
+    "embedding": Runtime(optional=("vocabulary", "corpora", "cache_dir", "seed", "progress")),
     "model": Runtime(required=("embedding", "num_classes"), optional=("unk_index",)),
     "optimizer": Runtime(first="the parameters"),
     "schedule": Runtime(
