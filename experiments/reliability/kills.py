@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from sentexp import checkpoint_files
@@ -131,19 +132,27 @@ class Trainings:
         """Start a training and kill it, mostly while it trains. Returns False if it had ended before."""
         with self._started(words) as program:
             if chance.random() < 0.2:
-                time.sleep(chance.uniform(0, self._starting))
+                self._wait(program, chance.uniform(0, self._starting))
             else:
                 self._seconds_until_it_trains(program)
-                time.sleep(chance.uniform(0, self._training))
+                self._wait(program, chance.uniform(0, self._training))
             ended = program.poll() is not None
             program.send_signal(signal.SIGKILL)
         return not ended
 
     def _seconds_until_it_trains(self, program: subprocess.Popen[bytes], *, to_its_end: bool = False) -> float:
-        began = time.monotonic()
+        """Return the seconds of processor time that the program has taken meanwhile, as many on a busy machine."""
+        began = now = _processor_seconds(program)
         while program.poll() is None and (to_its_end or "processes: " not in self._output()):
             time.sleep(0.02)
-        return time.monotonic() - began
+            now = max(now, _processor_seconds(program))
+        return now - began
+
+    def _wait(self, program: subprocess.Popen[bytes], seconds: float) -> None:
+        """Wait until the program has taken so many seconds of processor time, or has ended."""
+        until = _processor_seconds(program) + seconds
+        while program.poll() is None and _processor_seconds(program) < until:
+            time.sleep(0.02)
 
     def _output(self) -> str:
         return (self._folder / "output.txt").read_text()
@@ -167,6 +176,15 @@ class Trainings:
             "TORCHINDUCTOR_CACHE_DIR": str(self._folder / "compiled"),
             "TMPDIR": str(self._temporary),
         }
+
+
+def _processor_seconds(program: subprocess.Popen[bytes]) -> float:
+    """Return the seconds of processor time that the program itself has taken; 0 once it has ended."""
+    try:
+        times = psutil.Process(program.pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def killed(trainings: int, times: int, *further: str, seed: int = 0) -> list[Outcome]:
