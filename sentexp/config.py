@@ -17,7 +17,7 @@ from sentexp.config_files import conf_dir, literal
 from sentexp.errors import SentexpError, did_you_mean
 from sentexp.redact import shown
 from sentexp.resume import recorded_overrides
-from sentexp.schema import OPTIONS, Composition, Config, schema_of
+from sentexp.schema import OF_LANGUAGE_MODELS, OPTIONS, Composition, Config, LanguageModelConfig, schema_of
 
 Section = TypeVar("Section")
 
@@ -89,6 +89,13 @@ def check_job(composed: DictConfig) -> Config:
     if isinstance(config.data, Mapping):  # a source of the user's own may hold out what it likes
         return config
     wanted = [name for name in config.sweep.metrics if name.startswith("best/")]
+    if isinstance(config.task, LanguageModelConfig):
+        for name in config.sweep.metrics:
+            if name not in OF_LANGUAGE_MODELS:
+                raise SentexpError(
+                    f"sweep.metric={name}: a language model has none; expected sweep.metric={OF_LANGUAGE_MODELS[0]} "
+                    "sweep.direction=minimize beside task=language_model"
+                )
     if config.sweep.pruner != "none":
         wanted.append(f"pruner {config.sweep.pruner}")
     if wanted and not validates:

@@ -23,7 +23,7 @@ NO_MEMORY = re.compile(
 
 SIZES = (
     "model.hidden_size", "model.num_layers", "embedding.dim", "trainer.batch_size", "trainer.max_tokens",
-    "vocab.max_size", "text.fix_length",
+    "vocab.max_size", "text.fix_length", "task.streams", "task.segment",
 )  # fmt: skip
 """Keys on which the memory of a run depends."""
 

@@ -6,14 +6,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
-
 from sentexp.config import plain
 from sentexp.errors import SentexpError, one_line
 from sentexp.imports import import_object
 from sentexp.machine.choose import Machine, choose_machine
 from sentexp.machine.workload import Workload
-from sentexp.schema import Config, TrainerConfig
+from sentexp.schema import Config, TrainerConfig, own_keys
 from sentexp.signature import accepted
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
@@ -34,6 +32,8 @@ def build(node: Any, **runtime: Any) -> Any:
 def factory(node: Any) -> functools.partial[Any]:
     """Return the node's `_target_` with its other keys, still to be called; nested nodes are instantiated.
 
+    Keys that the program itself reads are left out; see `schema.key`.
+
     Raises SentexpError if the target cannot be imported or a nested node cannot be instantiated.
     """
     from hydra.errors import InstantiationException
@@ -41,6 +41,7 @@ def factory(node: Any) -> functools.partial[Any]:
 
     values = plain(node)
     target = values.get("_target_")
+    values = {name: value for name, value in values.items() if name not in own_keys(target)}
     try:
         import_object(str(target))
     except Exception as error:  # importing runs the user's code
@@ -70,7 +71,7 @@ def build_pipeline(config: Config | Mapping[str, Any], vocabulary: Vocabulary | 
 
 
 def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
-    """Return the recipe of the sections optimizer, schedule, objective and trainer, and of the seed.
+    """Return the recipe of the sections optimizer, schedule, objective, task and trainer, and of the seed.
 
     `machine` is where to train; None takes what trainer.device, precision, processes and threads choose, and one
     process where processes is auto. Raises SentexpError for a device that is not there.
@@ -93,27 +94,17 @@ def build_recipe(config: Config, machine: Machine | None = None) -> Recipe:
         config.trainer,
         config.seed,
         build(config.objective),
+        build(config.task),
         interval=interval,
     )
 
 
-def build_machine(
-    trainer: TrainerConfig, model: nn.Module | None = None, train_lengths: Tensor | None = None
-) -> Machine:
+def build_machine(trainer: TrainerConfig, workload: Workload | None = None) -> Machine:
     """Return the machine that device, precision, processes and threads of the section trainer choose.
 
-    `processes=auto` needs the size of the training to choose more than one: the model, and `train_lengths`, int64
-    [R], the tokens of each training review. Raises SentexpError for a device that is not there.
+    `processes=auto` needs the size of the training to choose more than one. Raises SentexpError for a device that is
+    not there.
     """
-    workload = None
-    if model is not None and train_lengths is not None:
-        workload = Workload.of(
-            model,
-            train_lengths,
-            epochs=trainer.epochs,
-            batch_size=trainer.batch_size,
-            max_tokens=trainer.max_tokens,
-        )
     return choose_machine(
         device=trainer.device,
         precision=trainer.precision,

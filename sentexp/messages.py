@@ -79,8 +79,11 @@ def about_training(fitted: FitResult) -> None:
 
 
 def _kept(fitted: FitResult) -> str:
-    if fitted.best_accuracy is None:
+    if fitted.best_loss is None:
         return f"kept epoch {fitted.best_epoch}, without validation"
+    if fitted.best_accuracy is None:
+        perplexity = fitted.history[fitted.best_epoch - 1]["valid/perplexity"]
+        return f"best epoch {fitted.best_epoch}, validation perplexity {perplexity:.2f}"
     return f"best epoch {fitted.best_epoch}, validation accuracy {fitted.best_accuracy:.4f}"
 
 
@@ -104,6 +107,12 @@ def about_test(metrics: Mapping[str, float], f1_of: str) -> None:
     log.info("  ".join(values.values()))
 
 
+def described_language_model(fitted: FitResult, reviews: Reviews, sizes: Mapping[str, float]) -> str:
+    """Return what stands at the head of a language model's page in MLflow, in Markdown."""
+    kept = f"**language model**, {_kept(fitted)}, of {len(fitted.history)} epochs"
+    return "\n\n".join([kept, *_of_what(reviews, sizes)])
+
+
 def described(
     metrics: Mapping[str, float],
     fitted: FitResult,
@@ -113,16 +122,22 @@ def described(
     sizes: Mapping[str, float],
 ) -> str:
     """Return what stands at the head of the run's page in MLflow, in Markdown; `sizes` are those of the model."""
-    rows = ", ".join(f"{len(split):,} {name}" for name, split in reviews.splits.items())
     lines = [
         f"**test accuracy {metrics['test/accuracy']:.4f}**, f1 {metrics['test/f1']:.4f} ({f1_of}), "
         f"{_kept(fitted)}, of {len(fitted.history)} epochs",
-        f"{reviews.source}: {rows} reviews",
-        f"{sizes['model/parameters']:,.0f} parameters, {sizes['model/vocabulary']:,.0f} words in the vocabulary",
+        *_of_what(reviews, sizes),
     ]
     if baselines is not None:
         lines.insert(1, baselines.compared(metrics["test/accuracy"]))
     return "\n\n".join(lines)
+
+
+def _of_what(reviews: Reviews, sizes: Mapping[str, float]) -> list[str]:
+    rows = ", ".join(f"{len(split):,} {name}" for name, split in reviews.splits.items())
+    return [
+        f"{reviews.source}: {rows} reviews",
+        f"{sizes['model/parameters']:,.0f} parameters, {sizes['model/vocabulary']:,.0f} words in the vocabulary",
+    ]
 
 
 def about_place(output_dir: Path, location: Location | None) -> None:

@@ -44,7 +44,8 @@ from sentexp.recorded_fit import EpochCallback, checkpoint_facts, fit_recorded
 from sentexp.redact import without_passwords
 from sentexp.report.notebook import notebook_table
 from sentexp.resume import Stopped, resume_command, stopped
-from sentexp.schema import Composition, Config, PpmiSvdConfig
+from sentexp.schema import Composition, Config, LanguageModelConfig, PpmiSvdConfig
+from sentexp.start import Start, start_of
 from sentexp.sweep.point import run_name
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
@@ -52,7 +53,8 @@ from sentexp.tracking import environment
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location, Run
 from sentexp.tracking.none import NoTracking
 from sentexp.trained_model import TrainedModel
-from sentexp.training import Checkpoints, FitResult, Recipe
+from sentexp.training import Checkpoints, FitResult, Recipe, Workload
+from sentexp.training.work import Corpora
 
 # Shapes: V tokens in the vocabulary, B reviews in a batch, T tokens in the longest of them, C classes
 
@@ -70,7 +72,7 @@ class RunResult:
 
     metrics: dict[str, float]
     """test/NAME for each of `evaluation.metrics`, the function and the key; best/valid_accuracy, best/valid_loss,
-    best/epoch."""
+    best/epoch. Of a language model best/valid_loss, best/valid_perplexity, best/epoch."""
     history: list[dict[str, float]]
     """One entry per epoch; see `FitResult.history`."""
     model_folder: Path
@@ -102,7 +104,7 @@ class RunResult:
         return notebook_table(name, rows, lines)
 
     def _shown(self) -> dict[str, float]:
-        names = (*messages.SHOWN, "best/valid_accuracy")
+        names = (*messages.SHOWN, "best/valid_accuracy", "best/valid_perplexity")
         return {name.replace("/", " "): self.metrics[name] for name in names if name in self.metrics}
 
 
@@ -117,6 +119,8 @@ class Prepared:
     corpora: dict[str, Corpus]
     """train, valid, test and, where asked for, unlabelled: token ids int32 [N_tokens], offsets int64 [N + 1], labels
     int64 [N], -1 throughout unlabelled."""
+    start: Start | None = None
+    """What the model starts with; None for random weights."""
 
 
 @messages.shown()
@@ -181,7 +185,7 @@ def run(
             _record_data(record, prepared, model, name=composition.choices.get("data", "data"))
             books, overlap = _books(config, prepared, model)
             _record_books(record, books, overlap)
-            machine = build_machine(trainer, model, prepared.corpora["train"].lengths)
+            machine = build_machine(trainer, _workload(config, prepared, model))
             recipe = build_recipe(config, machine)
             _record_machine(record, machine)
 
@@ -200,8 +204,11 @@ def run(
             TrainedModel(prepared.pipeline, model, prepared.reviews.labels, values, books=books).save(model_folder)
             messages.about_training(fitted)
             with _kept(model_folder):
-                note = overlap.line
-                metrics, baselines = _test(config, prepared, model, recipe, fitted, positive, record, output_dir, note)
+                if isinstance(config.task, LanguageModelConfig):
+                    metrics, baselines = _record_language_model(prepared, model, fitted, record, model_folder), None
+                else:
+                    testing = (config, prepared, model, recipe, fitted, positive, record, output_dir)
+                    metrics, baselines = _test(*testing, overlap.line)
             location = record.location()
             messages.about_place(output_dir, location)
         checkpoints.end()
@@ -220,17 +227,22 @@ def prepare(config: Config) -> Prepared:
     >>> prepared.pipeline.vocabulary.itos[:2]
     ['<unk>', '<pad>']
 
-    Raises SentexpError for reviews that cannot be read and for a tokenizer that fails.
+    With model.init the vocabulary is that of the run which it names.
+
+    Raises SentexpError for reviews that cannot be read, for a tokenizer that fails, and for a run that does not fit.
     """
     refuse_second_start()
+    start = start_of(config)
     reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
     messages.about_data(reviews)
-    pipeline = build_pipeline(config)
+    pipeline = build_pipeline(config, None if start is None else start.vocabulary)
     messages.about_findings(judge_reviews(reviews, EqualTexts.of(reviews.splits), pipeline.tokenizer, config))
     corpora = _encoded(reviews, pipeline, config)
     for line in pipeline.report_lines():
         log.info("text: %s", line)
-    return Prepared(reviews, pipeline, corpora)
+    if start is not None:
+        log.info("model: starts with the words and the weights of %s", start.run.name)
+    return Prepared(reviews, pipeline, corpora, start)
 
 
 def inspect(config: Config) -> Inspection:
@@ -246,14 +258,16 @@ def inspect(config: Config) -> Inspection:
     """
     reviews: Reviews = build(config.data, cache_dir=_cache_dir(config))
     uncut = dataclasses.replace(config.text, max_length=None, fix_length=None)
-    pipeline = build_pipeline(dataclasses.replace(config, text=uncut))
+    start = start_of(config)
+    pipeline = build_pipeline(dataclasses.replace(config, text=uncut), None if start is None else start.vocabulary)
     return inspect_corpora(reviews, pipeline, _encoded(reviews, pipeline, config), config)
 
 
 def build_model(config: Config, prepared: Prepared) -> nn.Module:
-    """Build the embedding and, on top of it, the model, with the first weights that the seed gives.
+    """Build the embedding and, on top of it, the model, with the first weights that the seed, or model.init, gives.
 
-    The model maps ids [B, T] and lengths [B] to logits: [B] for two classes, [B, C] for more.
+    The model maps ids [B, T] and lengths [B] to logits: [B] for two classes, [B, C] for more. With task=language_model
+    it is a LanguageModel.
 
     >>> from sentexp import build_model, compose, prepare
     >>> config = compose("data.size=200", "model.hidden_size=32")
@@ -265,6 +279,15 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
 
     Seeds torch. Raises SentexpError for word vectors that cannot be read.
     """
+    model: nn.Module = build(config.task).model(_build_classifier(config, prepared))
+    if is_solved(model):
+        log.info("model: solved at once, not trained in epochs")
+    else:
+        log.info("model: %s parameters", f"{count_parameters(model):,}")
+    return model
+
+
+def _build_classifier(config: Config, prepared: Prepared) -> nn.Module:
     torch.manual_seed(config.seed)
     vocabulary = prepared.pipeline.vocabulary
     with terminal.bar() as progress:
@@ -281,18 +304,16 @@ def build_model(config: Config, prepared: Prepared) -> nn.Module:
         share = coverage.of_text(prepared.corpora["train"].ids)
         log.info("embedding: %s, %.1f %% of the words in the training text", coverage, 100 * share)
     classes = len(prepared.reviews.labels)
-    model = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
-    if is_solved(model):
-        log.info("model: solved at once, not trained in epochs")
-    else:
-        log.info("model: %s parameters", f"{count_parameters(model):,}")
+    model: nn.Module = build(config.model, embedding=embedding, num_classes=classes, unk_index=vocabulary.unk_index)
+    if prepared.start is not None:
+        prepared.start.give(model)
     return model
 
 
 def show_shapes(config: Config) -> str:
-    """Return the way of one training batch through the model as a table, layer by layer."""
+    """Return the way of one training batch through the classifier as a table, layer by layer."""
     prepared = prepare(config)
-    model = build_model(config, prepared)
+    model = _build_classifier(config, prepared)
     train, vocabulary = prepared.corpora["train"], prepared.pipeline.vocabulary
     rows = torch.arange(min(config.trainer.batch_size or 64, len(train)))
     batch = next(iter(Batches(train).of([rows])))
@@ -312,6 +333,7 @@ def _digests(prepared: Prepared) -> dict[str, str]:
         **{f"{called.get(split, split)} split": corpus.digest() for split, corpus in prepared.corpora.items()},
         "list of labels": hashlib.sha256(json.dumps(prepared.reviews.labels).encode()).hexdigest(),
         "vocabulary": prepared.pipeline.vocabulary.digest,
+        **({} if prepared.start is None else {"run of model.init": prepared.start.digest}),
     }
 
 
@@ -378,7 +400,7 @@ def _test(
         log.info(baselines.compared(metrics["test/accuracy"]))
         further |= {"baseline/majority": baselines.majority, "baseline/linear": baselines.linear}
     # the sizes last: MLflow's comparison opens on the metric that was recorded first
-    further |= {"model/parameters": count_parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
+    further |= _sizes(prepared, model)
     with terminal.status("writing reports"):
         _write_reports(output_dir / "reports", prepared, fitted, predictions, positive, config.evaluation.texts, note)
         record.log_model(output_dir / "model")  # first, so that the figures are linked to it
@@ -387,6 +409,22 @@ def _test(
         described = messages.described(metrics, fitted, whose_f1, baselines, prepared.reviews, further)
         record.describe("\n\n".join([described, *([note] if note else [])]))
     return metrics, baselines
+
+
+def _record_language_model(
+    prepared: Prepared, model: nn.Module, fitted: FitResult, record: Run, model_folder: Path
+) -> dict[str, float]:
+    """Record the model, and how well it predicts the validation texts; the test split is left alone."""
+    metrics = _best(fitted)
+    sizes = _sizes(prepared, model)
+    record.log_model(model_folder)
+    record.log_metrics({**metrics, **sizes})
+    record.describe(messages.described_language_model(fitted, prepared.reviews, sizes))
+    return metrics
+
+
+def _sizes(prepared: Prepared, model: nn.Module) -> dict[str, float]:
+    return {"model/parameters": count_parameters(model), "model/vocabulary": len(prepared.pipeline.vocabulary)}
 
 
 def _predict_test(model: nn.Module, prepared: Prepared, recipe: Recipe) -> evaluation.Predictions:
@@ -420,7 +458,11 @@ def _kept(model_folder: Path) -> Iterator[None]:
 
 
 def _best(fitted: FitResult) -> dict[str, float]:
-    best = {"best/valid_accuracy": fitted.best_accuracy, "best/valid_loss": fitted.best_loss}
+    best = {
+        "best/valid_accuracy": fitted.best_accuracy,
+        "best/valid_loss": fitted.best_loss,
+        "best/valid_perplexity": fitted.history[fitted.best_epoch - 1].get("valid/perplexity"),
+    }
     return {name: value for name, value in best.items() if value is not None} | {"best/epoch": fitted.best_epoch}
 
 
@@ -428,6 +470,8 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
     reviews = prepared.reviews
     for split, rows in reviews.splits.items():
         record.log_dataset(name, split, reviews.digests[split], reviews.source, len(rows))
+    if prepared.start is not None:
+        record.set_tags({"init": prepared.start.facts()})
     left_out = {**reviews.skipped, **reviews.dropped}
     record.set_tags({"labels": reviews.labels, "skipped": left_out, "report": prepared.pipeline.report})
     for part in model.modules():
@@ -441,14 +485,18 @@ def _record_data(record: Run, prepared: Prepared, model: nn.Module, name: str) -
 def _books(config: Config, prepared: Prepared, model: nn.Module) -> tuple[Books, Overlap]:
     """Return which texts the run sees, and how many of the test reviews are among them."""
     texts = {split: Texts.of(prepared.reviews, split) for split in prepared.reviews.splits}
-    books = Books().seen_by(VOCABULARY, *(texts[split] for split in prepared.pipeline.counted(texts)))
+    counted = prepared.pipeline.counted(texts) if prepared.start is None else []
+    books = Books().seen_by(VOCABULARY, *(texts[split] for split in counted))
     if any(coverage_of(part) is not None for part in model.modules()):
         vectors = plain(config.embedding)  # what they were made of is not known
         named = Path(vectors["path"]).name if vectors.get("path") else vectors.get("name", "")
         books = books.seen_by(VECTORS, f"{vectors['_target_'].rpartition('.')[2]} {named}".strip())
     if isinstance(config.embedding, PpmiSvdConfig):
         books = books.seen_by(VECTORS, *(texts[split] for split in VECTOR_SPLITS if split in texts))
-    learnt_from = ["train", *(["unlabelled"] if build(config.objective).reads_unlabelled else [])]
+    if prepared.start is not None:
+        books = books.started_from(prepared.start.books)
+    reads_unlabelled = isinstance(config.task, LanguageModelConfig) or build(config.objective).reads_unlabelled
+    learnt_from = ["train", *(["unlabelled"] if reads_unlabelled else [])]
     books = books.seen_by(CLASSIFIER, *(texts[split] for split in learnt_from if split in texts))
     books = books.seen_by(SELECTION, *(texts[split] for split in ["valid"] if split in texts))
     return books, books.overlap(texts["test"])
@@ -458,6 +506,13 @@ def _record_books(record: Run, books: Books, overlap: Overlap) -> None:
     transductive = {"transductive": "true"} if overlap.transductive else {}
     record.set_tags({"seen": books.tag(), "test_seen": overlap.count, **transductive})
     messages.about_overlap(overlap)
+
+
+def _workload(config: Config, prepared: Prepared, model: nn.Module) -> Workload:
+    found = prepared.corpora
+    corpora = Corpora(found["train"], found.get("valid"), found.get("unlabelled"))
+    workload: Workload = build(config.task).workload(model, corpora, config.trainer)
+    return workload
 
 
 def _record_machine(record: Run, machine: Machine) -> None:

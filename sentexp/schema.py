@@ -38,14 +38,17 @@ def key(
     expected: str | None = None,
     resolve: bool | None = None,
     path: bool | None = None,
+    own: bool | None = None,
 ) -> Any:
     """Declare one key: its value comes from YAML, its bounds from here.
 
     `expected` says in words what a `pattern`, a regular expression, accepts. With `resolve=False`, references inside a
     mapping, such as ${seed}, stay as they are. `path` marks a file or folder of this machine; see PATHS.
+    `own` marks a key of an option that the program itself reads: the option's `_target_` is not given it.
     """
     rules: dict[str, Any] = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    rules |= {"choices": choices, "pattern": pattern, "expected": expected, "resolve": resolve, "path": path}
+    rules |= {"choices": choices, "pattern": pattern, "expected": expected, "resolve": resolve}
+    rules |= {"path": path, "own": own}
     return field(default=MISSING, metadata={rule: value for rule, value in rules.items() if value not in (None, ())})
 
 
@@ -416,6 +419,8 @@ class RecurrentConfig:
     """Dropout on the pooled vector."""
     ignore_padding: bool = key()
     """False treats the padding as if it were text."""
+    init: Optional[str] = key(path=True, own=True)
+    """Run whose word vectors and recurrent layers are the first weights, and whose vocabulary is used."""
 
     def problems(self) -> Iterator[str]:
         if self.dropout > 0 and self.num_layers == 1:
@@ -556,6 +561,26 @@ class PlateauConfig:
     """Epochs without progress before that."""
     min_lr: float = key(at_least=0)
     """Lowest rate."""
+
+
+@dataclass
+class ClassifyConfig:
+    _target_: str = "sentexp.training.classification.ClassificationTask"
+
+
+@dataclass
+class LanguageModelConfig:
+    _target_: str = "sentexp.training.language_modelling.LanguageModelTask"
+    streams: int = key(at_least=1)
+    """Streams of text that a step reads side by side, over all processes."""
+    segment: int = key(at_least=1)
+    """Tokens of each stream per step: how far back gradients reach."""
+    cutoffs: list[int] = key(at_least=1)
+    """First token id of each cluster of rarer words in the adaptive softmax; without any it is a plain softmax."""
+
+    def problems(self) -> Iterator[str]:
+        if any(low >= high for low, high in pairwise(self.cutoffs)):
+            yield f"task.cutoffs={self.cutoffs}: expected numbers in ascending order"
 
 
 @dataclass
@@ -733,6 +758,9 @@ METRICS = (
 )  # fmt: skip
 """Results of every run, by which a sweep can be told to compare its jobs."""
 
+OF_LANGUAGE_MODELS = ("best/valid_perplexity", "best/valid_loss", "best/epoch")
+"""The results of a run with task=language_model."""
+
 THRESHOLD_METRICS = ("accuracy", "f1", "f1_macro", "balanced_accuracy", "mcc")
 """Metrics for which a threshold between two labels can be chosen."""
 
@@ -868,6 +896,8 @@ class Config:
     """The learning rate over time."""
     objective: Any = key()
     """What the training lowers beside the loss of the labelled reviews."""
+    task: Any = key()
+    """What the model is trained for."""
     trainer: TrainerConfig = key()
     """How the model is trained."""
     evaluation: EvaluationConfig = key()
@@ -888,11 +918,39 @@ class Config:
             for name, node in (("model=nb_ngrams", self.model), ("embedding=one_hot", self.embedding)):
                 if isinstance(node, (NbNgramsConfig, OneHotConfig)):
                     yield f"objective: moves word vectors, and {name} has none; expected objective=supervised"
-        known = (*METRICS, *(f"test/{name}" for name in self.evaluation.metrics))
+        init = getattr(self.model, "init", None)
+        if init is not None and self.embedding and not isinstance(self.embedding, RandomConfig):
+            given = getattr(self.embedding, "_target_", "of your own")
+            yield f"embedding._target_={given}: model.init={init} brings word vectors; expected embedding=random"
+        if isinstance(self.task, LanguageModelConfig):
+            yield from self._language_model_problems()
+        known = (*METRICS, "best/valid_perplexity", *(f"test/{name}" for name in self.evaluation.metrics))
         for metric in self.sweep.metrics:
             if metric not in known:
                 expected = f"not one of {', '.join(known)}{did_you_mean(metric, known)}"
                 yield f"sweep.metric={self.sweep.metric}: {expected}"
+
+    def _language_model_problems(self) -> Iterator[str]:
+        """Yield what task=language_model cannot work with."""
+        beside = "beside task=language_model"
+        if isinstance(self.model, (BagOfWordsConfig, NbNgramsConfig)):
+            reason = f"does not read in an order; expected model=lstm or gru {beside}"
+            yield f"model._target_={self.model._target_}: {reason}"
+        elif isinstance(self.model, RecurrentConfig) and self.model.bidirectional and self.model.num_layers > 1:
+            reason = "a second layer over both directions would see the word that it is to predict"
+            way_out = f"expected 1, or model.bidirectional=false {beside}"
+            yield f"model.num_layers={self.model.num_layers}: {reason}; {way_out}"
+        if isinstance(self.embedding, OneHotConfig):
+            yield f"embedding=one_hot: has no vectors to learn; expected embedding=random {beside}"
+        if self.text.eos_token is None:
+            yield f"text.eos_token=null: the end of a review must be told; expected \"text.eos_token='<eos>'\" {beside}"
+        if self.objective and not isinstance(self.objective, SupervisedConfig):
+            yield f"objective: its terms are about labels; expected objective=supervised {beside}"
+        of_labels = {"label_smoothing": 0.0, "class_weight": "none", "sampling": "uniform"}
+        for name, expected in of_labels.items():
+            value = getattr(self.trainer, name)
+            if value != expected:
+                yield f"trainer.{name}={value}: is about labels; expected {expected} {beside}"
 
 
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -903,6 +961,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "optimizer": (SGDConfig, AdamConfig, AdamWConfig, RMSpropConfig, AdagradConfig),
     "schedule": (ConstantConfig, OneCycleConfig, CosineConfig, PlateauConfig),
     "objective": (SupervisedConfig, AdversarialConfig, VirtualAdversarialConfig, MixedConfig),
+    "task": (ClassifyConfig, LanguageModelConfig),
     "tracking": (MlflowConfig, NoTrackingConfig),
 }
 
@@ -910,6 +969,12 @@ OPTIONS: dict[str, tuple[type, ...]] = {
 def schema_of(group: str, target: Any) -> type | None:
     """Return the schema of a group's option; None for a `_target_` of the user's own."""
     return next((option for option in OPTIONS.get(group, ()) if option._target_ == target), None)  # type: ignore[attr-defined]
+
+
+def own_keys(target: Any) -> frozenset[str]:
+    """Return the keys of a built-in option that the program reads in place of its `_target_`."""
+    options = [option for group in OPTIONS.values() for option in group if option._target_ == target]  # type: ignore[attr-defined]
+    return frozenset(one.name for option in options for one in fields(option) if one.metadata.get("own"))
 
 
 NO_SAMPLING = "trainer.sampling=balanced: the model is solved at once; expected trainer.class_weight=balanced"

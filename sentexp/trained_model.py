@@ -38,7 +38,7 @@ from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
 from sentexp.model.contract import is_solved
 from sentexp.redact import without_passwords
-from sentexp.schema import schema_of
+from sentexp.schema import LanguageModelConfig, schema_of
 from sentexp.tensors import read_tensors, write_tensors
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
@@ -122,20 +122,15 @@ class TrainedModel:
         format of a newer version, and without `trust` for code outside of this package.
         """
         folder = Path(folder)
-        missing = [name for name in (CONFIG, VOCABULARY, LABELS, WEIGHTS) if not (folder / name).is_file()]
-        if missing:
-            raise SentexpError(f"{folder}: not a trained model; expected {', '.join(missing)} in it")
-        _check_files(folder)
-        config = read_config(folder)
+        config, labels, vocabulary, weights, books = read_folder(folder)
+        if is_language_model(config):
+            raise SentexpError(f"{folder}: a language model, which knows no labels; model.init starts a classifier")
         try:
             if not trust:
                 refuse_foreign(config)
             config = of_its_types(config, (*BUILT, "seed", "cache_dir"))
         except SentexpError as error:
             raise SentexpError(f"{folder / CONFIG}: {error}") from error
-        labels, books = read_labels(folder / LABELS), Books.load(folder)
-        vocabulary = Vocabulary.load(folder / VOCABULARY)
-        weights = _read_weights(folder / WEIGHTS)
         try:
             pipeline = build_pipeline(config, vocabulary)
         except (ValueError, TypeError, AttributeError) as error:
@@ -198,6 +193,38 @@ class TrainedModel:
         words = torch.zeros(len(corpus)).index_add_(0, review, (~special | unknown).float())
         known = torch.zeros(len(corpus)).index_add_(0, review, (~special).float())
         return known / words.clamp(min=1)
+
+
+class Contents(NamedTuple):
+    """What is in the folder of a trained model; nothing of it is built or run."""
+
+    config: dict[str, Any]
+    """The composed configuration as plain values; whether they are of the right types is not checked."""
+    labels: list[str]
+    vocabulary: Vocabulary
+    weights: dict[str, Tensor]
+    """The model's state_dict."""
+    books: Books | None
+    """Which texts it has seen; None for a model of an early version."""
+
+
+def read_folder(folder: Path) -> Contents:
+    """Read what a run or `TrainedModel.save` wrote to `folder`.
+
+    Raises SentexpError that names the file if one is missing, altered or damaged, and for the format of a newer
+    version.
+    """
+    missing = [name for name in (CONFIG, VOCABULARY, LABELS, WEIGHTS) if not (folder / name).is_file()]
+    if missing:
+        raise SentexpError(f"{folder}: not a trained model; expected {', '.join(missing)} in it")
+    _check_files(folder)
+    return Contents(
+        read_config(folder),
+        read_labels(folder / LABELS),
+        Vocabulary.load(folder / VOCABULARY),
+        _read_weights(folder / WEIGHTS),
+        Books.load(folder),
+    )
 
 
 def as_texts(values: Iterable[Any], rows: Iterable[Any]) -> list[str]:
@@ -305,6 +332,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     if absent:
         raise SentexpError(f"{path}: not a configuration of a run; expected {', '.join(absent)} in it")
     return dict(found)
+
+
+def is_language_model(config: Mapping[str, Any]) -> bool:
+    """Return True for the configuration of a run with task=language_model."""
+    task = config.get("task")
+    return isinstance(task, Mapping) and task.get("_target_") == LanguageModelConfig._target_
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

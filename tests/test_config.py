@@ -37,10 +37,13 @@ OPTION_FILES = sorted(
     for path in conf_dir().glob("*/*.yaml")
     if path.parent.name != "experiment"
 )
+LANGUAGE_MODEL = ["task=language_model", "text.eos_token='<eos>'"]
+
 REQUIRED = {  # what an option cannot do without
     "tokenizer/callable": ["tokenizer.path=textwrap.wrap"],
     "data/hub": ["data.name=owner/name"],
     "data/files": ["data.path=."],
+    "task/language_model": LANGUAGE_MODEL,
 }
 
 
@@ -190,6 +193,18 @@ def test_one_wrong_value_is_refused_with_key_value_and_expectation(override: str
             ["objective=mixed", "objective.adversarial=0", "objective.virtual_adversarial=0", "objective.entropy=0"],
             ["no term has a weight", "objective=supervised"],
         ),
+        (["task=language_model"], ["text.eos_token=null", "expected \"text.eos_token='<eos>'\""]),
+        ([*LANGUAGE_MODEL, "task.cutoffs=[5,3]"], ["task.cutoffs=[5, 3]", "ascending"]),
+        ([*LANGUAGE_MODEL, "model=bag_of_words"], ["does not read in an order", "model=lstm or gru"]),
+        (
+            [*LANGUAGE_MODEL, "model.bidirectional=true", "model.num_layers=2"],
+            ["model.num_layers=2", "see the word that it is to predict", "model.bidirectional=false"],
+        ),
+        ([*LANGUAGE_MODEL, "embedding=one_hot"], ["embedding=one_hot", "embedding=random"]),
+        ([*LANGUAGE_MODEL, "objective=mixed"], ["objective", "objective=supervised beside task=language_model"]),
+        ([*LANGUAGE_MODEL, "trainer.label_smoothing=0.1"], ["trainer.label_smoothing=0.1", "expected 0.0 beside"]),
+        ([*LANGUAGE_MODEL, "trainer.class_weight=balanced"], ["trainer.class_weight=balanced", "expected none"]),
+        (["model.init=latest", "embedding=glove"], ["model.init=latest brings word vectors", "embedding=random"]),
         (["trainer.keep=last", "trainer.early_stopping=2"], ["trainer.keep=last", "trainer.early_stopping=null"]),
         (["data=hub"], ["data.name=null", "data.path"]),
         (["data=files"], ["data.path=null", "data.train"]),
@@ -226,15 +241,17 @@ def test_what_cannot_work_together_is_refused(overrides: list[str], words: list[
             ["data.valid_fraction=0", "sweep.metric=test/accuracy", "sweep.pruner=median"],
             ["data.valid_fraction=0", "pruner median"],
         ),
+        (LANGUAGE_MODEL, ["sweep.metric=best/valid_accuracy", "sweep.metric=best/valid_perplexity", "minimize"]),
     ],
 )
-def test_a_sweep_needs_the_validation_reviews_that_it_goes_by(overrides: list[str], words: list[str]) -> None:
+def test_a_sweep_needs_what_it_goes_by(overrides: list[str], words: list[str]) -> None:
     check(composed(*overrides))
     with pytest.raises(SentexpError) as refused:
         check_job(composed(*overrides))
     for word in words:
         assert word in str(refused.value)
     check_job(composed("data.valid_fraction=0", "sweep.metric=test/accuracy"))
+    check_job(composed(*LANGUAGE_MODEL, "sweep.metric=best/valid_perplexity", "sweep.direction=minimize"))
 
 
 def test_an_embedding_file_of_another_dimension_is_refused(vectors: Path) -> None:

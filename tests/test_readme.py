@@ -25,8 +25,8 @@ import pandas as pd
 import pytest
 
 from sentexp.cli.commands import is_command
+from sentexp.runs import find_run
 from sentexp.trained_model import TrainedModel
-from sentexp.use.runs import find_run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

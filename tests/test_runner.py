@@ -23,11 +23,11 @@ from sentexp import runner
 from sentexp.config import compose, plain
 from sentexp.errors import Pruned, SentexpError
 from sentexp.instantiate import build_recipe
+from sentexp.runs import find_run
 from sentexp.tracking.journal import record_folder
 from sentexp.tracking.mlflow_tracker import MlflowTracker
 from sentexp.trained_model import TrainedModel
 from sentexp.training import Checkpoints, choose_machine, fit
-from sentexp.use.runs import find_run
 
 TINY = ["data.size=300", "tracking=none", "trainer.processes=1", "trainer.precision=fp32", "trainer.device=cpu"]
 TINY += ["model.hidden_size=16", "embedding.dim=16"]

@@ -26,7 +26,9 @@ from sentexp.text.corpus import Corpus
 from sentexp.text.encoded_reviews import VOCABULARY
 from sentexp.text.vocabulary import Vocabulary
 from sentexp.training import Machine, choose_machine, fit
+from sentexp.training.classification import ClassificationTask
 from sentexp.training.loop import build_optimizer
+from sentexp.training.work import Corpora
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, E embedding dim, H hidden size, D directions (1 or 2)
 
@@ -283,8 +285,9 @@ def machine_of(task: Task) -> Machine:
     config = config_of(task)
     if task.way.startswith("project"):
         vocabulary = vocabulary_of(task)
-        lengths = Corpus.open(task.train, vocabulary.pad_index).lengths
-        return build_machine(config.trainer, project_model(config, vocabulary), lengths)
+        corpora = Corpora(Corpus.open(task.train, vocabulary.pad_index))
+        workload = ClassificationTask().workload(project_model(config, vocabulary), corpora, config.trainer)
+        return build_machine(config.trainer, workload)
     device = choose_machine(device=config.trainer.device).device
     return Machine(device, torch.float32, 1, available_cores()[0], {})
 

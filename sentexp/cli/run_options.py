@@ -12,8 +12,8 @@ from sentexp import terminal
 from sentexp.errors import SentexpError
 
 if TYPE_CHECKING:
+    from sentexp.runs import FoundRun
     from sentexp.trained_model import TrainedModel
-    from sentexp.use.runs import FoundRun
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,8 +42,8 @@ def find_and_load(
 ) -> tuple[FoundRun, TrainedModel]:
     """Return what RUN means, and its model."""
     with terminal.status("loading the model"):
+        from sentexp.runs import METRIC, find_run
         from sentexp.trained_model import TrainedModel
-        from sentexp.use.runs import METRIC, find_run
 
         found = find_run(
             run, tracking_uri=tracking_uri, experiment=experiment, metric=METRIC if metric is None else metric

@@ -70,7 +70,7 @@ def _going_on(arguments: list[str], options: argparse.Namespace) -> list[str]:
         return arguments
     if options.multirun:
         raise SentexpError(f"{RESUME}={given}: is for a single run; expected sweep.resume=FOLDER with -m")
-    from sentexp.use.runs import stopped_run
+    from sentexp.runs import stopped_run
 
     store = [override.partition("=")[2] for override in overrides if key_of(override) == "tracking.uri"]
     folder = stopped_run(given, tracking_uri=store[-1] if store else None).absolute()

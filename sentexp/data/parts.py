@@ -28,7 +28,7 @@ class Part(NamedTuple):
 
     def chosen(self, places: np.ndarray) -> Part:
         """Return the part with only those rows whose places among the chosen ones are `places`, ascending."""
-        return self._replace(rows=self.rows[places])
+        return Part(self.raw, self.numbers, self.rows[places])
 
     def chunks(self) -> Iterable[pa.Array]:
         """Return the chosen texts."""

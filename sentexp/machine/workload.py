@@ -52,16 +52,15 @@ class Workload:
     ) -> Workload:
         """Estimate the size of training `model` on reviews with `lengths` [N]; the keywords are the `trainer` keys."""
         tokens = int(lengths.sum())
+        multiplied, shared = sizes_of(model)
         mean = max(1.0, tokens / max(1, len(lengths)))
         batch = min(batch_size or len(lengths), int(max_tokens / mean) if max_tokens else len(lengths)) or 1
-        vocabulary_size = getattr(getattr(model, "embedding", None), "num_embeddings", -1)
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         return Workload(
             tokens=tokens * epochs,
             steps=-(-len(lengths) // batch) * epochs,
             batch=batch,
-            multiplied=sum(parameter.numel() for parameter in trained if vocabulary_size not in parameter.shape),
-            shared=sum(parameter.numel() for parameter in trained),
+            multiplied=multiplied,
+            shared=shared,
         )
 
     def processes(self, cores: int, threads: int, by: str) -> tuple[int, str]:
@@ -76,3 +75,11 @@ class Workload:
         if saved <= 0:
             return 1, f"1 (about {computing:.0f} s of arithmetic do not pay for starting {count})"
         return count, f"{count} ({by})"
+
+
+def sizes_of(model: nn.Module) -> tuple[int, int]:
+    """Count the parameters that each token is multiplied with, and those that have gradients."""
+    vocabulary_size = getattr(getattr(model, "embedding", None), "num_embeddings", -1)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    multiplied = sum(parameter.numel() for parameter in trained if vocabulary_size not in parameter.shape)
+    return multiplied, sum(parameter.numel() for parameter in trained)

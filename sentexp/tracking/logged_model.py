@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,14 +29,15 @@ from sentexp.machine.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModelOutput, Run
+    from mlflow.entities import LoggedModel, LoggedModelOutput, Run
     from mlflow.models import ModelSignature
 
 FOLDER = "artifacts/model"
 """Where the folder of TrainedModel lies in an MLflow model: `artifacts` and the name that `log_model` is given."""
 
-TYPE = "sentexp"
-"""MLflow's type of the models, by which they are told from those of other programs."""
+TYPE, LANGUAGE_MODEL = "sentexp", "sentexp language model"
+"""MLflow's types of the models, by which they are told from those of other programs: what predicts labels, and what
+only starts a classifier."""
 
 NAME = "model"
 """Name of the model in its run: runs:/RUN_ID/model."""
@@ -60,36 +62,24 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
     """Record the folder that TrainedModel.save wrote as the model of a run, and return its URI, models:/ID.
 
     A client does it, as mlflow.pyfunc.log_model needs the tracking URI and the active run of the process to be set.
+    Of a language model, which predicts no labels, MLflow keeps the folder alone.
     """
-    import mlflow.pyfunc
-    import pandas as pd
     from mlflow.entities import LoggedModelOutput
-    from mlflow.models import Model
 
-    from sentexp.trained_model import CONFIG, LABELS, read_labels
+    from sentexp.trained_model import CONFIG, is_language_model
 
-    labels = read_labels(folder / LABELS)
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    kind = LANGUAGE_MODEL if is_language_model(config) else TYPE
     logged = client.create_logged_model(
-        experiment_id, name=NAME, source_run_id=run_id, params=dict(params), model_type=TYPE
+        experiment_id, name=NAME, source_run_id=run_id, params=dict(params), model_type=kind
     )
     try:
         with temporary_folder() as scratch, _quiet():
             path = scratch / NAME
-            mlflow.pyfunc.save_model(
-                path=str(path),
-                mlflow_model=Model(
-                    artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id,
-                    model_uuid=logged.model_id,
-                ),
-                python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-                artifacts={"model": folder.absolute().as_uri()},  # of a plain path MLflow would decode the %41
-                code_paths=[str(Path(sentexp.__file__).parent), *map(str, user_code(config))],
-                pip_requirements=requirements(),
-                signature=signature(labels),
-                model_config={"probabilities": True},
-                input_example=pd.DataFrame({"text": [EXAMPLE]}),
-            )  # fmt: skip
+            if kind == LANGUAGE_MODEL:
+                shutil.copytree(folder, path / FOLDER)
+            else:
+                _save_pyfunc(path, folder, config, logged, run_id)
             client.log_model_artifacts(logged.model_id, str(path))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
@@ -98,6 +88,29 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
     step = len(_outputs(client.get_run(run_id)))
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=step)])
     return f"models:/{logged.model_id}"
+
+
+def _save_pyfunc(path: Path, folder: Path, config: Mapping[str, Any], logged: LoggedModel, run_id: str) -> None:
+    """Write the folder of a TrainedModel to `path` as the MLflow model `logged`."""
+    import mlflow.pyfunc
+    import pandas as pd
+    from mlflow.models import Model
+
+    from sentexp.trained_model import LABELS, read_labels
+
+    mlflow.pyfunc.save_model(
+        path=str(path),
+        mlflow_model=Model(
+            artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id, model_uuid=logged.model_id
+        ),
+        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+        artifacts={"model": folder.absolute().as_uri()},  # of a plain path MLflow would decode the %41
+        code_paths=[str(Path(sentexp.__file__).parent), *map(str, user_code(config))],
+        pip_requirements=requirements(),
+        signature=signature(read_labels(folder / LABELS)),
+        model_config={"probabilities": True},
+        input_example=pd.DataFrame({"text": [EXAMPLE]}),
+    )
 
 
 def newest_model(run: Run) -> str | None:

@@ -51,11 +51,13 @@ class RecordedRun:
 class RecordedRuns:
     """The runs of a store, in one experiment or in all. Nothing is created in it.
 
-    `uri` is tracking.uri; None takes MLFLOW_TRACKING_URI, or mlflow.db in the current folder. The constructor and all
-    methods raise SentexpError for a store or experiment that is not there.
+    Where runs are not asked for by name, those with a model of one of `types` are meant. `uri` is tracking.uri; None
+    takes MLFLOW_TRACKING_URI, or mlflow.db in the current folder. The constructor and all methods raise SentexpError
+    for a store or experiment that is not there.
     """
 
-    def __init__(self, uri: str | None = None, experiment: str | None = None) -> None:
+    def __init__(self, uri: str | None = None, experiment: str | None = None, types: Sequence[str] = (TYPE,)) -> None:
+        self._types = types
         self._client, self._uri = existing_client(uri)
         with explained(self._uri):
             names = {one.experiment_id: one.name for one in self._client.search_experiments()}
@@ -152,9 +154,9 @@ class RecordedRuns:
                 yield run
 
     def _is_ours(self, model_id: str) -> bool:
-        """Return False for a model of another program in the same store."""
+        """Return False for a model of another type, or of another program in the same store."""
         with explained(self._uri):
-            return self._client.get_logged_model(model_id).model_type == TYPE
+            return self._client.get_logged_model(model_id).model_type in self._types
 
     def _search(self, condition: str, order: Sequence[str], metric: str | None = None) -> Iterator[RecordedRun]:
         token = None

@@ -6,20 +6,20 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sentexp.batches import Batch, Batches, endless, evaluation_plan
+from sentexp.machine.workload import Workload
+from sentexp.schema import TrainerConfig
 from sentexp.training.losses import class_weights, correct, loss_sum
 from sentexp.training.objective import Sizes, add_gradients
 from sentexp.training.processes import Group
+from sentexp.training.recipe import Recipe
 from sentexp.training.state import EpochSums, TrainState
 from sentexp.training.work import Corpora, Metrics, Step, Stopped, Work
-
-if TYPE_CHECKING:
-    from sentexp.training.recipe import Recipe
 
 # Shapes: B reviews in a batch, C classes, K terms of the objective
 
@@ -30,6 +30,10 @@ class ClassificationTask:
 
     def model(self, classifier: nn.Module) -> nn.Module:
         return classifier
+
+    def workload(self, model: nn.Module, corpora: Corpora, trainer: TrainerConfig) -> Workload:
+        lengths, bounds = corpora.train.lengths, (trainer.batch_size, trainer.max_tokens)
+        return Workload.of(model, lengths, epochs=trainer.epochs, batch_size=bounds[0], max_tokens=bounds[1])
 
     def work(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> Work:
         return Classification(model, corpora, recipe, group, device)

@@ -6,22 +6,22 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from sentexp.errors import SentexpError
+from sentexp.machine.workload import Workload, sizes_of
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.model.language_model import LanguageModel
+from sentexp.schema import TrainerConfig
 from sentexp.streams import Streams
 from sentexp.text.corpus import Corpus
 from sentexp.training.processes import Group
+from sentexp.training.recipe import Recipe
 from sentexp.training.state import EpochSums, TrainState
 from sentexp.training.work import Corpora, Metrics, Step, Stopped, Work
-
-if TYPE_CHECKING:
-    from sentexp.training.recipe import Recipe
 
 # Shapes: S streams of this process, D directions, L tokens of a segment, M recurrent layers, K states, H hidden_size
 
@@ -45,6 +45,14 @@ class LanguageModelTask:
             kind = type(classifier).__name__
             raise SentexpError(f"task=language_model: a {kind} does not read in an order; expected model=lstm or gru")
         return LanguageModel(classifier, self.cutoffs)
+
+    def workload(self, model: nn.Module, corpora: Corpora, trainer: TrainerConfig) -> Workload:
+        assert isinstance(model, LanguageModel)
+        step = self.streams * self.segment
+        tokens = sum(len(corpus.ids) for corpus in _texts(corpora))
+        steps = trainer.epochs * (trainer.epoch_steps or -(-tokens // step))
+        multiplied, shared = sizes_of(model)
+        return Workload(steps * step, steps, batch=self.streams, multiplied=multiplied, shared=shared)
 
     def work(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> Work:
         return LanguageModelling(self, model, corpora, recipe, group, device)
@@ -79,8 +87,7 @@ class LanguageModelling:
         self.model: LanguageModel = model
         self.carried: Tensor | None = None
         """The states of all streams, [S of all processes, D, M, K, H]."""
-        texts = [corpus for corpus in (corpora.train, corpora.unlabelled) if corpus is not None]
-        self._train = self._streams(texts, task.streams, task.segment, "train")
+        self._train = self._streams(_texts(corpora), task.streams, task.segment, "train")
         self._valid = None
         if corpora.valid is not None:
             most = len(corpora.valid.ids) // (task.segment + 1)  # short text in many streams would have little context
@@ -167,6 +174,11 @@ class LanguageModelling:
                     raise Stopped
         group.sum_(total)
         return _metrics("valid", float(total) / streams.predicted)
+
+
+def _texts(corpora: Corpora) -> list[Corpus]:
+    """Return the splits whose texts are trained on."""
+    return [corpus for corpus in (corpora.train, corpora.unlabelled) if corpus is not None]
 
 
 def _metrics(split: str, loss: float) -> Metrics:

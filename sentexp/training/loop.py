@@ -24,7 +24,7 @@ from sentexp.model.contract import is_solved
 from sentexp.schema import NO_SAMPLING
 from sentexp.text.corpus import Corpus
 from sentexp.training.checkpoints import Checkpoints, Saved, restore
-from sentexp.training.classification import judge
+from sentexp.training.classification import ClassificationTask, judge
 from sentexp.training.losses import class_weights
 from sentexp.training.processes import Group, PeerLost, device_of, together
 from sentexp.training.progress import TrainingProgress
@@ -146,7 +146,7 @@ def _fit(
     on_cpu = device.type == "cpu"
     if on_cpu:
         keep_heap()
-    work = recipe.task.work(model.to(device), corpora, recipe, group, device)
+    work = (recipe.task or ClassificationTask()).work(model.to(device), corpora, recipe, group, device)
     try:
         with limited_threads(recipe.machine.threads), denormals_flushed() if on_cpu else nullcontext():
             state = _begin(work, recipe, saved)

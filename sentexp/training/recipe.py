@@ -6,18 +6,21 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from sentexp.batches import endless, plan, seed_of
 from sentexp.machine.choose import Machine
+from sentexp.machine.workload import Workload
 from sentexp.schema import INTERVALS, TrainerConfig
 from sentexp.text.corpus import Corpus
-from sentexp.training.classification import ClassificationTask
 from sentexp.training.objective import Objective
-from sentexp.training.work import Task
+from sentexp.training.processes import Group
+from sentexp.training.work import Corpora, Work
 
 Schedule = LRScheduler | ReduceLROnPlateau
 
@@ -43,8 +46,8 @@ class Recipe:
     """Seed of the order of batches and of dropout."""
     objective: Objective = Objective()
     """The terms that are lowered beside the loss of the labelled reviews."""
-    task: Task = ClassificationTask()
-    """What the model is trained for."""
+    task: Task | None = None
+    """What the model is trained for; None: to tell labels."""
     interval: str = "step"
     """When the schedule moves: after each `step`, or after each `epoch`. ReduceLROnPlateau always moves per epoch."""
 
@@ -82,3 +85,22 @@ class Recipe:
             seed=seed_of(self.seed, 1),
             epoch=number,
         )
+
+
+class Task(Protocol):
+    """What a model is trained for; the `_target_` of an option of the group task. Further processes unpickle it."""
+
+    def model(self, classifier: nn.Module) -> nn.Module:
+        """Return the model that is trained: `classifier`, or one that is made of parts of it.
+
+        Raises SentexpError for a classifier without these parts.
+        """
+
+    def workload(self, model: nn.Module, corpora: Corpora, trainer: TrainerConfig) -> Workload:
+        """Return the size of the training."""
+
+    def work(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> Work:
+        """Return the work of one process of `group`, with `model` on its `device`.
+
+        Raises SentexpError for a split that is too small.
+        """

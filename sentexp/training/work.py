@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from sentexp.text.corpus import Corpus
-from sentexp.training.processes import Group
 from sentexp.training.state import EpochSums, TrainState
-
-if TYPE_CHECKING:
-    from sentexp.training.recipe import Recipe
 
 # Shapes: K terms beside the loss
 
@@ -94,20 +89,4 @@ class Work(Protocol):
         Returns nothing if there is no such split.
 
         Raises Stopped as soon as `interrupted` is true.
-        """
-
-
-class Task(Protocol):
-    """What a model is trained for; the `_target_` of an option of the group task. Further processes unpickle it."""
-
-    def model(self, classifier: nn.Module) -> nn.Module:
-        """Return the model that is trained: `classifier`, or one that is made of parts of it.
-
-        Raises SentexpError for a classifier without these parts.
-        """
-
-    def work(self, model: nn.Module, corpora: Corpora, recipe: Recipe, group: Group, device: torch.device) -> Work:
-        """Return the work of one process of `group`, with `model` on its `device`.
-
-        Raises SentexpError for a split that is too small.
         """

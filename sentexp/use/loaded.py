@@ -14,8 +14,8 @@ from sentexp.errors import SentexpError
 from sentexp.lines import printable
 from sentexp.model.contract import count_parameters
 from sentexp.report.notebook import notebook_table
+from sentexp.runs import METRIC, FoundRun, find_run
 from sentexp.trained_model import TrainedModel
-from sentexp.use.runs import METRIC, FoundRun, find_run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,12 @@ from typing import Any
 
 from sentexp.config import plain
 from sentexp.data.reviews import Reviews
+from sentexp.runs import FoundRun
 from sentexp.schema import Config
 from sentexp.tracking import environment
 from sentexp.tracking.interface import Run
 from sentexp.tracking.mlflow_tracker import MlflowTracker
 from sentexp.tracking.none import NoTracking
-from sentexp.use.runs import FoundRun
 
 
 def child_of(found: FoundRun, tracking_uri: str | None, name: str) -> AbstractContextManager[Run]:

@@ -11,10 +11,10 @@ from made_up_model import trained
 import sentexp
 from sentexp.data.demo import load as load_demo
 from sentexp.errors import SentexpError
+from sentexp.runs import FoundRun
 from sentexp.use.evaluating import evaluate
 from sentexp.use.judging import load_reviews
 from sentexp.use.loaded import LoadedModel, load
-from sentexp.use.runs import FoundRun
 
 JUDGED = ["trainer.device=cpu", "trainer.precision=fp32"]
 TABLE = pd.DataFrame({"text": ["a good film", "bad", None, "not good"], "label": ["pos", "neg", "neg", "neg"]})

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from sentexp.runs import FoundRun
 from sentexp.tracking.mlflow_tracker import MlflowTracker
 from sentexp.tracking.recorded_runs import RecordedRun
 from sentexp.use.judging import load_reviews
 from sentexp.use.recording import child_of, log_data, run_about
-from sentexp.use.runs import FoundRun
 
 
 @pytest.fixture(scope="module")

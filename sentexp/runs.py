@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, nearest_path
+from sentexp.tracking.logged_model import LANGUAGE_MODEL, TYPE
 from sentexp.tracking.recorded_runs import LISTED, RecordedRun, RecordedRuns
 from sentexp.trained_model import WEIGHTS
 
@@ -30,13 +31,18 @@ class FoundRun:
 
 
 def find_run(
-    run: str, *, tracking_uri: str | None = None, experiment: str | None = None, metric: str = METRIC
+    run: str,
+    *,
+    tracking_uri: str | None = None,
+    experiment: str | None = None,
+    metric: str = METRIC,
+    language_models: bool = False,
 ) -> FoundRun:
     """Find a trained model.
 
     `run` is the id of an MLflow run or its beginning, a run's name, runs:/..., models:/NAME@ALIAS, a folder, `latest`,
-    or `best`, which is that of `metric`. `experiment` is where these are looked for, by default in all of them. A
-    folder of this name comes before a run.
+    or `best`, which is that of `metric`. `experiment` is where these are looked for, by default in all of them;
+    language models are among them if `language_models`. A folder of this name comes before a run.
 
     Raises SentexpError, with the candidates, if there is no such run or several, and for a run without a model.
     """
@@ -46,7 +52,8 @@ def find_run(
     path = Path(run).expanduser()
     if path.exists() or "/" in run:
         return FoundRun(_in_folder(path), run)
-    runs = RecordedRuns(tracking_uri, experiment)
+    types = (TYPE, LANGUAGE_MODEL) if language_models else (TYPE,)
+    runs = RecordedRuns(tracking_uri, experiment, types)
     if run == "latest":
         return _found(runs, runs.latest())
     if run == "best":

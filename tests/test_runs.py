@@ -8,10 +8,10 @@ from made_up_model import trained
 from mlflow import MlflowClient
 
 from sentexp.errors import SentexpError
+from sentexp.runs import find_run
 from sentexp.tracking.logged_model import register
 from sentexp.tracking.store import open_store
 from sentexp.trained_model import TrainedModel
-from sentexp.use.runs import find_run
 
 
 class Recorded:
