@@ -76,7 +76,18 @@ def test_the_preset_pins_every_group_and_every_value(tmp_path: Path) -> None:
     written = OmegaConf.to_container(OmegaConf.create(write(tmp_path, made_up.job(0, ["model=gru"], 0.5))))
     assert isinstance(written, dict)
     defaults = written["defaults"]
-    groups = {"data", "tokenizer", "vocab", "embedding", "model", "optimizer", "schedule", "trainer"}
+    groups = {
+        "data",
+        "tokenizer",
+        "vocab",
+        "embedding",
+        "model",
+        "objective",
+        "optimizer",
+        "schedule",
+        "task",
+        "trainer",
+    }
     assert {group for default in defaults[:-1] for group in default} == {f"override /{group}" for group in groups}
     assert {"override /model": "gru"} in defaults
     assert {"override /data": "imdb"} in defaults  # chosen by the preset, not on the command line
