@@ -419,6 +419,8 @@ class RecurrentConfig:
     """Dropout on the pooled vector."""
     ignore_padding: bool = key()
     """False treats the padding as if it were text."""
+    thaw_after: Optional[int] = key(at_least=0)
+    """With init, epochs after which the top recurrent layer is trained as well, then one more layer per epoch."""
     init: Optional[str] = key(path=True, own=True)
     """Run whose word vectors and recurrent layers are the first weights, and whose vocabulary is used."""
 
@@ -428,6 +430,8 @@ class RecurrentConfig:
                 f"model.dropout={self.dropout}: acts between stacked layers and model.num_layers=1 has none; "
                 "expected model.num_layers=2 or more, or model.output_dropout instead"
             )
+        if self.thaw_after is not None and self.init is None:
+            yield f"model.thaw_after={self.thaw_after}: freezes random weights; expected model.init=RUN beside it"
 
 
 @dataclass
@@ -639,6 +643,8 @@ class TrainerConfig:
     """Tokens per step with padding, over all processes together."""
     bucket: bool = key()
     """Put reviews of similar length into one batch."""
+    layer_decay: float = key(above=0, at_most=1)
+    """Learning rate of a layer by that of the layer above it."""
     clip_norm: float = key(at_least=0)
     """Largest L2 norm of the gradient of one step; 0 turns clipping off."""
     label_smoothing: float = key(at_least=0, below=1)
@@ -940,6 +946,8 @@ class Config:
             reason = "a second layer over both directions would see the word that it is to predict"
             way_out = f"expected 1, or model.bidirectional=false {beside}"
             yield f"model.num_layers={self.model.num_layers}: {reason}; {way_out}"
+        if getattr(self.model, "thaw_after", None) is not None:
+            yield f"model.thaw_after={self.model.thaw_after}: is for classifiers; expected null {beside}"
         if isinstance(self.embedding, OneHotConfig):
             yield f"embedding=one_hot: has no vectors to learn; expected embedding=random {beside}"
         if self.text.eos_token is None:

@@ -204,6 +204,8 @@ def test_one_wrong_value_is_refused_with_key_value_and_expectation(override: str
         ([*LANGUAGE_MODEL, "objective=mixed"], ["objective", "objective=supervised beside task=language_model"]),
         ([*LANGUAGE_MODEL, "trainer.label_smoothing=0.1"], ["trainer.label_smoothing=0.1", "expected 0.0 beside"]),
         ([*LANGUAGE_MODEL, "trainer.class_weight=balanced"], ["trainer.class_weight=balanced", "expected none"]),
+        ([*LANGUAGE_MODEL, "model.init=a", "model.thaw_after=1"], ["model.thaw_after=1", "is for classifiers"]),
+        (["model.thaw_after=1"], ["model.thaw_after=1", "expected model.init=RUN"]),
         (["model.init=latest", "embedding=glove"], ["model.init=latest brings word vectors", "embedding=random"]),
         (["trainer.keep=last", "trainer.early_stopping=2"], ["trainer.keep=last", "trainer.early_stopping=null"]),
         (["data=hub"], ["data.name=null", "data.path"]),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from sentexp.embedding.table import OneHot
 from sentexp.errors import did_you_mean
 from sentexp.model.pooling import Pooling
-from sentexp.model.recurrent import GRU, LSTM, check_lengths
+from sentexp.model.recurrent import GRU, LSTM, check_lengths, layers_of
 from sentexp.model.word_dropout import WordDropout
 
 # Shapes: B reviews in a batch, T tokens in the longest of them, E embedding.dim, H hidden_size, D directions (1 or 2),
@@ -23,6 +23,8 @@ class RecurrentClassifier(nn.Module):
     `embedding` is an nn.Embedding or a OneHot; `unk_index` is the id that word dropout puts in place of others.
     `rnn` has the parameters of nn.LSTM or nn.GRU under the same names. With `ignore_padding=False` padding is treated
     as text, so that a review's logits depend on its batch: a mistake of many tutorials, kept to show its effect.
+    With `thaw_after` the linear layer is trained alone in that many first epochs, then the top recurrent layer as well,
+    and with each further epoch the next layer below, the embedding last (Howard & Ruder, 2018, section 3.3).
 
     Under `torch.autocast` the recurrent layers run in autocast's type; the pooled vectors and the logits are float32.
     Raises ValueError for an unknown `cell` or `pooling` and for fewer than two classes.
@@ -43,6 +45,7 @@ class RecurrentClassifier(nn.Module):
         embedding_dropout: float = 0.0,
         output_dropout: float = 0.0,
         ignore_padding: bool = True,
+        thaw_after: int | None = None,
     ) -> None:
         super().__init__()
         if cell not in CELLS:
@@ -50,6 +53,7 @@ class RecurrentClassifier(nn.Module):
         if num_classes < 2:
             raise ValueError(f"num_classes={num_classes}: expected 2 or more")
         self.ignore_padding = ignore_padding
+        self.thaw_after = thaw_after
         self.word_dropout = WordDropout(word_dropout, unk_index)
         self.embedding = embedding
         self.embedding_dropout = nn.Dropout(embedding_dropout)
@@ -64,6 +68,27 @@ class RecurrentClassifier(nn.Module):
         self.pooling = Pooling(pooling, hidden_size * (2 if bidirectional else 1))
         self.output_dropout = nn.Dropout(output_dropout)
         self.head = nn.Linear(self.pooling.output_size, 1 if num_classes == 2 else num_classes)
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return the parameters of each layer from the top: pooling and linear layer, recurrent layers, embedding."""
+        top = [*self.pooling.parameters(), *self.head.parameters()]
+        return [top, *layers_of(self.rnn), list(self.embedding.parameters())]
+
+    def start_epoch(self, epoch: int) -> None:
+        """Freeze the layers whose turn has not come in `epoch`, counted from 1; thaw the others.
+
+        To be called after the embedding's own start_epoch, if it has one: what that keeps frozen stays so. Nothing else
+        matters, so a run can be resumed anywhere.
+        """
+        if self.thaw_after is None:
+            return
+        *recurrent, words = self.layers()[1:]
+        for depth, layer in enumerate(recurrent):
+            for parameter in layer:
+                parameter.requires_grad_(epoch > self.thaw_after + depth)
+        frozen = epoch <= self.thaw_after + len(recurrent)
+        for parameter in words if frozen or not hasattr(self.embedding, "start_epoch") else ():
+            parameter.requires_grad_(not frozen)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Compute logits: [B] of class 1 for two classes, [B, C] for more.

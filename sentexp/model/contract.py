@@ -35,6 +35,10 @@ class Classifier(Protocol):
     A model that is not trained in epochs has a method `solve(train: Corpus, *, class_weights: Tensor | None) -> None`,
     which finds its weights; `class_weights` [C] are those of trainer.class_weight.
 
+    A model may have a method `start_epoch(epoch: int) -> None`, which `fit` calls before each epoch, counted from 1,
+    and a method `layers() -> list[list[nn.Parameter]]`, which says for trainer.layer_decay which parameters belong to
+    each layer, from the top.
+
     Several threads predict with one model at a time, so `forward` must not keep anything on it in evaluation mode.
 
     Not `runtime_checkable`: from Python 3.12 on, isinstance does not see the submodules of an nn.Module.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sentexp.embedding.table import OneHot
 from sentexp.model.adaptive_softmax import AdaptiveSoftmax
 from sentexp.model.classifier import RecurrentClassifier
-from sentexp.model.recurrent import STATES, parameters, pass_from
+from sentexp.model.recurrent import STATES, layers_of, parameters, pass_from
 
 # Shapes: S streams of text side by side, L tokens of a segment of them, D directions (1 or 2), V tokens in the
 # vocabulary, E embedding.dim, H hidden_size, M recurrent layers (num_layers), K states of a cell (2 in an LSTM, 1 in a
@@ -49,6 +49,10 @@ class LanguageModel(nn.Module):
     @property
     def directions(self) -> int:
         return 2 if self.rnn.bidirectional else 1
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return the parameters of each layer from the top: softmax, recurrent layers, embedding."""
+        return [list(self.softmax.parameters()), *layers_of(self.rnn), list(self.embedding.parameters())]
 
     def first_states(self, streams: int) -> Tensor:
         """Return what `forward` is to carry into the first segment: zeros [S, D, M, K, H]."""

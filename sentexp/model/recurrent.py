@@ -184,6 +184,13 @@ def parameters(cell: nn.RNNBase, layer: int, backward: bool) -> list[Tensor]:
     return [getattr(cell, f"{name}_l{layer}" + "_reverse" * backward) for name in names]
 
 
+def layers_of(cell: nn.RNNBase) -> list[list[nn.Parameter]]:
+    """Return the parameters of each layer, both directions together, from the top."""
+    numbers = reversed(range(cell.num_layers))
+    named = [(name.removesuffix("_reverse"), parameter) for name, parameter in cell.named_parameters()]
+    return [[parameter for name, parameter in named if name.endswith(f"_l{number}")] for number in numbers]
+
+
 def look_up(
     ids: Tensor, scale: Tensor | None, weights: list[Tensor], dtype: torch.dtype
 ) -> tuple[Tensor, list[Tensor]]:

@@ -231,7 +231,7 @@ def _solve(model: nn.Module, train: Corpus, valid: Corpus | None, recipe: Recipe
 def _begin(work: Work, recipe: Recipe, saved: Saved | None) -> TrainState:
     model, epochs = work.model, recipe.trainer.epochs
     counts = [work.count(epoch) for epoch in range(1, epochs + 1)]  # with max_tokens they differ
-    optimizer = build_optimizer(recipe.optimizer, model, recipe.machine.device)
+    optimizer = build_optimizer(recipe.optimizer, model, recipe.machine.device, recipe.trainer.layer_decay)
     total, per_epoch = (sum(counts), counts[0]) if recipe.interval == "step" else (epochs, 1)
     schedule = build_schedule(recipe.schedule, optimizer, total_steps=total, steps_per_epoch=per_epoch)
     state = TrainState(model, optimizer, schedule, steps=sum(counts))
@@ -242,12 +242,30 @@ def _begin(work: Work, recipe: Recipe, saved: Saved | None) -> TrainState:
     return state
 
 
-def build_optimizer(factory: Callable[..., Optimizer], model: nn.Module, device: torch.device) -> Optimizer:
-    """Put all of the model's parameters, those still frozen as well, under one optimizer; a fused one where it pays."""
+def build_optimizer(
+    factory: Callable[..., Optimizer], model: nn.Module, device: torch.device, layer_decay: float = 1.0
+) -> Optimizer:
+    """Put all of the model's parameters, those still frozen as well, under one optimizer; a fused one where it pays.
+
+    From the top of the model down, each layer has `layer_decay` times the learning rate of the layer above it. Raises
+    SentexpError if it is not 1 and the model does not say its layers.
+    """
     kind = factory.func if isinstance(factory, functools.partial) else factory
     given = factory.keywords if isinstance(factory, functools.partial) else {}
     fused = device.type in FUSED.get(kind, ()) and not {"fused", "foreach", "differentiable"} & set(given)  # type: ignore[call-overload]
-    return factory(list(model.parameters()), **({"fused": True} if fused else {}))
+    more = {"fused": True} if fused else {}
+    if layer_decay == 1:
+        return factory(list(model.parameters()), **more)
+    if not hasattr(model, "layers"):
+        raise SentexpError(
+            f"trainer.layer_decay={layer_decay:g}: {type(model).__name__} has no method layers to say which parameters "
+            "are whose; expected 1, or model=lstm or gru"
+        )
+    layers: list[list[nn.Parameter]] = model.layers()  # type: ignore[operator]
+    optimizer = factory([{"params": layer} for layer in layers if layer], **more)
+    for depth, group in enumerate(optimizer.param_groups):
+        group["lr"] *= layer_decay**depth
+    return optimizer
 
 
 def _out_of_patience(state: TrainState, recipe: Recipe) -> bool:
@@ -297,6 +315,8 @@ def _train(
     model.train()
     if hasattr(model, "embedding") and hasattr(model.embedding, "start_epoch"):
         model.embedding.start_epoch(state.epoch)  # type: ignore[operator]
+    if hasattr(model, "start_epoch"):
+        model.start_epoch(state.epoch)  # type: ignore[operator]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     fetched = FetchedSums(state, sums, work, recipe, parameters[0].device, told)
     if told.progress is not None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sentexp.embedding.table import OneHot
+from sentexp.embedding.table import Embedding, OneHot
 from sentexp.model.classifier import RecurrentClassifier
 from sentexp.model.pooling import POOLINGS
 
@@ -166,3 +166,35 @@ def test_an_unknown_cell_is_named_with_the_nearest():
 def test_a_single_class_is_refused():
     with pytest.raises(ValueError, match="num_classes=1"):
         classifier(num_classes=1)
+
+
+def test_layers_thaw_one_after_the_other_from_the_top() -> None:
+    model = RecurrentClassifier(Embedding(torch.randn(9, 4)), 2, 0, num_layers=2, bidirectional=True, thaw_after=1)
+    top, second, first, words = model.layers()
+    assert sum(map(len, (top, second, first, words))) == len(list(model.parameters()))
+    for epoch, trained in ((1, [top]), (2, [top, second]), (3, [top, second, first]), (4, [top, second, first, words])):
+        model.embedding.start_epoch(epoch)
+        model.start_epoch(epoch)
+        expected = {id(parameter) for layer in trained for parameter in layer}
+        assert {id(parameter) for parameter in model.parameters() if parameter.requires_grad} == expected
+
+
+def test_every_parameter_belongs_to_one_layer() -> None:
+    model = RecurrentClassifier(Embedding(torch.randn(9, 4)), 2, 0, hidden_size=2, num_layers=12, pooling="attention")
+    named = {id(parameter): name for name, parameter in model.named_parameters()}
+    layers = [{named.pop(id(parameter)) for parameter in layer} for layer in model.layers()]
+    assert named == {}
+    assert layers[0] == {"pooling.score.weight", "head.weight", "head.bias"}
+    assert [{name.rpartition("_l")[2] for name in layer} for layer in layers[1:-1]] == [{str(n)} for n in range(12)][
+        ::-1
+    ]
+    assert layers[-1] == {"embedding.weight"}
+
+
+def test_an_embedding_that_is_frozen_stays_so_when_its_turn_has_come() -> None:
+    model = RecurrentClassifier(Embedding(torch.randn(9, 4), freeze=True), 2, 0, thaw_after=0)
+    for epoch in range(1, 4):
+        model.embedding.start_epoch(epoch)
+        model.start_epoch(epoch)
+        assert not model.embedding.weight.requires_grad
+    assert model.rnn.weight_ih_l0.requires_grad

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny import PAD, TinyModel, corpus, recipe
 
+from sentexp.embedding.table import Embedding
 from sentexp.errors import SentexpError
 from sentexp.evaluation import predict
 from sentexp.model.classifier import RecurrentClassifier
@@ -286,3 +287,43 @@ def test_the_fused_kernel_is_taken_where_it_pays(factory, fused):
     optimizer = build_optimizer(factory, TinyModel(), torch.device("cpu"))
     assert optimizer.defaults.get("fused") == fused
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 3
+
+
+@pytest.mark.parametrize(
+    "factory", [partial(torch.optim.AdamW, lr=0.1), torch.optim.Adam, partial(torch.optim.SGD, lr=0.1)]
+)
+def test_each_layer_has_a_rate_of_its_own_that_the_schedule_moves(factory):
+    model = RecurrentClassifier(Embedding(torch.randn(9, 4)), 2, 0, num_layers=2)
+    optimizer = build_optimizer(factory, model, torch.device("cpu"), layer_decay=0.5)
+    groups = optimizer.param_groups
+    assert [group["params"] for group in groups] == model.layers()
+    peak = optimizer.defaults["lr"]
+    assert [group["lr"] for group in groups] == pytest.approx([peak, peak / 2, peak / 4, peak / 8])
+    schedule = schedules.one_cycle(optimizer, total_steps=10)
+    optimizer.step()
+    schedule.step()
+    rates = [group["lr"] for group in groups]
+    assert rates[0] != peak
+    assert rates == pytest.approx([rates[0], rates[0] / 2, rates[0] / 4, rates[0] / 8])
+
+
+def test_layers_that_thaw_are_trained_from_then_on():
+    torch.manual_seed(0)
+    model = RecurrentClassifier(Embedding(torch.randn(20, 4)), 2, 0, hidden_size=4, thaw_after=1)
+    seen = []
+
+    def keep(metrics, epoch):
+        seen.append([parameter.detach().clone() for parameter in (model.head.weight, *model.rnn.parameters())])
+
+    trained(model, on_epoch=keep, epochs=2, layer_decay=0.9)
+    head, recurrent = seen[0][0], seen[0][1:]
+    torch.manual_seed(0)
+    first = RecurrentClassifier(Embedding(torch.randn(20, 4)), 2, 0, hidden_size=4)
+    assert not torch.equal(head, first.head.weight)
+    assert all(torch.equal(one, other) for one, other in zip(recurrent, first.rnn.parameters(), strict=True))
+    assert not any(torch.equal(one, other) for one, other in zip(seen[1][1:], recurrent, strict=True))
+
+
+def test_rates_by_layer_need_a_model_that_says_its_layers():
+    with pytest.raises(SentexpError, match=r"trainer.layer_decay=0.5: TinyModel has no method layers"):
+        trained(layer_decay=0.5)

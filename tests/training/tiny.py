@@ -27,6 +27,7 @@ RECIPE = Recipe(
         batch_size=16,
         max_tokens=None,
         bucket=True,
+        layer_decay=1.0,
         clip_norm=0.0,
         label_smoothing=0.0,
         class_weight="none",
