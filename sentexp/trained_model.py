@@ -19,38 +19,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import yaml
 from torch import Tensor, nn
 
-import sentexp
 from sentexp import evaluation
 from sentexp.atomic import whole_file
 from sentexp.books import FILES, Books
-from sentexp.bounded_yaml import loaded
-from sentexp.checksums import altered, read_checksums, write_checksums
 from sentexp.config import of_its_types
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.errors import SentexpError, one_line
 from sentexp.foreign import BUILT, refuse_foreign
 from sentexp.instantiate import build, build_pipeline
-from sentexp.lines import from_lines, to_lines
 from sentexp.machine.choose import Machine
 from sentexp.machine.cores import available_cores
-from sentexp.model.contract import is_solved
-from sentexp.redact import without_passwords
+from sentexp.model.contract import count_parameters, is_solved
+from sentexp.model_folder import CONFIG, LABELS, check_files, read_config, read_labels, write_facts, write_texts
 from sentexp.schema import LanguageModelConfig, schema_of
 from sentexp.tensors import read_tensors, write_tensors
 from sentexp.text.corpus import Corpus
 from sentexp.text.pipeline import TextPipeline
+from sentexp.text.tokenizers import language
 from sentexp.text.vocabulary import Vocabulary
 
 # Shapes: N reviews, C classes, V tokens in the vocabulary, E embedding.dim
 
-CONFIG, VOCABULARY, LABELS, WEIGHTS = "config.yaml", "vocab.txt", "labels.txt", "weights.pt"
-FACTS = "model.json"
-
-FORMAT = 1
-"""Version of the folder's format: raised when an older version of this package could no longer read it."""
+VOCABULARY, WEIGHTS = "vocab.txt", "weights.pt"
 
 REVIEWS_PER_WORKER = 32
 """Reviews below which a further thread costs more than it brings."""
@@ -91,17 +83,12 @@ class TrainedModel:
         if self.books is not None:
             self.books.save(folder)
             written += FILES
-        write_checksums(folder / FACTS, written, format=FORMAT, sentexp=sentexp.__version__)
+        write_facts(folder, written)
 
     def save_texts(self, folder: Path) -> None:
         """Write what surrounds the weights: the configuration, the vocabulary and the labels."""
-        folder.mkdir(parents=True, exist_ok=True)
-        config = yaml.safe_dump(without_passwords(self.config), sort_keys=False, allow_unicode=True)
-        with whole_file(folder / CONFIG) as unfinished:
-            unfinished.write_text(config, encoding="utf-8")
+        write_texts(folder, self.config, self.labels)
         self.pipeline.vocabulary.save(folder / VOCABULARY)
-        with whole_file(folder / LABELS) as unfinished:
-            unfinished.write_bytes(to_lines(self.labels))
 
     @staticmethod
     def load(folder: Path | str, device: str = "cpu", *, trust: bool = False) -> TrainedModel:
@@ -174,6 +161,19 @@ class TrainedModel:
         for corpus in self.pipeline.encode_chunks(chunks, processes):
             yield PredictedChunk(self._probabilities(corpus), self.known_words(corpus))
 
+    @property
+    def language(self) -> str:
+        """Code of the language whose words the tokenizer knows."""
+        return language(self.pipeline.tokenizer)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the kind of the model and its sizes, for people."""
+        return [
+            ("model", str(self.config["model"].get("_target_")).rpartition(".")[2]),
+            ("parameters", f"{count_parameters(self.model):,}"),
+            ("words", f"{len(self.pipeline.vocabulary):,}"),
+        ]
+
     def _probabilities(self, corpus: Corpus) -> Tensor:
         device = evaluation.device_of(self.model)
         cores, _ = available_cores()
@@ -214,12 +214,9 @@ def read_folder(folder: Path) -> Contents:
     Raises SentexpError that names the file if one is missing, altered or damaged, and for the format of a newer
     version.
     """
-    missing = [name for name in (CONFIG, VOCABULARY, LABELS, WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise SentexpError(f"{folder}: not a trained model; expected {', '.join(missing)} in it")
-    _check_files(folder)
+    check_files(folder, [CONFIG, VOCABULARY, LABELS, WEIGHTS])
     return Contents(
-        read_config(folder),
+        read_config(folder, ["text", "tokenizer", "vocab", "model"]),
         read_labels(folder / LABELS),
         Vocabulary.load(folder / VOCABULARY),
         _read_weights(folder / WEIGHTS),
@@ -244,17 +241,6 @@ def _as_text(value: Any, row: Any) -> str:
         return ""
     shown = one_line(SentexpError(repr(value)))  # without passwords, and not too long
     raise SentexpError(f"row {row}: {shown} is not a text; expected texts, with null for an empty one")
-
-
-def read_labels(path: Path) -> list[str]:
-    """Read labels.txt. Raises SentexpError if it is damaged or holds fewer than two labels."""
-    try:
-        labels = from_lines(path.read_bytes())
-    except ValueError as error:
-        raise SentexpError(f"{path}: damaged: {one_line(error)}; expected text in UTF-8") from error
-    if len(labels) < 2:
-        raise SentexpError(f"{path}: holds {len(labels)} label; expected two or more, one per line")
-    return labels
 
 
 def _empty_embedding(
@@ -301,37 +287,6 @@ def _check_sizes(
         if expected[name].shape != weights[name].shape:
             sizes = f"{list(weights[name].shape)} where {list(expected[name].shape)} is expected"
             raise SentexpError(f"{folder / WEIGHTS}: does not fit {CONFIG} and {LABELS}: {name} is {sizes}")
-
-
-def _check_files(folder: Path) -> None:
-    """Raise SentexpError if a file is not what `save` wrote. A model of an earlier version has no checksums."""
-    path = folder / FACTS
-    if not path.is_file():
-        return
-    try:
-        facts = read_checksums(path)
-    except ValueError as error:
-        raise SentexpError(f"{path}: damaged: {one_line(error)}") from error
-    if facts.get("format") != FORMAT:
-        made_by, known = facts.get("sentexp"), f"version {sentexp.__version__}, which knows format {FORMAT}"
-        raise SentexpError(f"{path}: format {facts.get('format')}, of sentexp {made_by}; this is {known}")
-    for name in altered(folder, facts["sha256"]):
-        raise SentexpError(f"{folder / name}: altered or damaged since the model was saved: its SHA-256 is another one")
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return the configuration that `save` wrote to `folder`. Raises SentexpError if it is damaged or is another."""
-    path = folder / CONFIG
-    try:
-        config = loaded(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SentexpError(f"{path}: damaged: {one_line(error)}; expected YAML") from error
-    groups = ("text", "tokenizer", "vocab", "model")
-    found = config if isinstance(config, Mapping) else {}
-    absent = [group for group in groups if not isinstance(found.get(group), Mapping)]
-    if absent:
-        raise SentexpError(f"{path}: not a configuration of a run; expected {', '.join(absent)} in it")
-    return dict(found)
 
 
 def is_language_model(config: Mapping[str, Any]) -> bool:

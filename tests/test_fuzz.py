@@ -41,6 +41,7 @@ from sentexp.data import files, hub
 from sentexp.embedding import cache as vector_cache
 from sentexp.embedding import dimension, vectors
 from sentexp.errors import SentexpError
+from sentexp.model_folder import FACTS
 from sentexp.report.sweep.tables import jobs_table, points_table
 from sentexp.report.sweep.terminal_table import print_points
 from sentexp.sweep import orphans, search, storage
@@ -52,7 +53,7 @@ from sentexp.sweep.trial_queue import TrialQueue
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.tokenizers import BasicTokenizer, SpacyTokenizer, WhitespaceTokenizer
-from sentexp.trained_model import FACTS, TrainedModel
+from sentexp.trained_model import TrainedModel
 
 INPUTS = 12
 """Inputs of each kind without --fuzz-seconds."""

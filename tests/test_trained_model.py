@@ -21,9 +21,10 @@ from made_up_model import BAG_OF_WORDS, BOOKS, RECURRENT, trained
 
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
+from sentexp.model_folder import read_labels
 from sentexp.text.vocabulary import Vocabulary
 from sentexp.tracking.mlflow_tracker import MlflowTracker
-from sentexp.trained_model import TrainedModel, read_labels
+from sentexp.trained_model import TrainedModel
 
 TEXTS = ["A good film, and not a bad one!", "bad", "", "good " * 50, "unheard <br /> words"]
 

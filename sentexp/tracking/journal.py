@@ -19,11 +19,11 @@ from typing import Any, Protocol
 from sentexp.errors import SentexpError, one_line
 from sentexp.foreign import refuse_foreign
 from sentexp.locks import held
+from sentexp.model_folder import read_configs
 from sentexp.redact import lacks_password, without_passwords
 from sentexp.servers import sent_passwords
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.store import brief_patience
-from sentexp.trained_model import read_config
 
 log = logging.getLogger(__name__)
 
@@ -278,7 +278,8 @@ def _replay_all(run: StoredRun, records: Iterable[Record], path: Path, trust: bo
     ended = False
     for number, record in enumerate(records, 2):
         if record["call"] == "log_model" and not trust:
-            refuse_foreign(read_config(_inside(path.parent, record.get("folder"))))
+            for config in read_configs(_inside(path.parent, record.get("folder"))):
+                refuse_foreign(config)
         try:
             _replay(run, record, path.parent)
         except (TypeError, AttributeError, ValueError) as error:  # other arguments than the call has

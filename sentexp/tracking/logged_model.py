@@ -22,10 +22,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 import sentexp
 from sentexp.machine.temporary import temporary_folder
+from sentexp.model_folder import LABELS, read_config, read_configs, read_labels
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 FOLDER = "artifacts/model"
-"""Where the folder of TrainedModel lies in an MLflow model: `artifacts` and the name that `log_model` is given."""
+"""Where the folder of the trained model lies in an MLflow model: `artifacts` and the name that `log_model` is given."""
 
 TYPE, LANGUAGE_MODEL = "sentexp", "sentexp language model"
 """MLflow's types of the models, by which they are told from those of other programs: what predicts labels, and what
@@ -59,17 +58,16 @@ EXAMPLE = "A film that could have been dull, and is not."
 
 
 def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Mapping[str, str], folder: Path) -> str:
-    """Record the folder that TrainedModel.save wrote as the model of a run, and return its URI, models:/ID.
+    """Record the folder of a trained model or an ensemble as the model of a run, and return its URI, models:/ID.
 
     A client does it, as mlflow.pyfunc.log_model needs the tracking URI and the active run of the process to be set.
     Of a language model, which predicts no labels, MLflow keeps the folder alone.
     """
     from mlflow.entities import LoggedModelOutput
 
-    from sentexp.trained_model import CONFIG, is_language_model
+    from sentexp.trained_model import is_language_model  # with PyTorch, for which a store need not wait
 
-    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    kind = LANGUAGE_MODEL if is_language_model(config) else TYPE
+    kind = LANGUAGE_MODEL if is_language_model(read_config(folder)) else TYPE
     logged = client.create_logged_model(
         experiment_id, name=NAME, source_run_id=run_id, params=dict(params), model_type=kind
     )
@@ -79,7 +77,7 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
             if kind == LANGUAGE_MODEL:
                 shutil.copytree(folder, path / FOLDER)
             else:
-                _save_pyfunc(path, folder, config, logged, run_id)
+                _save_pyfunc(path, folder, logged, run_id)
             client.log_model_artifacts(logged.model_id, str(path))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
@@ -90,14 +88,13 @@ def log_model(client: MlflowClient, experiment_id: str, run_id: str, params: Map
     return f"models:/{logged.model_id}"
 
 
-def _save_pyfunc(path: Path, folder: Path, config: Mapping[str, Any], logged: LoggedModel, run_id: str) -> None:
-    """Write the folder of a TrainedModel to `path` as the MLflow model `logged`."""
+def _save_pyfunc(path: Path, folder: Path, logged: LoggedModel, run_id: str) -> None:
+    """Write the folder of a trained model or an ensemble to `path` as the MLflow model `logged`."""
     import mlflow.pyfunc
     import pandas as pd
     from mlflow.models import Model
 
-    from sentexp.trained_model import LABELS, read_labels
-
+    code = dict.fromkeys(path for config in read_configs(folder) for path in user_code(config))
     mlflow.pyfunc.save_model(
         path=str(path),
         mlflow_model=Model(
@@ -105,7 +102,7 @@ def _save_pyfunc(path: Path, folder: Path, config: Mapping[str, Any], logged: Lo
         ),
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
         artifacts={"model": folder.absolute().as_uri()},  # of a plain path MLflow would decode the %41
-        code_paths=[str(Path(sentexp.__file__).parent), *map(str, user_code(config))],
+        code_paths=[str(Path(sentexp.__file__).parent), *map(str, code)],
         pip_requirements=requirements(),
         signature=signature(read_labels(folder / LABELS)),
         model_config={"probabilities": True},

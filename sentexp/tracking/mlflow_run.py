@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sentexp.checksums import digest_of
 from sentexp.machine.signals import interrupts_later
+from sentexp.model_folder import model_digest
 from sentexp.redact import flatten, without_passwords
 from sentexp.schema import PATHS
 from sentexp.tracking.environment import program
 from sentexp.tracking.interface import NOT_PARAMETERS, Location
 from sentexp.tracking.pages import page, ui_command
 from sentexp.tracking.store import Store, explained
-from sentexp.trained_model import WEIGHTS
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -43,8 +42,8 @@ METRICS_PER_CALL = 1000
 CUT = "... (cut; see config/config.yaml)"
 """End of a value that was too long for MLflow."""
 
-WEIGHTS_DIGEST = "sentexp.weights"
-"""Tag with the SHA-256 of the weights of the model that the run has recorded."""
+MODEL_DIGEST = "sentexp.model"
+"""Tag with the digest of the model that the run has recorded."""
 
 CONTEXTS = {"train": "train", "valid": "validation", "test": "test"}
 """MLflow's name for what each split is used for."""
@@ -183,7 +182,7 @@ class MlflowRun:
         with writing(self._store.uri):
             uri = log_model(self._client, self._entity.info.experiment_id, self.run_id, self._params, folder)
         self._model_id = uri.removeprefix("models:/")
-        self.set_tags({WEIGHTS_DIGEST: digest_of(folder / WEIGHTS)})
+        self.set_tags({MODEL_DIGEST: model_digest(folder)})
         self.register_model()
         return uri
 
@@ -194,7 +193,7 @@ class MlflowRun:
         with writing(self._store.uri):
             run = self._client.get_run(self.run_id)
         recorded = newest_model(run)
-        if recorded is None or run.data.tags.get(WEIGHTS_DIGEST) != digest_of(folder / WEIGHTS):
+        if recorded is None or run.data.tags.get(MODEL_DIGEST) != model_digest(folder):
             return False
         self._model_id = recorded
         return True
