@@ -9,7 +9,7 @@ from sentexp import checkpoint_files
 from sentexp.errors import SentexpError, nearest_path
 from sentexp.tracking.logged_model import LANGUAGE_MODEL, TYPE
 from sentexp.tracking.recorded_runs import LISTED, RecordedRun, RecordedRuns
-from sentexp.trained_model import WEIGHTS
+from sentexp.trained_ensemble import is_predictor
 
 METRIC = "best/valid_accuracy"
 """Metric by which `best` chooses."""
@@ -23,7 +23,7 @@ class FoundRun:
     """A trained model on this machine, and the run that recorded it."""
 
     folder: Path
-    """What TrainedModel.load takes."""
+    """What `load_predictor` takes."""
     name: str
     """What messages and tables call it."""
     recorded: RecordedRun | None = None
@@ -106,6 +106,6 @@ def _in_folder(path: Path) -> Path:
     if not path.exists():
         raise SentexpError(f"{path}: no such folder{nearest_path(str(path))}")
     for inner in IN_A_FOLDER:
-        if (path / inner / WEIGHTS).is_file():
+        if is_predictor(path / inner):
             return path / inner
     raise SentexpError(f"{path}: no trained model; expected the output folder of a run, or the folder model in it")

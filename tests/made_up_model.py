@@ -11,9 +11,11 @@ from sentexp.books import Books, Texts
 from sentexp.embedding.table import Embedding, OneHot
 from sentexp.instantiate import build, build_pipeline
 from sentexp.text.vocabulary import Vocabulary
+from sentexp.trained_ensemble import Ensemble, Member
 from sentexp.trained_model import TrainedModel
 
 BASIC = {"_target_": "sentexp.text.tokenizers.BasicTokenizer"}
+WHITESPACE = {"_target_": "sentexp.text.tokenizers.WhitespaceTokenizer"}
 
 BOOKS = Books().seen_by("classifier", Texts("0" * 32, "train", "here", np.arange(5, dtype=np.uint64)), "vectors")
 
@@ -54,3 +56,10 @@ def trained(
     embedding = OneHot(len(vocabulary)) if one_hot else Embedding(torch.randn(len(vocabulary), 5))
     network = build(model, embedding=embedding, num_classes=len(labels), unk_index=vocabulary.unk_index)
     return TrainedModel(build_pipeline(config, vocabulary), network, list(labels), config, books=books)
+
+
+def ensemble(*weights: float, books: Books | None = None) -> Ensemble:
+    """As many members as weights, which differ in kind, cleaning and tokens."""
+    kinds = [trained(books=books), trained(BAG_OF_WORDS, tokenizer=WHITESPACE), trained(one_hot=True, fix_length=9)]
+    members = [Member(kinds[number], weight, f"run {number}") for number, weight in enumerate(weights)]
+    return Ensemble(members, "equal", {})

@@ -17,7 +17,7 @@ from sentexp.errors import SentexpError, nearest_path
 from sentexp.lines import printable
 
 if TYPE_CHECKING:
-    from sentexp.trained_model import TrainedModel
+    from sentexp.trained_ensemble import Predictor
     from sentexp.use.predicting import Prediction
 
 SHOWN_PROBLEMS = 10
@@ -95,7 +95,7 @@ def command(
     return _predict_file(load(run, **found_by), source, output, text_columns, encoding, delimiter, quoting)
 
 
-def _print(trained: TrainedModel, chunks: Iterable[tuple[str, ...]], as_json: bool) -> int:
+def _print(trained: Predictor, chunks: Iterable[tuple[str, ...]], as_json: bool) -> int:
     """Print the predictions for each chunk as soon as they are known."""
     from sentexp.use.predicting import predictions
 
@@ -139,7 +139,7 @@ def _decoded(line: bytes, encoding: str) -> str:
 
 
 def _predict_file(
-    trained: TrainedModel,
+    trained: Predictor,
     source: Path,
     output: Path,
     text_columns: tuple[str, ...],

@@ -13,7 +13,7 @@ from sentexp.errors import SentexpError
 
 if TYPE_CHECKING:
     from sentexp.runs import FoundRun
-    from sentexp.trained_model import TrainedModel
+    from sentexp.trained_ensemble import Predictor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,23 +32,23 @@ def run_options(function: Function) -> Function:
     return function
 
 
-def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str | None, trust: bool) -> TrainedModel:
+def load(run: str, tracking_uri: str | None, experiment: str | None, metric: str | None, trust: bool) -> Predictor:
     """Return the model of RUN."""
     return find_and_load(run, tracking_uri, experiment, metric, trust)[1]
 
 
 def find_and_load(
     run: str, tracking_uri: str | None, experiment: str | None, metric: str | None, trust: bool
-) -> tuple[FoundRun, TrainedModel]:
+) -> tuple[FoundRun, Predictor]:
     """Return what RUN means, and its model."""
     with terminal.status("loading the model"):
         from sentexp.runs import METRIC, find_run
-        from sentexp.trained_model import TrainedModel
+        from sentexp.trained_ensemble import load_predictor
 
         found = find_run(
             run, tracking_uri=tracking_uri, experiment=experiment, metric=METRIC if metric is None else metric
         )
-        return found, TrainedModel.load(found.folder, trust=trust)
+        return found, load_predictor(found.folder, trust=trust)
 
 
 def new_folder(context: click.Context, parameter: click.Parameter, folder: Path | None) -> Path | None:

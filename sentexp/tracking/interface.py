@@ -90,7 +90,7 @@ class Run(Protocol):
         """Record all files in `folder` as artifacts under `name`."""
 
     def log_model(self, folder: Path) -> str | None:
-        """Record the folder that TrainedModel.save wrote as an MLflow model.
+        """Record the folder of a trained model or an ensemble as an MLflow model.
 
         Returns the model's URI, or None if models are not recorded.
         """

@@ -13,13 +13,13 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class SentimentModel(PythonModel):
-    """A TrainedModel from the artifact `model`."""
+    """A trained model or an ensemble from the artifact `model`."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        from sentexp.trained_model import TrainedModel
+        from sentexp.trained_ensemble import load_predictor
 
         # whoever loads an MLflow model runs the code that came with it, such as this file
-        self._trained = TrainedModel.load(Path(context.artifacts["model"]), trust=True)
+        self._trained = load_predictor(Path(context.artifacts["model"]), trust=True)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

@@ -125,7 +125,7 @@ class RecordedRuns:
             raise SentexpError(f"{uri}: not found in {where} ({one_line(error)})") from error
 
     def model_folder(self, run: RecordedRun) -> Path:
-        """Return the folder that TrainedModel.load takes, downloaded if the artifacts are not on this machine.
+        """Return the folder that `load_predictor` takes, downloaded if the artifacts are not on this machine.
 
         Raises SentexpError for a run without a model.
         """

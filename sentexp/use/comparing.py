@@ -19,7 +19,7 @@ from sentexp.report.run.mistakes import LONGEST_KEPT
 from sentexp.schema import Config
 from sentexp.statistics import Interval
 from sentexp.tracking.interface import NOT_PARAMETERS
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor
 from sentexp.use.evaluating import resampled, right_answers
 from sentexp.use.judging import judge, reordered, seen_before
 
@@ -102,7 +102,7 @@ class Comparison:
         return next(one.mark for one in self.contestants if one.letter == letter)
 
 
-def compare(models: Sequence[tuple[str, str | None, TrainedModel]], reviews: Reviews, config: Config) -> Comparison:
+def compare(models: Sequence[tuple[str, str | None, Predictor]], reviews: Reviews, config: Config) -> Comparison:
     """Compare models, each given with its name and the id of its run, on the split test of `reviews`.
 
     Each predicts with its own text pipeline. Raises SentexpError as `judge` does, and for models whose labels differ.
@@ -151,7 +151,7 @@ def letters() -> Iterator[str]:
         yield from map("".join, product(string.ascii_uppercase, repeat=length))
 
 
-def parameters_of(trained: TrainedModel) -> dict[str, str]:
+def parameters_of(trained: Predictor) -> dict[str, str]:
     """Return what the run was configured to be, by dotted keys; where and how it was recorded is left out."""
     sections: dict[str, Any] = {key: value for key, value in trained.config.items() if key not in NOT_PARAMETERS}
     return flatten(sections)

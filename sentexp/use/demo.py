@@ -11,7 +11,7 @@ from fastapi import Body, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor
 from sentexp.use.explaining import explain
 from sentexp.use.predicting import predictions
 
@@ -25,11 +25,12 @@ HEADERS = {
 """The page loads nothing, sends to nobody else and cannot be put into another one."""
 
 
-def demo_app(models: Mapping[str, TrainedModel], hosts: list[str]) -> FastAPI:
+def demo_app(models: Mapping[str, Predictor], hosts: list[str]) -> FastAPI:
     """Return the application: the page at /, and POST /predict of {"text": ...}.
 
     `models` by the names that the page shows. Requests for other host names than `hosts` are refused, so that a page
-    elsewhere cannot reach the models by a name that points here. Raises SentexpError if what explains is not installed.
+    elsewhere cannot reach the models by a name that points here. Raises SentexpError for an
+    ensemble, and if what explains is not installed.
     """
     for model in models.values():
         explain(model, "a")  # what it lacks is told now, not when somebody types
@@ -52,7 +53,7 @@ def demo_app(models: Mapping[str, TrainedModel], hosts: list[str]) -> FastAPI:
     return app
 
 
-def _answer(trained: TrainedModel, text: str) -> dict[str, Any]:
+def _answer(trained: Predictor, text: str) -> dict[str, Any]:
     """Return what the page shows of one model's view of a text."""
     ((prediction,),) = predictions(trained, [[text]])
     explanation = explain(trained, text)

@@ -16,8 +16,7 @@ from sentexp.messages import SHOWN
 from sentexp.report.notebook import notebook_table
 from sentexp.schema import METRICS, Config
 from sentexp.statistics import Interval
-from sentexp.text.tokenizers import language
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor
 from sentexp.use.judging import Judged, judge, seen_before
 from sentexp.use.shown import INTERVAL, ends, number
 from sentexp.use.slices import slice_table, slices
@@ -104,7 +103,7 @@ class Evaluation:
     @property
     def title(self) -> str:
         """How many test reviews there are and where they come from, as one line."""
-        return f"{len(self.judged['test'].corpus):,} test reviews of {self.source}"
+        return f"{len(self.judged['test'].lengths):,} test reviews of {self.source}"
 
     def main_metrics(self) -> list[str]:
         """Return the names of the metrics that are shown where not all are: the usual ones, and the user's own."""
@@ -136,25 +135,32 @@ class Evaluation:
         return found
 
 
-def evaluate(trained: TrainedModel, reviews: Reviews, config: Config, threshold_for: str = "accuracy") -> Evaluation:
+def evaluate(trained: Predictor, reviews: Reviews, config: Config, threshold_for: str = "accuracy") -> Evaluation:
     """Evaluate a model on the split test of `reviews`; what is chosen is chosen on their split valid.
 
     `config.data` says where `reviews` come from, or is None for reviews in hand. `threshold_for` is one of
     `schema.THRESHOLD_METRICS`. Raises SentexpError as `judge` does, and for an
     evaluation.positive that is none of the model's labels.
     """
+    scores.positive_class(config.evaluation.positive, trained.labels)  # refused before anything is predicted
+    return evaluate_judged(trained, judge(trained, reviews, config), reviews, config, threshold_for)
+
+
+def evaluate_judged(
+    trained: Predictor, judged: dict[str, Judged], reviews: Reviews, config: Config, threshold_for: str = "accuracy"
+) -> Evaluation:
+    """Evaluate what a model has said of `reviews`; see `evaluate`."""
     labels = trained.labels
     positive = scores.positive_class(config.evaluation.positive, labels)
-    judged = judge(trained, reviews, config)
     test = judged["test"]
     metrics = scores.test_metrics(config, test.predictions, labels, positive)
     parts, notes = slices(
-        test.corpus.lengths.numpy(),
-        trained.known_words(test.corpus).numpy(),
-        test.corpus.labels.numpy(),
+        test.lengths.numpy(),
+        test.known_words.numpy(),
+        test.predictions.labels.numpy(),
         reviews.splits["test"]["text"],
         names=labels,
-        language=language(trained.pipeline.tokenizer),
+        language=trained.language,
     )
     seen = seen_before(trained, reviews, config)
     notes = [*seen.notes, *notes]

@@ -31,7 +31,7 @@ MOST_LABELS = 12
 
 def print_evaluation(evaluated: Evaluation, console: Console) -> None:
     """Print metrics and slices as tables, then lines about calibration, threshold and what is missing."""
-    reviews = len(evaluated.judged["test"].corpus)
+    reviews = len(evaluated.judged["test"].lengths)
     print_lines(console, "")
     print_table(
         console,
@@ -85,7 +85,7 @@ def write_evaluation(evaluated: Evaluation, name: str, reviews: Reviews, config:
         best_epoch=None,
         probabilities=test.predictions.probabilities,
         labels=test.predictions.labels,
-        lengths=test.corpus.lengths,
+        lengths=test.lengths,
         texts=reviews.splits["test"]["text"],
         names=evaluated.labels,
         positive=evaluated.positive,

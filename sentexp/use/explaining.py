@@ -24,7 +24,7 @@ from sentexp.model.classifier import RecurrentClassifier
 from sentexp.model.nb_ngrams import NbNgramsClassifier
 from sentexp.text.corpus import UNLABELLED, Corpus
 from sentexp.text.pipeline import TextPipeline
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor, single
 from sentexp.training.losses import probabilities
 from sentexp.use.explanation import NEGLIGIBLE, ExplainedToken, Explanation, near_enough
 
@@ -44,7 +44,7 @@ Logit = Callable[[Tensor], Tensor]
 """The explained logit [S] of the text with its vectors multiplied by scales [S, T]."""
 
 
-def explain(trained: TrainedModel, text: str, label: str | None = None) -> Explanation:
+def explain(predictor: Predictor, text: str, label: str | None = None) -> Explanation:
     """Explain the logit of `label`: by default that of the second of two labels, or the likeliest of more.
 
     At most LONGEST tokens are explained.
@@ -59,8 +59,10 @@ def explain(trained: TrainedModel, text: str, label: str | None = None) -> Expla
     >>> explanation.label
     'positive'
 
-    Raises SentexpError for a label that the model does not have, and if captum (extra `explain`) is missing.
+    Raises SentexpError for a label that the model does not have, for an ensemble, and if captum (extra `explain`) is
+    missing.
     """
+    trained = single(predictor, "explain")
     if label is not None and label not in trained.labels:
         near = did_you_mean(label, trained.labels)
         raise SentexpError(f"label {label}: expected one of {', '.join(trained.labels)}{near}")

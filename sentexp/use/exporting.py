@@ -26,7 +26,7 @@ from sentexp.batches import Batches
 from sentexp.errors import SentexpError, one_line
 from sentexp.model.recurrent import GRU, LSTM, run_layers
 from sentexp.text.corpus import Corpus
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor, single
 from sentexp.training.losses import probabilities
 from sentexp.use.exported_texts import example, readme
 
@@ -66,8 +66,8 @@ class Exported:
     """How many were compared."""
 
 
-def export(trained: TrainedModel, to: str, folder: Path | str, texts: Sequence[str] = SENTENCES) -> Exported:
-    """Write `trained` as a program (`onnx` or `torch`) into `folder`, with what is needed to use it beside it.
+def export(predictor: Predictor, to: str, folder: Path | str, texts: Sequence[str] = SENTENCES) -> Exported:
+    """Write a trained model as a program (`onnx` or `torch`) into `folder`, with what is needed to use it beside it.
 
     >>> from sentexp import compose, load, run
     >>> from sentexp.use.exporting import export
@@ -76,8 +76,10 @@ def export(trained: TrainedModel, to: str, folder: Path | str, texts: Sequence[s
     'model.pt'
 
     The file appears only if it gives what the original gives for `texts`, alone and padded in batches. Raises
-    SentexpError if it does not, if the model cannot be exported, and if a package of the extra `onnx` is missing.
+    SentexpError if it does not, if the model cannot be exported or is an ensemble, and if a package of the extra `onnx`
+    is missing.
     """
+    trained = single(predictor, "export")
     if not texts:
         raise SentexpError("export: no text to check the program with; expected one or more")
     write = {"onnx": _write_onnx, "torch": _write_torchscript}[to]

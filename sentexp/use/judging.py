@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sentexp import evaluation, messages, terminal
+from sentexp import evaluation, messages, statistics, terminal
 from sentexp.batches import plan
 from sentexp.books import CLASSIFIER, Books, Overlap, Texts
 from sentexp.config import plain
@@ -27,6 +27,7 @@ from sentexp.machine.choose import Machine, choose_machine
 from sentexp.machine.cores import available_cores
 from sentexp.schema import Config
 from sentexp.text.corpus import Corpus
+from sentexp.trained_ensemble import Ensemble, Predictor, mixture, most_known
 from sentexp.trained_model import TrainedModel, as_texts
 from sentexp.use.recorded_config import composed_over
 
@@ -40,9 +41,12 @@ JUDGED = ("valid", "test")
 class Judged:
     """What a model says of one split."""
 
-    corpus: Corpus
-    """As the model's own pipeline has encoded it; the labels are numbers of the model's classes."""
+    lengths: torch.Tensor
+    """Tokens of each review, as the model's own pipeline has encoded it, int64 [N]."""
+    known_words: torch.Tensor
+    """Share of each review's words that the model's vocabulary has, float32 [N]."""
     predictions: evaluation.Predictions
+    """The labels are numbers of the model's classes."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,14 @@ def reviews_in_hand(table: pd.DataFrame, labels: Sequence[str]) -> Reviews:
     return Reviews(datasets.DatasetDict({"test": rows}), list(labels), {"test": found}, "a table")
 
 
-def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, Judged]:
+def judge(trained: Predictor, reviews: Reviews, config: Config) -> dict[str, Judged]:
     """Predict all splits of `reviews` with the model's own pipeline, where `config` says; return the results by split.
 
     Labels are matched by name. Afterwards the model is back on its own device. Raises SentexpError for a label that the
     model does not have, and for a device that is not there.
     """
+    if isinstance(trained, Ensemble):
+        return mixed([judge(member.model, reviews, config) for member in trained.members], trained.weights)
     table = _numbers_of_classes(reviews, trained.labels)
     machine = choose_machine(device=config.trainer.device, precision=config.trainer.precision)
     cores = available_cores()[0]
@@ -112,8 +118,21 @@ def judge(trained: TrainedModel, reviews: Reviews, config: Config) -> dict[str, 
             found = evaluation.predict(
                 model, labelled, machine=machine, planned=planned, workers=_workers(machine, cores), progress=progress
             )
-            judged[split] = Judged(labelled, found)
+            judged[split] = Judged(labelled.lengths, trained.known_words(labelled), found)
     return judged
+
+
+def mixed(members: Sequence[Mapping[str, Judged]], weights: Sequence[float]) -> dict[str, Judged]:
+    """Return what an ensemble says of the splits of which its members say `members`; lengths are the first one's."""
+    return {split: _mixed([member[split] for member in members], weights) for split in members[0]}
+
+
+def _mixed(parts: Sequence[Judged], weights: Sequence[float]) -> Judged:
+    probabilities = mixture([part.predictions.probabilities for part in parts], weights)
+    labels = parts[0].predictions.labels
+    loss = statistics.cross_entropy(probabilities.double().numpy(), labels.numpy())
+    known_words = most_known([part.known_words for part in parts])
+    return Judged(parts[0].lengths, known_words, evaluation.Predictions(probabilities, labels, loss))
 
 
 @contextmanager
@@ -126,7 +145,7 @@ def _moved(model: nn.Module, device: torch.device) -> Iterator[nn.Module]:
         model.to(own)
 
 
-def seen_before(trained: TrainedModel, reviews: Reviews, config: Config) -> SeenBefore:
+def seen_before(trained: Predictor, reviews: Reviews, config: Config) -> SeenBefore:
     """Tell how many test reviews the model has seen, by its books.
 
     `config.data` says where `reviews` come from, or is None for reviews in hand. For a model without books, what it was
@@ -155,7 +174,7 @@ def seen_before(trained: TrainedModel, reviews: Reviews, config: Config) -> Seen
     return SeenBefore(notes, overlap)
 
 
-def _books_from_data(trained: TrainedModel, config: Config) -> Books:
+def _books_from_data(trained: Predictor, config: Config) -> Books:
     """Return the books of a model that was recorded without, from the data of its configuration."""
     data = composed_over(trained.config, trust=trained.trusted).data
     trained_on: Reviews = build(data, cache_dir=Path(config.cache_dir).expanduser())

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from sentexp.errors import SentexpError
 from sentexp.lines import printable
-from sentexp.model.contract import count_parameters
 from sentexp.report.notebook import notebook_table
 from sentexp.runs import METRIC, FoundRun, find_run
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor, load_predictor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,15 +53,15 @@ def load(
     Raises SentexpError as `find_run` and `TrainedModel.load` do; see there for `trust`.
     """
     found = find_run(str(run), tracking_uri=tracking_uri, experiment=experiment, metric=metric)
-    return LoadedModel(TrainedModel.load(found.folder, device, trust=trust), found)
+    return LoadedModel(load_predictor(found.folder, device, trust=trust), found)
 
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A trained model after its run. `load` makes it; the commands of the same names do the same."""
 
-    trained: TrainedModel
-    """The model itself: its pipeline, its torch module, its configuration."""
+    trained: Predictor
+    """The model itself: its pipeline, its torch module, its configuration; or an ensemble of several."""
     run: FoundRun
     """Where it was found."""
 
@@ -120,7 +119,7 @@ class LoadedModel:
     def explain(self, text: str, label: str | None = None) -> Explanation:
         """Tell what each token contributes to the logit of `label`; see `sentexp.use.explaining.explain`.
 
-        Needs the extra `explain`. A notebook shows the result as the text in colours.
+        Needs the extra `explain`; takes no ensemble. A notebook shows the result as the text in colours.
         """
         from sentexp.use.explaining import explain  # matplotlib's colours, for which predictions need not wait
 
@@ -136,10 +135,4 @@ class LoadedModel:
     def _facts(self) -> list[tuple[str, str]]:
         from sentexp.data.labels import shortened
 
-        target = str(self.trained.config["model"].get("_target_")).rpartition(".")[2]
-        return [
-            ("model", target),
-            ("parameters", f"{count_parameters(self.trained.model):,}"),
-            ("words", f"{len(self.trained.pipeline.vocabulary):,}"),
-            ("labels", shortened(self.labels)),
-        ]
+        return [*self.trained.facts(), ("labels", shortened(self.labels))]

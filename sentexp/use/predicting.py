@@ -12,7 +12,7 @@ from typing import Any
 from sentexp.data.columns import Columns
 from sentexp.data.delimited import OnBad
 from sentexp.errors import SentexpError
-from sentexp.trained_model import TrainedModel
+from sentexp.trained_ensemble import Predictor
 from sentexp.use.tables import ROWS_PER_CHUNK, open_writer, read_rows
 
 # Shapes: N texts, C classes
@@ -61,7 +61,7 @@ def tokenizers_for(bytes: int, cores: int) -> int:
 
 
 def predictions(
-    trained: TrainedModel, chunks: Iterable[Sequence[str]], processes: int = 0
+    trained: Predictor, chunks: Iterable[Sequence[str]], processes: int = 0
 ) -> Generator[list[Prediction], None, None]:
     """Yield the predictions for each chunk of texts, in order, as `TrainedModel.predict_chunks` does."""
     for chunk in trained.predict_chunks(chunks, processes):
@@ -73,7 +73,7 @@ def predictions(
 
 
 def predict_file(
-    trained: TrainedModel,
+    trained: Predictor,
     source: Path,
     target: Path,
     columns: Columns,

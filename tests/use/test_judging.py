@@ -17,7 +17,7 @@ def test_validation_and_test_reviews_are_predicted_as_the_model_does_it(config) 
     model, own = trained(), config()
     reviews = load_reviews(own)
     judged = judge(model, reviews, own)
-    assert {split: len(one.corpus) for split, one in judged.items()} == {"valid": 3, "test": 8}
+    assert {split: len(one.lengths) for split, one in judged.items()} == {"valid": 3, "test": 8}
     for split, one in judged.items():
         expected = model.predict(reviews.splits[split]["text"][:])
         torch.testing.assert_close(one.predictions.probabilities, expected, rtol=0, atol=1e-6)

@@ -56,7 +56,7 @@ def test_reviews_of_a_source_are_judged_by_their_test_split(model: LoadedModel) 
     reviews = load_demo(size=100, test_fraction=0.2, valid_fraction=0.1, limit=None, seed=1, unlabelled=10)
     named = dataclasses.replace(reviews, labels=model.labels)
     found = model.evaluate(*JUDGED, reviews=named)
-    assert {split: len(judged.corpus) for split, judged in found.judged.items()} == {"valid": 8, "test": 20}
+    assert {split: len(judged.lengths) for split, judged in found.judged.items()} == {"valid": 8, "test": 20}
     assert found.calibration is not None
 
 
