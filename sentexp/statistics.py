@@ -9,7 +9,7 @@ import numpy as np
 
 from sentexp.schema import THRESHOLD_METRICS
 
-# Shapes: N reviews, C classes, R resamples, r resamples of a block, S values of a statistic
+# Shapes: N reviews, C classes, M models, R resamples, r resamples of a block, S values of a statistic
 
 RESAMPLES = 1000
 
@@ -198,6 +198,39 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         return cross_entropy(scaled(probabilities, float(np.exp(logarithm))), labels)
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+
+
+def fit_weights(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the weights [M], not negative and of sum 1, with which the mean of the models' probabilities has the
+    lowest loss.
+
+    Takes probabilities [M, N, C] and labels [N] of reviews that no model was trained on. The loss is convex in the
+    weights, so the lowest one is found from any start.
+
+    >>> sure, unsure = [[0.9, 0.1], [0.1, 0.9]], [[0.5, 0.5], [0.5, 0.5]]
+    >>> fit_weights(np.array([sure, unsure]), np.array([0, 1])).round(6).tolist()
+    [1.0, 0.0]
+    """
+    from scipy.optimize import minimize
+
+    own = np.maximum(probabilities[:, np.arange(len(labels)), labels], LEAST_PROBABILITY)  # [M, N]
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        mixed = weights @ own  # [N]
+        return float(-np.log(mixed).mean()), -(own / mixed).mean(1)
+
+    models = len(own)
+    found = minimize(
+        loss,
+        np.full(models, 1 / models),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0, 1)] * models,
+        constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like},
+        options={"ftol": 1e-12, "maxiter": 1000},
+    )
+    weights = np.maximum(found.x, 0)
+    return weights / weights.sum()
 
 
 def at_thresholds(metric: str, scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -46,6 +46,33 @@ def test_ece_is_the_mean_gap_between_confidence_and_accuracy(
     assert found == pytest.approx(error)
 
 
+@given(
+    models=st.integers(2, 5),
+    reviews=st.integers(1, 60),
+    spread=st.sampled_from([0.1, 1.0, 10.0, 100.0]),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=100, deadline=None)
+def test_no_other_weights_have_a_lower_loss(models: int, reviews: int, spread: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    probabilities = softmax(spread * generator.normal(size=(models, reviews, 3)), -1)
+    labels = generator.integers(0, 3, reviews)
+    weights = statistics.fit_weights(probabilities, labels)
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1)
+    # the loss is convex: it is lowest where no model's share can grow to advantage (Karush, Kuhn and Tucker)
+    own = np.maximum(probabilities[:, np.arange(reviews), labels], statistics.LEAST_PROBABILITY)
+    gains = (own / (weights @ own)).mean(1)
+    assert gains.max() <= 1 + 1e-4
+
+
+def test_a_model_that_adds_nothing_has_no_weight_and_equal_ones_share_it() -> None:
+    good, labels = made_up(200, 2)
+    assert statistics.fit_weights(np.stack([good, np.full_like(good, 0.01)]), labels) == pytest.approx([1, 0])
+    found = statistics.fit_weights(np.stack([good, good]), labels)
+    assert found.sum() == pytest.approx(1)
+
+
 def test_resamples_of_the_mean_are_as_scipys() -> None:
     values = np.random.default_rng(1).exponential(size=400)
     drawn = statistics.bootstrap(lambda weights: weights @ values[:, None] / len(values), len(values), resamples=4000)
