@@ -32,7 +32,7 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from made_up_model import BOOKS, trained
+from made_up_model import BOOKS, ensemble, trained
 from rich.console import Console
 
 import sentexp
@@ -53,6 +53,7 @@ from sentexp.sweep.trial_queue import TrialQueue
 from sentexp.text.cleaning import Cleaning
 from sentexp.text.pipeline import TextPipeline
 from sentexp.text.tokenizers import BasicTokenizer, SpacyTokenizer, WhitespaceTokenizer
+from sentexp.trained_ensemble import Predictor, load_predictor
 from sentexp.trained_model import TrainedModel
 
 INPUTS = 12
@@ -317,15 +318,17 @@ def test_parquet_whose_metadata_is_odd(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("with_checksums", [True, False])
-def test_folders_of_models(fuzzer: Fuzzer, tmp_path: Path, with_checksums: bool) -> None:
-    whole = trained(books=BOOKS)
+@pytest.mark.parametrize("kind", ["models", "ensembles"])
+def test_folders_of_models(fuzzer: Fuzzer, tmp_path: Path, kind: str, with_checksums: bool) -> None:
+    whole: Predictor = trained(books=BOOKS) if kind == "models" else ensemble(0.5, 0.5, books=BOOKS)
     whole.save(tmp_path / "whole")
     if not with_checksums:
-        (tmp_path / "whole" / FACTS).unlink()
+        for facts in (tmp_path / "whole").rglob(FACTS):
+            facts.unlink()
     folder = tmp_path / "damaged"
 
     def predict() -> list[list[float]]:
-        return TrainedModel.load(folder).predict(["a good film", "not good"]).tolist()
+        return load_predictor(folder).predict(["a good film", "not good"]).tolist()
 
     shutil.copytree(tmp_path / "whole", folder)
     expected = predict()
@@ -333,11 +336,11 @@ def test_folders_of_models(fuzzer: Fuzzer, tmp_path: Path, with_checksums: bool)
     def attempt(chance: random.Random) -> tuple[Callable[[], Any], Any]:
         shutil.rmtree(folder)
         shutil.copytree(tmp_path / "whole", folder)
-        file = chance.choice(sorted(folder.iterdir()))
+        file = chance.choice(sorted(path for path in folder.rglob("*") if path.is_file()))
         file.write_bytes(mutated(file.read_bytes(), chance))
         return predict, expected if with_checksums and file.name != FACTS else None
 
-    fuzzer.run(f"models {'with' if with_checksums else 'without'} checksums", attempt)
+    fuzzer.run(f"{kind} {'with' if with_checksums else 'without'} checksums", attempt)
 
 
 @pytest.mark.parametrize(
