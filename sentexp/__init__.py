@@ -8,8 +8,8 @@
     metrics   = evaluate(model, prepared.corpora["test"])  loss, accuracy, f1, roc_auc
 
 `run(config)` does all of it, records the run and writes reports and the trained model; `load(RUN)` brings that model
-back, to predict, evaluate and explain. Each part can be replaced by your own: any torch module in place of `model`, any
-optimizer in the recipe.
+back, to predict, evaluate and explain; `ensemble(RUN, RUN)` makes one model of several. Each part can be replaced by
+your own: any torch module in place of `model`, any optimizer in the recipe.
 
 One notebook, from words to predictions:
 
@@ -43,17 +43,19 @@ if TYPE_CHECKING:
     from sentexp.instantiate import build_recipe
     from sentexp.runner import build_model, prepare, run
     from sentexp.training import Recipe, fit
+    from sentexp.use.ensembling import ensemble
     from sentexp.use.loaded import load
 
 __version__ = "0.1.0"
 
-__all__ = ["Recipe", "build_model", "build_recipe", "compose", "evaluate", "fit", "load", "prepare", "run"]
+__all__ = ["Recipe", "build_model", "build_recipe", "compose", "ensemble", "evaluate", "fit", "load", "prepare", "run"]
 
 _PLACES = {
     "Recipe": ("sentexp.training.recipe", "Recipe"),
     "build_model": ("sentexp.runner", "build_model"),
     "build_recipe": ("sentexp.instantiate", "build_recipe"),
     "compose": ("sentexp.config", "compose"),
+    "ensemble": ("sentexp.use.ensembling", "ensemble"),
     "evaluate": ("sentexp.evaluation", "evaluate"),
     "fit": ("sentexp.training.loop", "fit"),
     "load": ("sentexp.use.loaded", "load"),

@@ -85,6 +85,11 @@ class Ensemble:
         return [member.weight for member in self.members]
 
     @property
+    def formula(self) -> str:
+        """The members as a weighted sum, for people."""
+        return " + ".join(f"{one.weight:.4f} {one}" for one in self.members)
+
+    @property
     def trusted(self) -> bool:
         """False if a member came from a folder that may be anyone's."""
         return all(member.model.trusted for member in self.members)
@@ -111,7 +116,7 @@ class Ensemble:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the ensemble is made of, for people."""
-        return [("ensemble", " + ".join(f"{one.weight:.4f} {one}" for one in self.members))]
+        return [("ensemble", self.formula)]
 
     def predict(self, texts: Sequence[str | None]) -> Tensor:
         """Return the probability of each class, float32 [N, C]; see `TrainedModel.predict`."""

@@ -18,7 +18,7 @@ from sentexp.use.exporting import export
 from sentexp.use.loaded import load
 
 HEAVY = {"torch", "mlflow", "datasets", "spacy", "hydra", "omegaconf", "numpy", "pandas", "matplotlib", "optuna"}
-SLOW = {"sentexp", "explain", "export", "fit", "load", "run"}
+SLOW = {"sentexp", "ensemble", "explain", "export", "fit", "load", "run"}
 
 
 def printed(program: str) -> str:

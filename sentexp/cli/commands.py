@@ -13,7 +13,7 @@ from sentexp import terminal
 from sentexp.errors import SentexpError
 
 COMMANDS = (
-    "data", "predict", "evaluate", "compare", "explain", "export", "demo", "report", "record", "schema",
+    "data", "predict", "evaluate", "compare", "ensemble", "explain", "export", "demo", "report", "record", "schema",
 )  # fmt: skip
 """The module of each in this package has the click command `command`; `sentexp --help` (conf/hydra/help) says what it
 does."""

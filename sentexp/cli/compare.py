@@ -51,7 +51,9 @@ def command(runs: tuple[str, ...], record: bool, output: Path | None, config_dir
 
     first = found[0][1]
     config = composed_over(first.config, overrides, config_dir, trust=first.trusted)
-    tracking = run_about([one for one, _ in found], **found_by) if record else NoTracking().run()
+    where = found_by["tracking_uri"], found_by["experiment"]
+    runs_found = [one for one, _ in found]
+    tracking = run_about(runs_found, *where, what="compare", role="compared") if record else NoTracking().run()
     with tracking as recorded, messages.shown(), temporary_folder() as passing:
         reviews = load_reviews(config, ["test"])
         log_data(recorded, config, overrides, reviews, name="data")

@@ -59,7 +59,7 @@ def command(
         from sentexp.use.evaluation_report import print_evaluation, write_evaluation
         from sentexp.use.judging import load_reviews
         from sentexp.use.recorded_config import composed_over
-        from sentexp.use.recording import child_of, log_data
+        from sentexp.use.recording import child_of, log_data, log_overlap
 
     config = composed_over(trained.config, overrides, config_dir, trust=trained.trusted)
     folder = output or Path("outputs", f"{datetime.now():%Y-%m-%d/%H-%M-%S.%f}-evaluate")
@@ -74,9 +74,7 @@ def command(
         with terminal.status("writing the report"):
             write_evaluation(evaluated, found.name, reviews, config, folder)
             record.log_metrics(evaluated.recorded_metrics())
-            if evaluated.overlap is not None and evaluated.overlap.transductive:
-                record.set_tags({"transductive": "true"})
-                record.describe(evaluated.overlap.line)
+            log_overlap(record, evaluated.overlap)
             record.log_folder(folder, "reports")
         location = record.location()
     print(f"report: {folder} (evaluation.html, mistakes.html, metrics.csv, slices.csv, predictions.csv)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -49,8 +49,11 @@ def print_evaluation(evaluated: Evaluation, console: Console) -> None:
     print_lines(console, "", *about(evaluated), *evaluated.notes)
 
 
-def evaluation_page(evaluated: Evaluation, name: str, pictures: Mapping[str, Path]) -> str:
-    """Return a web page on the model called `name`; `pictures` are PNG files by their names."""
+def evaluation_page(evaluated: Evaluation, name: str, pictures: Mapping[str, Path], further: Sequence[str] = ()) -> str:
+    """Return a web page on the model called `name`; `pictures` are PNG files by their names.
+
+    `further` sections, HTML, follow that of the metrics.
+    """
     metrics = evaluated.metric_rows(evaluated.metrics)
     heads, rows = slice_rows(evaluated)
     return whole_page(
@@ -62,6 +65,7 @@ def evaluation_page(evaluated: Evaluation, name: str, pictures: Mapping[str, Pat
                 *map(paragraph, evaluated.notes),
                 page_table(["metric", "value", INTERVAL], metrics, ["value", INTERVAL]),
             ),
+            *further,
             section("Slices", page_table(heads, rows, heads[2:])),
             section("Calibration and threshold", *map(paragraph, about(evaluated))),
             section("Pictures", *(picture(title, file) for title, file in pictures.items())),
@@ -69,12 +73,14 @@ def evaluation_page(evaluated: Evaluation, name: str, pictures: Mapping[str, Pat
     )
 
 
-def write_evaluation(evaluated: Evaluation, name: str, reviews: Reviews, config: Config, folder: Path) -> None:
+def write_evaluation(
+    evaluated: Evaluation, name: str, reviews: Reviews, config: Config, folder: Path, further: Sequence[str] = ()
+) -> None:
     """Write the report of the model called `name` into `folder`: the pictures and tables of a run's report, and
 
     - metrics.csv: metric, value, and low and high, the ends of its interval
     - slices.csv: see `slice_table`
-    - evaluation.html: all of it on one page, which loads no other
+    - evaluation.html: all of it on one page, which loads no other; with `further` sections of HTML
     """
     from sentexp.report.run.folder import write_reports  # matplotlib, which nothing before has waited for
 
@@ -98,7 +104,7 @@ def write_evaluation(evaluated: Evaluation, name: str, reviews: Reviews, config:
     write_csv(table, folder / "metrics.csv")
     write_csv(evaluated.slices, folder / "slices.csv")
     pictures = {path.stem.replace("_", " "): path for path in written if path.suffix == ".png"}
-    page = evaluation_page(evaluated, name, pictures)
+    page = evaluation_page(evaluated, name, pictures, further)
     (folder / "evaluation.html").write_text(page, encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from sentexp.books import Overlap
 from sentexp.config import plain
 from sentexp.data.reviews import Reviews
 from sentexp.runs import FoundRun
@@ -25,18 +26,42 @@ def child_of(found: FoundRun, tracking_uri: str | None, name: str) -> AbstractCo
 
 
 def run_about(
-    compared: Sequence[FoundRun], tracking_uri: str | None, experiment: str | None, **_: Any
+    runs: Sequence[FoundRun],
+    tracking_uri: str | None,
+    experiment: str | None,
+    *,
+    what: str,
+    role: str,
+    log_model: bool = False,
 ) -> AbstractContextManager[Run]:
-    """Start a run that names the runs it compares, in the experiment of the first that is recorded."""
-    recorded = [found.recorded for found in compared if found.recorded is not None]
+    """Start a run called after `what` is done with others, in the experiment of the first that is recorded.
+
+    Its tags ROLE.1, ROLE.2 ... are the ids of these runs.
+    """
+    recorded = [found.recorded for found in runs if found.recorded is not None]
     where = recorded[0].experiment if recorded else experiment
     options: dict[str, Any] = {} if where is None else {"experiment": where}
     tags = {
-        f"compared.{place}": found.recorded.run_id if found.recorded else found.name
-        for place, found in enumerate(compared, 1)
+        f"{role}.{place}": found.recorded.run_id if found.recorded else found.name
+        for place, found in enumerate(runs, 1)
     }
-    name = f"compare {', '.join(found.name for found in compared)}"
-    return MlflowTracker(tracking_uri, **options, log_model=False, tags=tags).run(name=name)
+    name = f"{what} {', '.join(found.name for found in runs)}"
+    return MlflowTracker(tracking_uri, **options, log_model=log_model, tags=tags).run(name=name)
+
+
+def log_overlap(record: Run, overlap: Overlap | None, described: str = "") -> None:
+    """Record how many test reviews the model has seen, and mark the run if that makes it transductive.
+
+    `described`, and what the mark means, stand at the head of the run's page.
+    """
+    lines = [described] if described else []
+    if overlap is not None:
+        record.set_tags({"test_seen": overlap.count})
+        if overlap.transductive:
+            record.set_tags({"transductive": "true"})
+            lines.append(overlap.line)
+    if lines:
+        record.describe("\n\n".join(lines))
 
 
 def log_data(record: Run, config: Config, overrides: Sequence[str], reviews: Reviews, name: str) -> None:

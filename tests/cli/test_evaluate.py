@@ -68,7 +68,7 @@ def test_a_mistake_is_one_line_and_status_2(sentexp_here, model, arguments: list
         assert word in ended.errors
 
 
-@pytest.mark.parametrize("command", ["evaluate", "compare"])
+@pytest.mark.parametrize("command", ["evaluate", "compare", "ensemble"])
 def test_the_help_shows_examples_and_imports_nothing_heavy(command: str) -> None:
     script = f"import sys; sys.argv = ['sentexp', '{command}', '--help']; from sentexp.cli import main; main(); "
     script += "print({'torch', 'mlflow', 'numpy'} & set(sys.modules))"

@@ -12,6 +12,8 @@ from sentexp.tracking.recorded_runs import RecordedRun
 from sentexp.use.judging import load_reviews
 from sentexp.use.recording import child_of, log_data, run_about
 
+COMPARED = {"what": "compare", "role": "compared"}
+
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -48,12 +50,12 @@ def test_the_model_of_a_folder_has_no_run_to_be_recorded_with(uri: str) -> None:
 
 def test_a_comparison_is_a_run_that_names_all_runs(uri: str, found: FoundRun) -> None:
     folder = FoundRun(Path("model"), "./model")
-    with run_about([folder, found], uri, None) as record:
+    with run_about([folder, found], uri, None, **COMPARED) as record:
         location = record.location()
     run = MlflowClient(uri).get_run(location.run_id)
     assert (run.info.run_name, location.experiment) == ("compare ./model, parent", "films")
     assert run.data.tags["compared.1"] == "./model"
     assert run.data.tags["compared.2"] == found.recorded.run_id
     assert "mlflow.parentRunId" not in run.data.tags
-    with run_about([folder, folder], uri, "books") as record:
+    with run_about([folder, folder], uri, "books", **COMPARED) as record:
         assert record.location().experiment == "books"
