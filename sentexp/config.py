@@ -43,7 +43,8 @@ def compose(*overrides: str) -> Config:
     >>> compose("model.hiden_size=64")
     Traceback (most recent call last):
     sentexp.errors.SentexpError: model.hiden_size=64: no such key; did you mean hidden_size? (there are bidirectional, \
-cell, dropout, embedding_dropout, hidden_size, ignore_padding, num_layers, output_dropout, pooling, word_dropout)
+cell, dropout, embedding_dropout, hidden_size, ignore_padding, init, num_layers, output_dropout, pooling, thaw_after, \
+word_dropout)
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sentexp.machine.cores import share_cores
 
@@ -19,6 +20,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     _, limits = share_cores(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     os.environ.update(limits)
+
+# an example may take long where other programs run
+settings.register_profile("sentexp", deadline=None)
+settings.load_profile("sentexp")
 
 
 @pytest.fixture

@@ -123,4 +123,6 @@ def test_there_is_no_mark_for_values_that_hydra_has_no_tag_for() -> None:
     error.__cause__ = ConfigKeyError("no such key")
     error.__cause__.full_key, error.__cause__.parent_node = "embedding.thaw_after", None
     said = explain(error, ["embedding=glove,random", "embedding.thaw_after=null,2"])
-    assert said.startswith("embedding.thaw_after=null,2: no such key; expected embedding=fasttext, glove or word2vec ")
+    assert said.startswith(
+        "embedding.thaw_after=null,2: no such key; expected embedding=fasttext, glove, ppmi_svd or word2vec "
+    )

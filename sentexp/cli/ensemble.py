@@ -47,10 +47,10 @@ def command(
     `evaluate` and `compare` take it like any other RUN. The test reviews are read once the weights are chosen.
     """  # fmt: skip
     with terminal.status("loading the ensemble"):
+        from sentexp.runs import METRIC
         from sentexp.use.ensembling import HEADS, ensemble
         from sentexp.use.evaluation_report import print_evaluation
         from sentexp.use.recorded_config import is_of_judging
-        from sentexp.use.runs import METRIC
         from sentexp.use.shown import print_lines, print_table
 
     result = ensemble(

@@ -13,12 +13,12 @@ from sentexp.data.labels import shortened
 from sentexp.data.reviews import Reviews
 from sentexp.errors import SentexpError
 from sentexp.instantiate import build
+from sentexp.runs import FoundRun, find_run
 from sentexp.schema import Config
 from sentexp.trained_ensemble import load_predictor, single
 from sentexp.trained_model import TrainedModel
 from sentexp.use.judging import JUDGED
 from sentexp.use.recorded_config import composed_over
-from sentexp.use.runs import FoundRun, find_run
 
 
 @dataclass(frozen=True)

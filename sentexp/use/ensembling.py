@@ -20,6 +20,7 @@ from sentexp.errors import SentexpError
 from sentexp.lines import printable
 from sentexp.report.notebook import notebook_table
 from sentexp.report.spreadsheet import write_csv
+from sentexp.runs import METRIC
 from sentexp.schema import Config
 from sentexp.tracking.interface import Location, Run
 from sentexp.tracking.none import NoTracking
@@ -29,7 +30,6 @@ from sentexp.use.evaluating import Evaluation, evaluate_judged
 from sentexp.use.evaluation_report import write_evaluation
 from sentexp.use.judging import JUDGED, Judged, judge, load_reviews, mixed, part_of
 from sentexp.use.recording import log_data, log_overlap, run_about
-from sentexp.use.runs import METRIC
 from sentexp.use.shown import number, page_table, section
 
 # Shapes: M members, N reviews of a split, C classes
