@@ -190,9 +190,7 @@ def single(predictor: Predictor, what: str) -> TrainedModel:
     if isinstance(predictor, Ensemble):
         first = max(predictor.members, key=lambda member: member.weight)
         count = len(predictor.members)
-        raise SentexpError(
-            f"{what}: takes one model, not an ensemble of {count}; expected a member of it, such as {first}"
-        )
+        raise SentexpError(f"{what}: an ensemble of {count} models; expected one model, such as its member {first}")
     return predictor
 
 

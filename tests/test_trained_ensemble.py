@@ -96,9 +96,11 @@ def test_it_has_seen_what_any_of_its_members_has_seen() -> None:
 
 def test_what_needs_one_model_is_refused_in_one_line_that_names_a_member(tmp_path: Path) -> None:
     model = ensemble(0.4, 0.6)
-    with pytest.raises(SentexpError, match=r"^explain: .* an ensemble of 2; expected a member .* such as run 1$"):
+    with pytest.raises(
+        SentexpError, match=r"^explain: an ensemble of 2 .* expected one model, such as its member run 1$"
+    ):
         explain(model, "good")
-    with pytest.raises(SentexpError, match=r"^export: .* such as run 1$"):
+    with pytest.raises(SentexpError, match=r"^export: .* such as its member run 1$"):
         export(model, "torch", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert single(trained(), "explain").labels == ["neg", "pos"]

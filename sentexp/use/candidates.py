@@ -56,7 +56,7 @@ def find_candidates(
         if place in places:
             raise SentexpError(f"{one.name}: the same model as {places[place]}; expected each once")
         places[place] = one.name
-    models = [single(load_predictor(one.folder, trust=trust), f"{one.name}: an ensemble") for one in found]
+    models = [single(load_predictor(one.folder, trust=trust), one.name) for one in found]
     for one, model in zip(found, models, strict=True):
         if model.labels != models[0].labels:
             raise SentexpError(

@@ -93,7 +93,7 @@ def test_an_lstm_and_a_linear_model_become_a_run_that_every_command_takes_or_ref
     for command in (["explain", "latest", "good"], ["export", "latest", "--to", "torch", "--output", "exported"]):
         line = run(*command, status=2)
         assert len(line.splitlines()) == 1
-        assert "takes one model, not an ensemble of 2; expected a member of it, such as" in line
+        assert "an ensemble of 2 models; expected one model, such as its member" in line
         assert any(one.info.run_id[:8] in line for one in (lstm_run, words))
 
     run(*data, *lstm, "data.seed=1", "trainer.epochs=1", "tracking.run_name=other")

@@ -100,7 +100,7 @@ def test_what_does_not_belong_together_is_one_line(config, save, tmp_path: Path)
     assert refusal(a, tmp_path / "b" / ".." / "a") == f"{tmp_path}/b/../a: the same model as {a}; expected each once"
     assert "nowhere: no such folder" in refusal(a, tmp_path / "nowhere")
     ensemble(0.5, 0.5).save(tmp_path / "both")
-    assert refusal(a, tmp_path / "both").endswith("expected a member of it, such as run 0")
+    assert refusal(a, tmp_path / "both").endswith("expected one model, such as its member run 0")
     trained().save(tmp_path / "without")
     without = tmp_path / "without"
     assert refusal(a, without).startswith(f"{without}: data: the run has recorded none; expected data=...")

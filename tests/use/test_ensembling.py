@@ -163,7 +163,7 @@ def test_it_is_a_run_with_its_model_its_members_and_the_metrics_of_training(pair
     for name in (result.location.run_id[:8], "latest", "best"):
         found = load(name, tracking_uri=uri)
         assert torch.equal(found.predict(["a good film"]), load(result.model_folder).predict(["a good film"]))
-    with pytest.raises(SentexpError, match=r"an ensemble: takes one model, not an ensemble of 2; expected a member"):
+    with pytest.raises(SentexpError, match=r": an ensemble of 2 models; expected one model, such as its member "):
         made(pair[0], Path("latest"), tracking_uri=uri)
 
 
