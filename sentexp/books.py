@@ -32,7 +32,8 @@ and the run that it started from, with all that one had seen."""
 
 CHANCE = 0.02
 """Share of the test reviews up to which texts that were seen count as chance: in any data, some texts occur twice. Of
-IMDB's 25,000 test reviews, 269 (1.1 %) stand among its own unlabelled ones, and 199 repeat another test review."""
+IMDB's 25,000 test reviews, 199 repeat another one, and 269 (1.1 %) stand among its own unlabelled ones, which are left
+out where they are read; a run on other data may have seen them nevertheless."""
 
 FILES = FACTS, HASHES = "seen.json", "seen.hashes"
 """Files of the books in the folder of a trained model."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from sentexp.data.duplicates import chosen_chunks
+from sentexp.data.duplicates import chosen_chunks, hashes
 from sentexp.data.raw_split import RawSplit
 
 # Shapes: N rows of a raw split
@@ -33,6 +33,10 @@ class Part(NamedTuple):
     def chunks(self) -> Iterable[pa.Array]:
         """Return the chosen texts."""
         return chosen_chunks(self.raw.rows.data.column("text"), self.rows)
+
+    def hashes(self) -> np.ndarray:
+        """Return a hash of each chosen text, uint64; see `sentexp.data.duplicates.hashes`."""
+        return hashes(self.chunks(), len(self.rows))
 
     def table(self) -> datasets.Dataset:
         """Return the chosen rows with numbers in place of labels; the texts stay where they are."""

@@ -96,8 +96,10 @@ def to_reviews(
     first, and rather that of `test` than that of `valid`, `train` or, last, `unlabelled`. Where there is no `test`, a
     `test_fraction` of `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains:
     with 0 there is none. Of each split, at most `limit` reviews are kept. Of `train`, only `labels` reviews then keep
-    their labels; the others become reviews of `unlabelled`, behind those that are there. All choices are drawn with
-    `seed` and keep the proportions of the labels.
+    their labels; the others become reviews of `unlabelled`, behind those that are there. Of these, the texts that are
+    also in `valid` or `test` are left out and counted in `dropped`, so that what learns from them stays inductive,
+    unless the very source of `test` was named for `unlabelled`. All choices are drawn with `seed` and keep the
+    proportions of the labels.
 
     Raises ValueError for other splits than these, for one of the others than `unlabelled` without a label column, and
     for a fraction that is missing or not between 0 and 1. Raises SentexpError, with the place, for a split that is
@@ -145,6 +147,10 @@ def to_reviews(
     if labels is not None:
         parts["train"], handed_over = _few_labels(parts["train"], labels, len(names), seed)
         unlabelled += handed_over
+    held_out = [part for split, part in parts.items() if split != "train"]
+    test_as_unlabelled = UNLABELLED_SPLIT in raw and raw[UNLABELLED_SPLIT].name == parts["test"].raw.name
+    if not test_as_unlabelled:
+        unlabelled = [_without_texts_of(held_out, part, dropped) for part in unlabelled]
     whole = {split: [part] for split, part in parts.items()} | ({UNLABELLED_SPLIT: unlabelled} if unlabelled else {})
     return Reviews(
         datasets.DatasetDict({split: table_of(of) for split, of in whole.items()}),
@@ -155,7 +161,7 @@ def to_reviews(
         dropped,
         notes,
         {split: functools.partial(place_of, of) for split, of in whole.items()},
-        UNLABELLED_SPLIT in raw and raw[UNLABELLED_SPLIT].name == parts["test"].raw.name,
+        test_as_unlabelled,
     )
 
 
@@ -176,6 +182,17 @@ def _limited(part: Part, split: str, least: int, limit: int | None, seed: int) -
     if limit < least:
         raise SentexpError(f"data.limit={limit}: expected null or at least {least}, the number of labels")
     return part.chosen(stratified(part.numbers[part.rows], limit, seed))
+
+
+def _without_texts_of(held_out: list[Part], unlabelled: Part, dropped: dict[str, int]) -> Part:
+    """Leave out the unlabelled texts that are held out for validation or test as well, and count them in `dropped`."""
+    again = np.isin(unlabelled.hashes(), np.concatenate([part.hashes() for part in held_out]))
+    if again.all():
+        raise SentexpError(f"{unlabelled.raw.name}: all texts without labels are also in the validation or test split")
+    if again.any():
+        reason = f"{unlabelled.raw.name}: without its label, a text of the validation or test split"
+        dropped[reason] = dropped.get(reason, 0) + int(again.sum())
+    return unlabelled.chosen(np.flatnonzero(~again))
 
 
 def _without_labels(one: RawSplit, rows: np.ndarray) -> Part:

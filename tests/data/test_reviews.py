@@ -243,7 +243,7 @@ def test_it_is_noticed_where_the_test_reviews_are_asked_for_as_unlabelled_texts(
     whole = raw(GOOD + BAD, ["pos"] * 10 + ["neg"] * 10, "whole.csv")
     test = raw(["x", "y"], ["neg", "pos"], "test.csv")
     assert not finished(test=test).test_as_unlabelled
-    assert not finished(test=test, unlabelled=texts_alone(["x"])).test_as_unlabelled
+    assert not finished(test=test, unlabelled=texts_alone(["new"])).test_as_unlabelled
     assert finished(test=test, unlabelled=texts_alone(["x", "y"], "test.csv")).test_as_unlabelled
     assert finished(whole, test_fraction=0.2, unlabelled=texts_alone(GOOD, "whole.csv")).test_as_unlabelled
     assert not finished(whole, test_fraction=0.2, labels=4).test_as_unlabelled
@@ -296,3 +296,23 @@ def test_labels_are_kept_for_few_training_reviews_and_nothing_else_changes(label
 def test_fewer_labels_with_the_same_seed_are_part_of_more():
     kept = [set(finished(labels=labels).splits["train"]["text"]) for labels in (2, 6, 12)]
     assert kept[0] < kept[1] < kept[2]
+
+
+def test_texts_that_are_held_out_are_not_among_the_unlabelled_ones():
+    held_out = {
+        "valid": raw(["seen in validation", "bad"], ["pos", "neg"]),
+        "test": raw(["in test", "x"], ["pos", "neg"]),
+    }
+    reviews = finished(**held_out, unlabelled=texts_alone(["one", " in test ", "seen in validation", "two"]))
+    assert reviews.splits["unlabelled"]["text"][:] == ["one", "two"]
+    assert reviews.dropped == {"more.txt: without its label, a text of the validation or test split": 2}
+    assert reviews.where("unlabelled", 1) == "more.txt, row 4"
+    with pytest.raises(SentexpError, match=r"more\.txt: all texts without labels are also in the validation or test"):
+        finished(**held_out, unlabelled=texts_alone(["in test"]))
+
+
+def test_training_reviews_whose_labels_are_not_kept_are_left_out_if_they_are_held_out_as_well():
+    texts = ["again", *(f"good {i}" for i in range(9)), *(f"bad {i}" for i in range(10))]
+    test = raw(["again", "other"], ["pos", "neg"])
+    reviews = finished(raw(texts, ["pos"] * 10 + ["neg"] * 10), test=test, labels=2)
+    assert not {"again"} & set(reviews.splits["unlabelled"]["text"])

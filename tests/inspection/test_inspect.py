@@ -37,16 +37,17 @@ def test_labels_are_counted_per_split(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_unlabelled_reviews_are_counted_without_labels_and_equal_texts_said(tmp_path: Path) -> None:
-    (tmp_path / "more.txt").write_text("".join(f"{text}\n" for text, _ in sound(50)), encoding="utf-8")
+def test_unlabelled_reviews_are_counted_without_labels_and_those_held_out_are_dropped(tmp_path: Path) -> None:
+    rows = sound(500)
+    (tmp_path / "more.txt").write_text("".join(f"{text}\n" for text, _ in rows[:50]), encoding="utf-8")
     more = f"data.unlabelled={tmp_path}/more.txt"
-    found = inspect(config_of(tmp_path, more, train=sound(), test=sound(500)[400:]))
+    found = inspect(config_of(tmp_path, more, train=rows[50:400], test=rows[400:]))
     assert list(found.splits) == ["train", "valid", "test", "unlabelled"]
     assert [facts.labelled for facts in found.splits.values()] == [True, True, True, False]
     assert len(found.splits["unlabelled"].lengths) == 50
-    found = inspect(config_of(tmp_path, more, train=sound(500)[100:], test=sound(100)))
-    (line,) = [finding.line for finding in found.findings if finding.kind == "in two splits"]
-    assert "50 of 100 test reviews are also in unlabelled" in line
+    found = inspect(config_of(tmp_path, more, train=rows[100:], test=rows[40:100]))
+    assert len(found.splits["unlabelled"].lengths) == 40
+    assert list(found.reviews.dropped.values()) == [10]
 
 
 def test_shares_are_shown_short() -> None:
