@@ -599,6 +599,8 @@ class AdversarialConfig:
     """Weight of the loss at moved word vectors, beside 1 of the plain loss."""
     epsilon: float = key(above=0)
     """How far the vectors of a review are moved: L2 norm over its tokens, by the root mean square of their numbers."""
+    ramp_up: int = key(at_least=0)
+    """Steps over which the weights of what stands beside the plain loss grow from 0."""
 
 
 @dataclass
@@ -625,6 +627,8 @@ class MixedConfig:
     """The same for the trial step that finds the direction, with three classes or more."""
     unlabelled_batch_size: Optional[int] = key(at_least=1)
     """Unlabelled reviews per step, over all processes; null reads none."""
+    ramp_up: int = key(at_least=0)
+    """Steps over which the weights of what stands beside the plain loss grow from 0."""
 
     def problems(self) -> Iterator[str]:
         if not self.adversarial and not self.virtual_adversarial and not self.entropy:

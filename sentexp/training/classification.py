@@ -75,23 +75,24 @@ class Classification:
         assert state.sums is not None
         planned = self._recipe.plan(self._train.corpus, state.epoch)[state.sums.steps :]
         batches = self._shares(self._train, planned)
+        numbers = range(state.step + 1, state.step + 1 + len(planned))
         if self._unlabelled is None:
-            for rows, batch in zip(planned, batches, strict=True):
-                yield Step(len(rows), batch)
+            for number, rows, batch in zip(numbers, planned, batches, strict=True):
+                yield Step(len(rows), batch, number)
             return
         corpus = self._unlabelled.corpus
         passes = endless(functools.partial(self._recipe.plan_unlabelled, corpus), first=state.step)
         further = list(islice(passes, len(planned)))
-        for rows, batch, others, unlabelled in zip(
-            planned, batches, further, self._shares(self._unlabelled, further), strict=True
+        for number, rows, batch, others, unlabelled in zip(
+            numbers, planned, batches, further, self._shares(self._unlabelled, further), strict=True
         ):
-            yield Step(len(rows), batch, len(others), unlabelled)
+            yield Step(len(rows), batch, number, len(others), unlabelled)
 
     def _shares(self, batches: Batches, planned: list[Tensor]) -> Iterator[Batch]:
         return batches.of(planned, rank=self._group.rank, size=self._group.size)
 
     def add_gradients(self, step: Step, parts: int) -> Tensor:
-        objective = self._recipe.objective
+        objective = self._recipe.objective.at(step.number)
         sums = torch.zeros(2 + len(objective.terms), device=step.batch.labels.device)
         sizes = Sizes(step.size, step.unlabelled)
         for part in _parts(step.batch, parts):

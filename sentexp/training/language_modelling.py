@@ -118,7 +118,7 @@ class LanguageModelling:
             segments = streams.read(order, first=within, rank=self._group.rank, size=self._group.size)
             for ids in islice(segments, last - state.step):
                 size = streams.count * streams.directions * (ids.shape[2] - 1)
-                yield Step(size, Segment(self._here(ids), self._states(state, len(ids))))
+                yield Step(size, Segment(self._here(ids), self._states(state, len(ids))), state.step + 1)
 
     def _states(self, state: TrainState, streams: int) -> Tensor:
         """Return the states with which the streams of this process begin the next step."""

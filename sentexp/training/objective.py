@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,16 @@ class Objective:
     without one."""
     unlabelled_batch_size: int | None = None
     """Unlabelled reviews per step, over all processes; None: none is read."""
+    ramp_up: int = 0
+    """Steps over which the three weights grow from 0 to what they are (Laine & Aila, 2017): a model that knows no label
+    yet is soon so smooth that it learns none."""
+
+    def at(self, step: int) -> Objective:
+        """Return the objective with the weights of step number `step`, counted from 1."""
+        if step >= self.ramp_up:
+            return self
+        weights = {term: getattr(self, term) * step / self.ramp_up for term in TERMS}
+        return replace(self, **weights)
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -73,14 +83,16 @@ def supervised() -> Objective:
     return Objective()
 
 
-def adversarial(weight: float, epsilon: float) -> Objective:
+def adversarial(weight: float, epsilon: float, ramp_up: int = 0) -> Objective:
     """Return the objective with the loss at moved vectors."""
-    return Objective(adversarial=weight, epsilon=epsilon)
+    return Objective(adversarial=weight, epsilon=epsilon, ramp_up=ramp_up)
 
 
-def virtual_adversarial(weight: float, epsilon: float, xi: float, unlabelled_batch_size: int | None) -> Objective:
+def virtual_adversarial(
+    weight: float, epsilon: float, xi: float, unlabelled_batch_size: int | None, ramp_up: int = 0
+) -> Objective:
     """Return the objective with the change of the answers at moved vectors."""
-    return Objective(virtual_adversarial=weight, epsilon=epsilon, xi=xi, unlabelled_batch_size=unlabelled_batch_size)
+    return Objective(0.0, weight, 0.0, epsilon, xi, unlabelled_batch_size, ramp_up)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Step:
     """Reviews (or tokens) over all processes; the loss is the mean over them."""
     batch: Any
     """This process's share of them."""
+    number: int
+    """Which step of the training, counted from 1."""
     unlabelled: int = 0
     """Unlabelled reviews over all processes."""
     unlabelled_batch: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 import pytest
@@ -48,6 +49,27 @@ def test_unlabelled_reviews_change_the_weights_only_where_a_term_reads_them() ->
     assert not torch.equal(weights(30, **reading), weights(0, **reading))
     for settings in ({}, {"objective": Objective(adversarial=1.0, unlabelled_batch_size=8)}):
         assert torch.equal(weights(30, **settings), weights(0, **settings))
+
+
+def test_the_weights_of_the_terms_grow_from_step_to_step() -> None:
+    def after(steps: int, **settings: object) -> torch.Tensor:
+        data = recipe(epochs=1, epoch_steps=steps, objective=Objective(entropy=1.0, **settings), optimizer=plain_sgd())
+        return fit(fresh(), corpus(60), corpus(20, seed=1), data).best_state["head.weight"]
+
+    def with_weight(weight: float) -> torch.Tensor:
+        data = recipe(epochs=1, epoch_steps=1, objective=Objective(entropy=weight), optimizer=plain_sgd())
+        return fit(fresh(), corpus(60), corpus(20, seed=1), data).best_state["head.weight"]
+
+    assert torch.equal(after(1, ramp_up=4), with_weight(0.25))
+    assert torch.equal(after(1, ramp_up=1), after(1))
+    assert not torch.equal(after(3, ramp_up=3), after(3))
+    grown = Objective(adversarial=2.0, virtual_adversarial=1.0, ramp_up=4)
+    assert grown.at(2) == dataclasses.replace(grown, adversarial=1.0, virtual_adversarial=0.5)
+    assert grown.at(4) == grown.at(5) == grown
+
+
+def plain_sgd() -> partial:
+    return partial(torch.optim.SGD, lr=0.1)
 
 
 def test_an_epoch_by_steps_takes_so_many_and_goes_on_where_the_last_one_ended() -> None:
