@@ -11,17 +11,22 @@ from pathlib import Path
 
 from sentexp.baseline import Baselines
 from sentexp.books import Overlap
+from sentexp.data.raw_split import UNLABELLED_SPLIT
 from sentexp.data.reviews import Reviews
 from sentexp.inspection.findings import Finding
 from sentexp.schema import METRICS
 from sentexp.tracking.interface import PARENT_RUN_ID_VARIABLE, Location
 from sentexp.training import FitResult
 from sentexp.training.checkpoints import Saved
+from sentexp.training.objective import Objective
 
 log = logging.getLogger(__name__)
 
 SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
 """Metrics that the last lines show, beside those of evaluation.metrics."""
+
+SUITED = {"files": "recommended", "hub": "recommended", "imdb": "imdb", "imdb_unlabelled": "imdb_semi"}
+"""The preset that suits each kind of data."""
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def shown() -> Iterator[None]:
 
 def about_defaults(overrides: Sequence[str], chosen: Mapping[str, str]) -> None:
     """Say which preset suits the data, if a recurrent model would meet it with values that were chosen for the demo."""
-    preset = {"files": "recommended", "hub": "recommended", "imdb": "imdb"}.get(chosen.get("data", ""))
+    preset = SUITED.get(chosen.get("data", ""))
     as_it_is = "experiment" not in chosen and not any(override.startswith("model.") for override in overrides)
     if preset is not None and as_it_is and chosen.get("model") in ("lstm", "gru"):
         log.info("model: its default values suit the demo; experiment=%s suits these reviews better", preset)
@@ -70,6 +75,15 @@ def about_overlap(overlap: Overlap) -> None:
     """Say how many test reviews the model has seen as text, if there are any."""
     if overlap.line:
         log.log(logging.WARNING if overlap.transductive else logging.INFO, "books: %s", overlap.line)
+
+
+def about_objective(objective: Objective, reviews: Reviews) -> None:
+    """Say that an objective which reads unlabelled reviews finds none."""
+    if objective.reads_unlabelled and UNLABELLED_SPLIT not in reviews.splits:
+        log.info(
+            "objective: it also learns from reviews without labels, and the data has none; data.unlabelled_split, "
+            "data.unlabelled or data.labels name some"
+        )
 
 
 def about_training(fitted: FitResult) -> None:

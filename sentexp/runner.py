@@ -188,6 +188,7 @@ def run(
             machine = build_machine(trainer, _workload(config, prepared, model))
             recipe = build_recipe(config, machine)
             _record_machine(record, machine)
+            messages.about_objective(recipe.objective, prepared.reviews)
 
             text = _digests(prepared)
             if before is not None:
