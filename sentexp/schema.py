@@ -170,6 +170,8 @@ class HubConfig(ColumnsAndLabels):
     """Split whose texts are taken without their labels, if it has any."""
     valid_fraction: float = key(at_least=0, below=1)
     """Share of the training split kept for validation where valid_split is null; 0 trains on all."""
+    block: int = key(at_least=1)
+    """Neighbouring rows that go into the same split where one is held out."""
     labels: Optional[int] = key(at_least=2)
     """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
@@ -217,6 +219,8 @@ class FilesConfig(ColumnsAndLabels):
     """Share kept for the test where there is no test file."""
     valid_fraction: float = key(at_least=0, below=1)
     """Share of the rest kept for validation where there is no validation file; 0 trains on all."""
+    block: int = key(at_least=1)
+    """Neighbouring rows that go into the same split where one is held out."""
     labels: Optional[int] = key(at_least=2)
     """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)

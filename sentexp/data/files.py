@@ -56,6 +56,7 @@ def load(
     labels: int | None = None,
     test_fraction: float = 0.2,
     valid_fraction: float = 0.1,
+    block: int = 1,
     limit: int | None = None,
     seed: int = 0,
     cache_dir: Path | str = CACHE_DIR,
@@ -71,7 +72,7 @@ def load(
 
     `unlabelled` is a further file or folder whose texts become the split unlabelled: of a format that its ending tells,
     else of `format`; a file *.txt with one text per line; or all files *.txt below a folder. See `to_reviews` for
-    `labels`.
+    `labels` and `block`.
 
     Raises ValueError for arguments that contradict each other, and SentexpError, with the file and the line if there is
     one, for anything that cannot be read.
@@ -115,6 +116,7 @@ def load(
         label_rules=rules,
         drop_duplicates=drop_duplicates,
         labels=labels,
+        block=block,
     )
 
 

@@ -58,6 +58,7 @@ def load(
     unlabelled_split: str | None = None,
     labels: int | None = None,
     valid_fraction: float = 0.1,
+    block: int = 1,
     limit: int | None = None,
     seed: int = 0,
     cache_dir: Path | str = CACHE_DIR,
@@ -68,9 +69,9 @@ def load(
     >>> reviews = load("stanfordnlp/imdb", valid_fraction=0.3)  # doctest: +SKIP
 
     Only the named splits are downloaded and read; of `unlabelled_split` the texts alone, which become the split
-    unlabelled. See `to_reviews` for `labels`. `valid_split=auto` takes the dataset's own validation split; if it
-    has none, or with None, part of the training split is used. The copy that `datasets` makes of a local folder is
-    under `cache_dir`; what comes from the Hub is where HF_HOME says, for all programs. Without a network, an earlier
+    unlabelled. See `to_reviews` for `labels` and `block`. `valid_split=auto` takes the dataset's own validation split;
+    if it has none, or with None, part of the training split is used. The copy that `datasets` makes of a local folder
+    is under `cache_dir`; what comes from the Hub is where HF_HOME says, for all programs. Without a network, an earlier
     download is used, with a warning.
 
     Raises ValueError without name and path, and SentexpError, in one line, for anything that the Hub, the folder or its
@@ -112,6 +113,7 @@ def load(
         label_rules=rules,
         drop_duplicates=drop_duplicates,
         labels=labels,
+        block=block,
     )
 
 

@@ -73,6 +73,7 @@ def to_reviews(
     label_rules: LabelRules | None = None,
     drop_duplicates: bool = False,
     labels: int | None = None,
+    block: int = 1,
 ) -> Reviews:
     """Make `Reviews` of raw splits: `train` and, if the source has them, `valid`, `test` and `unlabelled`.
 
@@ -95,11 +96,11 @@ def to_reviews(
     names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one: the
     first, and rather that of `test` than that of `valid`, `train` or, last, `unlabelled`. Where there is no `test`, a
     `test_fraction` of `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains:
-    with 0 there is none. Of each split, at most `limit` reviews are kept. Of `train`, only `labels` reviews then keep
-    their labels; the others become reviews of `unlabelled`, behind those that are there. Of these, the texts that are
-    also in `valid` or `test` are left out and counted in `dropped`, so that what learns from them stays inductive,
-    unless the very source of `test` was named for `unlabelled`. All choices are drawn with `seed` and keep the
-    proportions of the labels.
+    with 0 there is none. These keep or give away `block` neighbouring rows together. Of each split, at most `limit`
+    reviews are kept. Of `train`, only `labels` reviews then keep their labels; the others become reviews of
+    `unlabelled`, behind those that are there. Of these, the texts that are also in `valid` or `test` are left out and
+    counted in `dropped`, so that what learns from them stays inductive, unless the very source of `test` was named for
+    `unlabelled`. All choices are drawn with `seed` and keep the proportions of the labels.
 
     Raises ValueError for other splits than these, for one of the others than `unlabelled` without a label column, and
     for a fraction that is missing or not between 0 and 1. Raises SentexpError, with the place, for a split that is
@@ -138,7 +139,9 @@ def to_reviews(
             if fraction is None:
                 raise ValueError(f"{split}_fraction=None: expected a fraction, since there is no split {split}")
             if fraction or split == "test":
-                parts["train"], parts[split] = _held_out(parts["train"], fraction, seed, f"data.{split}_fraction")
+                parts["train"], parts[split] = _held_out(
+                    parts["train"], fraction, seed, f"data.{split}_fraction", block
+                )
     parts = {split: _limited(parts[split], split, len(names), limit, seed) for split in LABELLED if split in parts}
     unlabelled = []
     if UNLABELLED_SPLIT in raw:
@@ -165,8 +168,8 @@ def to_reviews(
     )
 
 
-def _held_out(train: Part, fraction: float, seed: int, key: str) -> tuple[Part, Part]:
-    kept, held = holdout(train.numbers[train.rows], fraction, seed, key, train.raw.name)
+def _held_out(train: Part, fraction: float, seed: int, key: str, block: int) -> tuple[Part, Part]:
+    kept, held = holdout(train.numbers[train.rows], fraction, seed, key, train.raw.name, block)
     return train.chosen(kept), train.chosen(held)
 
 

@@ -11,12 +11,15 @@ import numpy as np
 from sentexp.errors import SentexpError
 
 
-def holdout(numbers: np.ndarray, fraction: float, seed: int, key: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+def holdout(
+    numbers: np.ndarray, fraction: float, seed: int, key: str, name: str, block: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to keep and the rows to hold out, each sorted: a `fraction` of the label numbers [N], 0 to C-1.
 
-    Each label is held out in proportion, and at least one row of each is kept. `key` and `name` (what is split) stand
-    in messages. Raises ValueError if the fraction is not between 0 and 1, and SentexpError if fewer rows than there are
-    labels would be held out or kept.
+    Each label is held out in proportion, and at least one row of each is kept. Of every `block` neighbouring rows, all
+    are kept or all are held out, but for few of each label. `key` and `name` (what is split) stand in messages. Raises
+    ValueError if the fraction is not between 0 and 1, and SentexpError if fewer rows than there are labels would be
+    held out or kept.
     """
     if not 0 < fraction < 1:
         raise ValueError(f"{key}={fraction}: expected a fraction between 0 and 1")
@@ -32,22 +35,24 @@ def holdout(numbers: np.ndarray, fraction: float, seed: int, key: str, name: str
         )
     if count > total - labels:
         raise SentexpError(f"{key}={fraction}: leaves fewer than {labels} of the {total} reviews, one of each label")
-    held = stratified(numbers, count, seed, leave_one=True)
+    held = stratified(numbers, count, seed, leave_one=True, block=block)
     kept = np.ones(total, dtype=bool)
     kept[held] = False
     return np.flatnonzero(kept), held
 
 
-def stratified(numbers: np.ndarray, count: int, seed: int, leave_one: bool = False) -> np.ndarray:
+def stratified(numbers: np.ndarray, count: int, seed: int, *, leave_one: bool = False, block: int = 1) -> np.ndarray:
     """Choose `count` rows of the label numbers [N], each label in proportion, and return them sorted.
 
     Each label gets at least one row if `count` suffices; with `leave_one`, at least one row of each is not chosen.
-    Apart from rounding, a smaller count with the same seed chooses a part of what a larger one chooses.
+    Apart from rounding, a smaller count with the same seed chooses a part of what a larger one chooses. `block`
+    neighbouring rows are chosen together, but for the last block of each label.
     """
     _, numbers, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     shares = _apportion(sizes, count, sizes - 1 if leave_one else sizes)
-    keys = np.random.PCG64(seed).random_raw(len(numbers))
-    order = np.lexsort((keys, numbers))  # by label, in random order within a label
+    blocks = np.arange(len(numbers)) // block
+    keys = np.random.PCG64(seed).random_raw(len(numbers))[blocks]
+    order = np.lexsort((keys, numbers))  # by label, in random order of the blocks within a label
     starts = np.cumsum(sizes) - sizes
     rank = np.arange(len(numbers)) - np.repeat(starts, sizes)
     return np.sort(order[rank < np.repeat(shares, sizes)])

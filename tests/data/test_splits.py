@@ -26,6 +26,16 @@ def test_the_seed_decides_and_the_choice_is_the_same_everywhere():
     assert split(NUMBERS, 0.1, seed=1)[1].tolist() != split(NUMBERS, 0.1, seed=0)[1].tolist()
 
 
+def test_neighbouring_rows_stay_together():
+    for numbers in (np.repeat([0, 1], 200), np.tile([0, 1], 200)):
+        kept, held = holdout(numbers, 0.3, 0, "data.valid_fraction", "train", block=20)
+        assert np.bincount(numbers[held]).tolist() == [60, 60]
+        assert not set(kept // 20) & set(held // 20)
+        assert held.tolist() != holdout(numbers, 0.3, 1, "data.valid_fraction", "train", block=20)[1].tolist()
+    cut = stratified(np.zeros(100, dtype=int), 35, seed=0, block=10)
+    assert sorted(np.bincount(cut // 10, minlength=10)) == [0] * 6 + [5, 10, 10, 10]
+
+
 def test_a_label_of_one_review_stays():
     kept, held = split([0] * 10 + [1], 0.5)
     assert 10 in kept
