@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
@@ -102,10 +102,14 @@ def test_every_preset_composes(preset: str) -> None:
 
 @pytest.mark.parametrize("option", OPTION_FILES, ids=str)
 def test_every_option_has_exactly_the_keys_of_its_schema(option: Path) -> None:
-    keys = set(OmegaConf.load(conf_dir() / f"{option}.yaml"))
+    values = OmegaConf.load(conf_dir() / f"{option}.yaml")
     group = str(option.parent)
     if group in OPTIONS:
-        target = OmegaConf.load(conf_dir() / f"{option}.yaml")._target_
+        for base in values.pop("defaults", []):
+            values = OmegaConf.merge(OmegaConf.load(conf_dir() / group / f"{base}.yaml"), values)
+    keys = set(values)
+    if group in OPTIONS:
+        target = values._target_
         schemas = {schema._target_: schema for schema in OPTIONS[group]}
         assert target in schemas, "expected a class with this _target_ in schema.OPTIONS"
         schema = schemas[target]
@@ -113,8 +117,7 @@ def test_every_option_has_exactly_the_keys_of_its_schema(option: Path) -> None:
         assert keys <= {"defaults", *(field.name for field in dataclasses.fields(SweepConfig))}
         return
     else:
-        schema = {"vocab": Config.__annotations__["vocab"], "trainer": Config.__annotations__["trainer"]}[group]
-        schema = getattr(__import__("sentexp.schema", fromlist=[schema]), schema)
+        schema = get_type_hints(Config)[group]
     assert keys == {field.name for field in dataclasses.fields(schema)}
 
 
