@@ -27,7 +27,7 @@ from sentexp.training import choose_machine, fit
 
 HERE = Path(__file__).resolve().parent
 TARGET = 0.88
-RECIPE = ["experiment=imdb", "trainer.epochs=2", "trainer.device=cuda"]
+RECIPE = ["experiment=imdb_supervised", "trainer.epochs=2", "trainer.device=cuda"]
 
 
 def main() -> None:

@@ -53,7 +53,13 @@ def write(folder: Path, *jobs: JobRecord) -> str:
     [
         ["model.bidirectional=true", "optimizer.lr=1e-05"],
         ["model=gru", "optimizer=sgd", "optimizer.momentum=0.9", "schedule=plateau", "seed=7"],
-        ["experiment=imdb", "model=bag_of_words", "~model.hidden_size", "~model.bidirectional", "model.pooling=mean"],
+        [
+            "experiment=imdb_supervised",
+            "model=bag_of_words",
+            "~model.hidden_size",
+            "~model.bidirectional",
+            "model.pooling=mean",
+        ],
         ["experiment=post_fixed", "embedding=one_hot", "~embedding.dim", "~embedding.std"],
         ["text.init_token=null", "text.eos_token='1e-3'", "vocab.specials=['<unk>','<pad>','null','a: b # c']"],
         ["data.limit=50", "trainer.processes='2'", "text.max_length=9"],
@@ -72,7 +78,7 @@ def test_the_preset_is_what_the_best_job_ran_with(overrides: list[str], tmp_path
 
 
 def test_the_preset_pins_every_group_and_every_value(tmp_path: Path) -> None:
-    ran(tmp_path / "0", "experiment=imdb", "model=gru")
+    ran(tmp_path / "0", "experiment=imdb_supervised", "model=gru")
     written = OmegaConf.to_container(OmegaConf.create(write(tmp_path, made_up.job(0, ["model=gru"], 0.5))))
     assert isinstance(written, dict)
     defaults = written["defaults"]
