@@ -35,8 +35,9 @@ from sentexp.explain import explain, mistakes_explained, only_in_a_sweep, with_m
         ("hidden_size=64", r"hidden_size=64: no such key; did you mean model\.hidden_size=64\?"),
         (
             "path=a.csv",
-            r"path=a\.csv: no such key; did you mean data\.path=a\.csv \(with data=files, hub or imdb\) or "
-            r"tokenizer\.path=.* or embedding\.path=a\.csv \(with embedding=fasttext, glove or word2vec\)\?",
+            r"path=a\.csv: no such key; did you mean data\.path=a\.csv \(with data=files, hub, imdb or "
+            r"imdb_unlabelled\) or tokenizer\.path=.* or "
+            r"embedding\.path=a\.csv \(with embedding=fasttext, glove or word2vec\)\?",
         ),
         ("momentum=0.9", r"momentum=0\.9: .* mean optimizer\.momentum=0\.9 \(with optimizer=rmsprop or sgd\)\?"),
         ("optimizer.momentun=0.9", r"optimizer\.momentun=0\.9: .* optimizer\.momentum=0\.9 \(with optimizer=.*\)\?"),

@@ -134,7 +134,9 @@ def run(name: str, seed: int, overrides: list[str]) -> Path:
     print(f"{name}, seed {seed}", flush=True)
     with clock(folder / "seconds.txt"):
         if not recipe.overrides:
-            sentexp.ensemble(*starts, output_dir=folder / "ensemble", tracking_uri=STORE, experiment=EXPERIMENT)
+            made = sentexp.ensemble(*starts, output_dir=folder, tracking_uri=STORE, experiment=EXPERIMENT)
+            assert made.location is not None
+            MlflowClient(STORE).set_tag(made.location.run_id, "mlflow.runName", f"{name}-{seed}")
         else:
             command = [*recipe.overrides, *overrides, f"seed={seed}", f"hydra.run.dir={folder}"]
             command += [f"tracking.uri={STORE}", f"tracking.experiment={EXPERIMENT}", "tracking.log_model=false"]
@@ -240,9 +242,8 @@ def as_markdown(table: pandas.DataFrame) -> str:
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     lines += ["Each run was made on one of:", ""]
-    machines = table[["hardware", "processes", "precision", "torch"]].drop_duplicates()
-    lines += [f"- {cpu}, processes: {processes}, {precision}, torch {torch}"
-              for cpu, processes, precision, torch in machines.itertuples(index=False)]  # fmt: skip
+    machines = table[["hardware", "precision", "torch"]].dropna().drop_duplicates()
+    lines += [f"- {cpu}, {precision}, torch {torch}" for cpu, precision, torch in machines.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
 
@@ -260,7 +261,7 @@ def picture(table: pandas.DataFrame) -> Figure:
     axes = figure.subplots()
     ladder = table[(table["recipe"].map(lambda name: RECIPES[name].group) == "ladder") & table["minutes"].notna()]
     for name, runs in ladder.dropna(subset=["test_accuracy"]).groupby("recipe", sort=False):
-        colour = "#D55E00" if name == "nb_ngrams" else "#0072B2"
+        colour = "#D55E00" if str(name).startswith("nb_ngrams") else "#0072B2"
         axes.scatter(runs["minutes"], runs["test_accuracy"], s=22, color=colour)
         place = (runs["minutes"].mean(), runs["test_accuracy"].max())
         axes.annotate(str(name), place, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=9)

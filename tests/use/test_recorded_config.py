@@ -65,7 +65,7 @@ def test_keys_that_would_change_the_model_are_refused(override: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["data=fils"], "data=fils: not one of demo, files, hub, imdb; did you mean files?"),
+        (["data=fils"], "data=fils: not one of demo, files, hub, imdb, imdb_unlabelled; did you mean files?"),
         (["data=files", "data.path=nowhere.csv"], "data.path=nowhere.csv: no such file or folder"),
         (["data.sise=3"], "data.sise=3: no such key; did you mean size?"),
         (["data.size=3"], "data.size=3: expected a whole number from 20"),
