@@ -134,7 +134,8 @@ def test_the_readme_has_its_two_commands_on_one_line_each() -> None:
 @pytest.mark.slow
 def test_each_command_works_on_the_newest_run(folder: Path) -> None:
     for command in sentexp_commands():
-        if NAMED in command:  # the runs that one of the commands makes an ensemble of; the LSTM is the newest
+        # the runs that one of the commands makes an ensemble of; the LSTM is the newest
+        if NAMED in command and not any(word in command.split() for word in OFFLINE):
             trained = run_in(folder, "-m", "sentexp", *small(command))
             assert trained.returncode == 0, trained.stderr
     for command in filter(needs_a_run, sentexp_commands()):
