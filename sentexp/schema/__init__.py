@@ -13,10 +13,7 @@ from sentexp.schema.embedding import PpmiSvdConfig
 from sentexp.schema.keys import key
 from sentexp.schema.model import RecurrentConfig
 from sentexp.schema.results import METRICS, OF_LANGUAGE_MODELS, THRESHOLD_METRICS, EvaluationConfig
-from sentexp.schema.sweep import SweepConfig
-from sentexp.schema.text import CallableTokenizerConfig, SpacyTokenizerConfig, WhitespaceTokenizerConfig
-from sentexp.schema.training import LanguageModelConfig, TrainerConfig
-from sentexp.schema.whole import (
+from sentexp.schema.root import (
     INTERVALS,
     NO_SAMPLING,
     OPTIONS,
@@ -28,6 +25,9 @@ from sentexp.schema.whole import (
     own_keys,
     schema_of,
 )
+from sentexp.schema.sweep import SweepConfig
+from sentexp.schema.text import CallableTokenizerConfig, SpacyTokenizerConfig, WhitespaceTokenizerConfig
+from sentexp.schema.training import LanguageModelConfig, TrainerConfig
 
 __all__ = [
     "INTERVALS",

@@ -32,8 +32,8 @@ class DemoConfig:
 
 
 @dataclass
-class ColumnsAndLabels:
-    """The keys of a source of tables: which columns it takes, and what it makes of the labels."""
+class TablesConfig:
+    """The keys of every source of tables: its columns, what is made of the labels, and how it is split."""
 
     text_column: Any = key()
     """Column that holds the review, or a list of columns that are joined; `review.text` is a field inside one."""
@@ -47,6 +47,14 @@ class ColumnsAndLabels:
     """Make labels one that differ only in upper and lower case."""
     drop_duplicates: bool = key()
     """Keep only one review of each text, rather in the test than in training."""
+    block: int = key(at_least=1)
+    """Neighbouring rows that go into the same split where one is held out."""
+    labels: Optional[int] = key(at_least=2)
+    """Training reviews that keep their labels; the others become unlabelled text."""
+    limit: Optional[int] = key(at_least=2)
+    """Largest number of reviews per split."""
+    seed: int = key(at_least=0)
+    """Seed of the splits."""
 
     def problems(self) -> Iterator[str]:
         columns = self.text_column if isinstance(self.text_column, list) else [self.text_column]
@@ -67,7 +75,7 @@ class ColumnsAndLabels:
 
 
 @dataclass
-class HubConfig(ColumnsAndLabels):
+class HubConfig(TablesConfig):
     _target_: str = "sentexp.data.hub.load"
     name: Optional[str] = key()
     """OWNER/NAME on the Hugging Face Hub."""
@@ -87,14 +95,6 @@ class HubConfig(ColumnsAndLabels):
     """Split whose texts are taken without their labels, if it has any."""
     valid_fraction: float = key(at_least=0, below=1)
     """Share of the training split kept for validation where valid_split is null; 0 trains on all."""
-    block: int = key(at_least=1)
-    """Neighbouring rows that go into the same split where one is held out."""
-    labels: Optional[int] = key(at_least=2)
-    """Training reviews that keep their labels; the others become unlabelled text."""
-    limit: Optional[int] = key(at_least=2)
-    """Largest number of reviews per split."""
-    seed: int = key(at_least=0)
-    """Seed of the splits."""
 
     def problems(self) -> Iterator[str]:
         if self.name is None and self.path is None:
@@ -107,7 +107,7 @@ class HubConfig(ColumnsAndLabels):
 
 
 @dataclass
-class FilesConfig(ColumnsAndLabels):
+class FilesConfig(TablesConfig):
     _target_: str = "sentexp.data.files.load"
     path: Optional[str] = key(path=True)
     """One file or folder that is split by the fractions, or a folder of train/ and test/."""
@@ -136,14 +136,6 @@ class FilesConfig(ColumnsAndLabels):
     """Share kept for the test where there is no test file."""
     valid_fraction: float = key(at_least=0, below=1)
     """Share of the rest kept for validation where there is no validation file; 0 trains on all."""
-    block: int = key(at_least=1)
-    """Neighbouring rows that go into the same split where one is held out."""
-    labels: Optional[int] = key(at_least=2)
-    """Training reviews that keep their labels; the others become unlabelled text."""
-    limit: Optional[int] = key(at_least=2)
-    """Largest number of reviews per split."""
-    seed: int = key(at_least=0)
-    """Seed of the splits."""
 
     def problems(self) -> Iterator[str]:
         if self.path is None and self.train is None:
