@@ -46,14 +46,14 @@ class Texts:
     """The texts of one split."""
 
     digest: str
-    """Of texts and labels, as `Reviews.digests` has it."""
+    """The hash of the texts and their labels that `Reviews.digests` has."""
     split: str
     source: str
     """Where they come from, for people."""
     hashes: np.ndarray
     """One per text, uint64 [N]; see `sentexp.data.duplicates.hashes`."""
     test_digest: str | None = None
-    """Of unlabelled texts that were taken from the very source of the test reviews: the digest of these."""
+    """The digest of the test reviews if these texts are unlabelled ones from the very same source."""
 
     @staticmethod
     def of(reviews: Reviews, split: str) -> Texts:

@@ -37,7 +37,7 @@ class Start:
     run: FoundRun
     vocabulary: Vocabulary
     weights: dict[str, Tensor]
-    """Of the word vectors and the recurrent layers."""
+    """The weights of the word vectors and of the recurrent layers, by their names in the model."""
     digest: str
     """SHA-256 of the file of its weights."""
     books: Books

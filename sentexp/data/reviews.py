@@ -96,11 +96,11 @@ def to_reviews(
     names in `train`: in the order of a ClassLabel, otherwise sorted. Of equal texts, `drop_duplicates` keeps one: the
     first, and rather that of `test` than that of `valid`, `train` or, last, `unlabelled`. Where there is no `test`, a
     `test_fraction` of `train` is held out for it; where there is no `valid`, a `valid_fraction` of what then remains:
-    with 0 there is none. These keep or give away `block` neighbouring rows together. Of each split, at most `limit`
-    reviews are kept. Of `train`, only `labels` reviews then keep their labels; the others become reviews of
-    `unlabelled`, behind those that are there. Of these, the texts that are also in `valid` or `test` are left out and
-    counted in `dropped`, so that what learns from them stays inductive, unless the very source of `test` was named for
-    `unlabelled`. All choices are drawn with `seed` and keep the proportions of the labels.
+    with 0 there is none. Both hold out rows in blocks of `block` neighbours. Of each split, at most `limit` reviews are
+    kept. Of `train`, only `labels` reviews then keep their labels; the others become reviews of `unlabelled`, behind
+    those that are there. Unlabelled texts that are also in `valid` or `test` are left out and counted in `dropped`, so
+    that what learns from them stays inductive, unless the very source of `test` was named for `unlabelled`. All choices
+    are drawn with `seed` and keep the proportions of the labels.
 
     Raises ValueError for other splits than these, for one of the others than `unlabelled` without a label column, and
     for a fraction that is missing or not between 0 and 1. Raises SentexpError, with the place, for a split that is

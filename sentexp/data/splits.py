@@ -16,8 +16,8 @@ def holdout(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to keep and the rows to hold out, each sorted: a `fraction` of the label numbers [N], 0 to C-1.
 
-    Each label is held out in proportion, and at least one row of each is kept. Of every `block` neighbouring rows, all
-    are kept or all are held out, but for few of each label. `key` and `name` (what is split) stand in messages. Raises
+    Each label is held out in proportion, and at least one row of each is kept. Rows are held out in blocks of `block`
+    neighbours; of each label, one block may be cut. `key` and `name` (what is split) stand in messages. Raises
     ValueError if the fraction is not between 0 and 1, and SentexpError if fewer rows than there are labels would be
     held out or kept.
     """
@@ -45,8 +45,8 @@ def stratified(numbers: np.ndarray, count: int, seed: int, *, leave_one: bool = 
     """Choose `count` rows of the label numbers [N], each label in proportion, and return them sorted.
 
     Each label gets at least one row if `count` suffices; with `leave_one`, at least one row of each is not chosen.
-    Apart from rounding, a smaller count with the same seed chooses a part of what a larger one chooses. `block`
-    neighbouring rows are chosen together, but for the last block of each label.
+    Apart from rounding, a smaller count with the same seed chooses a part of what a larger one chooses. Rows are
+    chosen in blocks of `block` neighbours; of each label, one block may be cut.
     """
     _, numbers, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
     shares = _apportion(sizes, count, sizes - 1 if leave_one else sizes)

@@ -48,7 +48,7 @@ class TablesConfig:
     drop_duplicates: bool = key()
     """Keep only one review of each text, rather in the test than in training."""
     block: int = key(at_least=1)
-    """Neighbouring rows that go into the same split where one is held out."""
+    """A split is held out in blocks of so many neighbouring rows."""
     labels: Optional[int] = key(at_least=2)
     """Training reviews that keep their labels; the others become unlabelled text."""
     limit: Optional[int] = key(at_least=2)
