@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SHOWN = ("test/loss", "test/accuracy", "test/f1", "test/roc_auc")
 """Metrics that the last lines show, beside those of evaluation.metrics."""
 
-SUITED = {"files": "recommended", "hub": "recommended", "imdb": "imdb", "imdb_unlabelled": "imdb_semi"}
+SUITED = {"files": "recommended", "hub": "recommended", "imdb": "imdb", "imdb_unlabelled": "imdb"}
 """The preset that suits each kind of data."""
 
 
