@@ -116,8 +116,6 @@ def main() -> None:
     if not names and not arguments.report:
         print("\n".join(f"{name:<18} {recipe.title}" for name, recipe in RECIPES.items()))
         return
-    # Ctrl-C reaches the run under way as well, which then writes a checkpoint and ends; that ends the study.
-    signal.signal(signal.SIGINT, lambda *_: None)
     for seed in range(arguments.seeds):
         for name in names:
             run(name, seed, [word for word in arguments.words if "=" in word])
@@ -144,13 +142,21 @@ def run(name: str, seed: int, overrides: list[str]) -> Path:
             command += [f"model.init={start}" for start in starts]
             if any((folder / "checkpoints").glob("*.json")):
                 command = [f"trainer.resume={folder}"]
-            ended = subprocess.run([sys.executable, "-m", "sentexp", *command]).returncode
-            if ended:
-                sys.exit(ended)
+            train(command)
     done = recorded(name, seed)
     assert done is not None
     MlflowClient(STORE).log_metric(done.info.run_id, SECONDS, float((folder / "seconds.txt").read_text()))
     return folder
+
+
+def train(words: list[str]) -> None:
+    """Run sentexp; where it fails or is interrupted, the study ends."""
+    # Ctrl-C reaches the run as well, which then writes a checkpoint and ends by itself: only waited for.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    ended = subprocess.run([sys.executable, "-m", "sentexp", *words]).returncode
+    signal.signal(signal.SIGINT, before)
+    if ended:
+        sys.exit(ended)
 
 
 @contextmanager
@@ -217,9 +223,9 @@ def write_report() -> None:
     if (HERE / "results.csv").exists():
         before = pandas.read_csv(HERE / "results.csv")
         table = pandas.concat([before, table]).drop_duplicates(["recipe", "seed"], keep="last")
-    order = list(RECIPES)
-    table = table[table["recipe"].isin(order)].sort_values(["recipe", "seed"], key=lambda column: (
-        column.map(order.index) if column.name == "recipe" else column))  # fmt: skip
+    order = {name: place for place, name in enumerate(RECIPES)}
+    table = table[table["recipe"].isin(order)].sort_values("seed")
+    table = table.sort_values("recipe", key=lambda recipes: recipes.map(order), kind="stable")
     table.to_csv(HERE / "results.csv", index=False, float_format="%.5g")
     (HERE / "results.md").write_text(as_markdown(table), encoding="utf-8")
     picture(table).savefig(HERE / "ladder.png", dpi=120)
